@@ -1,0 +1,1 @@
+"""initium: starting weights for PyTorch networks."""

@@ -1,0 +1,92 @@
+"""Every error of the library: what was seen, what was expected, what to do.
+
+InitiumError
+ +- UsageError (ValueError)          an argument has a value that cannot be used
+ |   +- UnknownNameError             a name that is in no catalogue ("did you mean")
+ |   +- PlanMismatchError            a plan and a model that do not belong together
+ |   +- LayerError                   a method asked for a layer that it cannot serve
+ +- UsageTypeError (TypeError)       an argument has the wrong type
+ +- ModelRunError (RuntimeError)     the model raised while it was being recorded
+ +- ApplyError (RuntimeError)        weights were written, found wrong and rolled back
+ +- MissingExtraError (ImportError)  an optional dependency is not installed
+ +- UnhealthyModelError              raised by assert_healthy, carries the report
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InitiumError(Exception):
+    """Base of all errors raised on purpose; its text has three parts.
+
+    Args:
+        seen: what was found, with the offending name and value.
+        expected: what would have been right.
+        remedy: what the reader can do now.
+    """
+
+    def __init__(self, seen: str, *, expected: str, remedy: str) -> None:
+        super().__init__(seen, expected, remedy)
+        self.seen, self.expected, self.remedy = seen, expected, remedy
+
+    def __str__(self) -> str:
+        return f"{self.seen}\n  expected: {self.expected}\n  what to do: {self.remedy}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self.seen, self.expected, self.remedy))
+
+
+class UsageError(InitiumError, ValueError):
+    """An argument has a value that cannot be used."""
+
+
+class UnknownNameError(UsageError):
+    """A name that is in no catalogue."""
+
+
+class PlanMismatchError(UsageError):
+    """A plan and a model that do not belong together."""
+
+
+class LayerError(UsageError):
+    """A method was asked for a layer that it cannot serve."""
+
+
+class UsageTypeError(InitiumError, TypeError):
+    """An argument has the wrong type."""
+
+
+class ModelRunError(InitiumError, RuntimeError):
+    """The model raised while it was being recorded; the original error is the cause."""
+
+
+class ApplyError(InitiumError, RuntimeError):
+    """Weights were written, found wrong, and rolled back."""
+
+
+class MissingExtraError(InitiumError, ImportError):
+    """An optional dependency is not installed."""
+
+
+class UnhealthyModelError(InitiumError):
+    """Raised by `assert_healthy`; `report` is the HealthReport that says why."""
+
+    report: object = None
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
+    """The error for a name that is not in a catalogue, with the nearest known ones."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else "see the list above"
+    return UnknownNameError(
+        f"unknown {kind} {name!r}",
+        expected=f"one of {', '.join(names)}",
+        remedy=hint,
+    )
+
+
+def _rebuild(kind: type[InitiumError], seen: str, expected: str, remedy: str) -> InitiumError:
+    return kind(seen, expected=expected, remedy=remedy)
