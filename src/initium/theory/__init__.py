@@ -1,0 +1,1 @@
+"""Pure mathematics of initialization: fans, gains, mean-field theory. No nn.Module here."""
