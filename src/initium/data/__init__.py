@@ -1,0 +1,1 @@
+"""Real pixels that come with the library."""
