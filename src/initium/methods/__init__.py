@@ -1,0 +1,1 @@
+"""The catalogue of published initialization methods, each a frozen record."""

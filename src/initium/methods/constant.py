@@ -1,0 +1,123 @@
+"""Values that depend on nothing but their parameters: constants and plain distributions."""
+
+from __future__ import annotations
+
+from initium.methods.method import EVERYTHING, Method, Paper, Param
+from initium.random.distributions import Constant, Draw, Normal, TruncatedNormal, Uniform
+from initium.theory.layer import Layer
+
+_FOLKLORE = Paper("folklore", 1986, "no single source")
+
+
+def zeros(layer: Layer) -> Draw:
+    """W = 0: right for biases, branch ends and scale shifts; in a hidden weight it blocks learning.
+
+    Every unit of a zero layer computes the same value and receives the same gradient, and the layer
+    below receives none. Two zero layers in a row stay zero for ever.
+    """
+    del layer
+    return Constant(0.0)
+
+
+def ones(layer: Layer) -> Draw:
+    """W = 1: right for the gains of norms and for multipliers."""
+    del layer
+    return Constant(1.0)
+
+
+def constant(layer: Layer, *, value: float) -> Draw:
+    """W = value."""
+    del layer
+    return Constant(value)
+
+
+def uniform(layer: Layer, *, low: float, high: float) -> Draw:
+    """W ~ U(low, high): mean (low + high) / 2, variance (high - low)^2 / 12."""
+    del layer
+    return Uniform(low, high)
+
+
+def normal(layer: Layer, *, mean: float, std: float) -> Draw:
+    """W ~ N(mean, std^2)."""
+    del layer
+    return Normal(mean, std)
+
+
+def truncated_normal(
+    layer: Layer, *, mean: float, std: float, low: float, high: float, bounds: str, corrected: bool
+) -> Draw:
+    """A normal cut at `low` and `high`.
+
+    bounds="sigma": the cuts are in standard deviations of the parent, as in JAX and TensorFlow.
+    bounds="absolute": they are values, as in `torch.nn.init.trunc_normal_`, where std = 0.02 with
+    the default cuts of 2 is therefore never cut at all. With `corrected`, `std` is the standard
+    deviation of what is drawn, not of the parent: TN_2 has .8796 of its parent's.
+    """
+    del layer
+    if bounds == "absolute" and std > 0:
+        low, high = (low - mean) / std, (high - mean) / std
+    return TruncatedNormal(mean, std, low, high, corrected) if std > 0 else Constant(mean)
+
+
+_STD = Param("std", 1.0, "standard deviation", low=0.0)
+_MEAN = Param("mean", 0.0, "mean")
+
+METHODS = (
+    Method(
+        "zeros",
+        "constant",
+        "Every element 0.",
+        (),
+        EVERYTHING,
+        _FOLKLORE,
+        zeros,
+        aliases=("zero", "zero_init"),
+    ),
+    Method("ones", "constant", "Every element 1.", (), EVERYTHING, _FOLKLORE, ones, aliases=("one",)),
+    Method(
+        "constant",
+        "constant",
+        "Every element the same value.",
+        (Param("value", 0.0, "the value"),),
+        EVERYTHING,
+        _FOLKLORE,
+        constant,
+        aliases=("const", "fill"),
+    ),
+    Method(
+        "uniform",
+        "constant",
+        "Uniform between two bounds.",
+        (Param("low", 0.0, "lower bound"), Param("high", 1.0, "upper bound")),
+        EVERYTHING,
+        _FOLKLORE,
+        uniform,
+    ),
+    Method(
+        "normal",
+        "constant",
+        "Normal with a given mean and standard deviation.",
+        (_MEAN, _STD),
+        EVERYTHING,
+        _FOLKLORE,
+        normal,
+        aliases=("gaussian",),
+    ),
+    Method(
+        "truncated_normal",
+        "constant",
+        "Normal cut on both sides.",
+        (
+            _MEAN,
+            _STD,
+            Param("low", -2.0, "lower cut"),
+            Param("high", 2.0, "upper cut"),
+            Param("bounds", "sigma", "unit of the cuts", choices=("sigma", "absolute")),
+            Param("corrected", True, "std is that of the cut normal, not of its parent"),
+        ),
+        EVERYTHING,
+        _FOLKLORE,
+        truncated_normal,
+        aliases=("trunc_normal",),
+    ),
+)
