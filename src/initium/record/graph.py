@@ -1,0 +1,239 @@
+"""The taped operations as a graph: what comes next, what is a residual stream, how long the unaided chains are.
+
+All sets of nodes are bit masks in Python integers: the ancestors of 3,000 nodes cost milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from initium.record.node import Node
+
+SHORT_BRANCH = 16
+"""A branch with more weighted operations than this is a network of its own, not a residual block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """One addition of a branch to a stream.
+
+    Args:
+        node: the addition.
+        stream: the operand that carries the stream (the skip).
+        branch: the operand that carries the branch.
+        inside: bit mask of the nodes on the branch.
+        depth: weighted operations on the branch.
+        number: which stream, counted from 0.
+        block: which block of that stream, counted from 0.
+    """
+
+    node: int
+    stream: int
+    branch: int
+    inside: int
+    depth: int
+    number: int
+    block: int
+
+
+class Graph:
+    """Read-only analysis of a sequence of nodes in execution order."""
+
+    def __init__(self, nodes: Sequence[Node], outputs: Sequence[int]) -> None:
+        self.nodes = nodes
+        self.outputs = frozenset(outputs)
+        self.consumers: list[list[int]] = [[] for _ in nodes]
+        for index, node in enumerate(nodes):
+            for source in dict.fromkeys(node.inputs):
+                self.consumers[source].append(index)
+
+    @cached_property
+    def ancestors(self) -> list[int]:
+        """Bit mask of every node that reaches node i, itself included."""
+        masks: list[int] = []
+        for index, node in enumerate(self.nodes):
+            mask = 1 << index
+            for source in node.inputs:
+                mask |= masks[source]
+            masks.append(mask)
+        return masks
+
+    @cached_property
+    def descendants(self) -> list[int]:
+        """Bit mask of every node that node i reaches, itself included."""
+        masks = [1 << index for index in range(len(self.nodes))]
+        for index in range(len(self.nodes) - 1, -1, -1):
+            for source in self.nodes[index].inputs:
+                masks[source] |= masks[index]
+        return masks
+
+    @cached_property
+    def weighted(self) -> int:
+        """Bit mask of the weighted operations."""
+        return sum(1 << index for index, node in enumerate(self.nodes) if node.category == "weighted")
+
+    @cached_property
+    def residuals(self) -> dict[int, Residual]:
+        """Every addition of a branch to a stream, by its node."""
+        found: dict[int, Residual] = {}
+        blocks: list[int] = []
+        for index, node in enumerate(self.nodes):
+            sides = self._sides(index) if node.category == "add" else None
+            if sides is None:
+                continue
+            stream, branch, inside = sides
+            previous = self._previous(stream, found)
+            number = found[previous].number if previous is not None else len(blocks)
+            if previous is None:
+                blocks.append(0)
+            depth = (inside & self.weighted).bit_count()
+            found[index] = Residual(index, stream, branch, inside, depth, number, blocks[number])
+            blocks[number] += 1
+        return found
+
+    def _sides(self, index: int) -> tuple[int, int, int] | None:
+        """(stream, branch, nodes inside the branch) of an addition; None if it merges equals."""
+        sources = tuple(dict.fromkeys(self.nodes[index].inputs))
+        if len(sources) != 2:
+            return None
+        first, second = sources
+        shared = self.ancestors[first] & self.ancestors[second]
+        only = [(self.ancestors[source] & ~shared) for source in sources]
+        depths = [(mask & self.weighted).bit_count() for mask in only]
+        if not shared or max(depths) == 0 or depths[0] == depths[1]:
+            return None
+        skip = 0 if depths[0] < depths[1] else 1
+        if depths[skip] > 1 or (depths[skip] == 1 and depths[1 - skip] > SHORT_BRANCH):
+            return None
+        return sources[skip], sources[1 - skip], only[1 - skip]
+
+    def _previous(self, node: int, found: dict[int, Residual]) -> int | None:
+        """The addition that the stream comes from: back along first operands."""
+        while node not in found:
+            if not self.nodes[node].inputs:
+                return None
+            node = self.nodes[node].inputs[0]
+        return node
+
+    @cached_property
+    def inside(self) -> int:
+        """Bit mask of all nodes that lie on a short residual branch or on the small side of a gate."""
+        mask = 0
+        for residual in self.residuals.values():
+            if residual.depth <= SHORT_BRANCH:
+                mask |= residual.inside
+        for index in range(len(self.nodes)):
+            mask |= self._gate_side(index)
+        return mask
+
+    def _gate_side(self, index: int) -> int:
+        """The nodes that compute the smaller operand of a product of two data values."""
+        node = self.nodes[index]
+        if node.category != "mul" or len(set(node.inputs)) != 2:
+            return 0
+        sizes = [operand.numel for operand in node.operands]
+        if len(sizes) != 2 or sizes[0] == sizes[1]:
+            return 0
+        small = node.inputs[sizes.index(min(sizes))]
+        large = node.inputs[sizes.index(max(sizes))]
+        return self.ancestors[small] & ~self.ancestors[large]
+
+    @cached_property
+    def depths(self) -> list[int]:
+        """Weighted operations since the last norm, residual addition, or input: what has passed without help."""
+        result: list[int] = []
+        for index, node in enumerate(self.nodes):
+            before = max((result[source] for source in node.inputs), default=0)
+            if node.category in ("norm", "softmax") or index in self.residuals:
+                before = 0
+            result.append(before + (node.category == "weighted"))
+        return result
+
+    @cached_property
+    def ahead(self) -> list[int]:
+        """Weighted operations until the next norm, residual addition, or output, the node's own not counted."""
+        result = [0] * len(self.nodes)
+        for index in range(len(self.nodes) - 1, -1, -1):
+            node = self.nodes[index]
+            cut = node.category in ("norm", "softmax") or index in self.residuals
+            reach = 0 if cut else result[index] + (node.category == "weighted")
+            for source in node.inputs:
+                result[source] = max(result[source], reach)
+        return result
+
+    def chain(self, index: int) -> int:
+        """Length of the longest skip-free and norm-free chain of weighted operations through a node."""
+        return self.depths[index] + self.ahead[index]
+
+    def is_transparent(self, index: int) -> bool:
+        """Whether a node only moves, masks or shifts its one data operand."""
+        node = self.nodes[index]
+        if node.category == "copy":
+            return True
+        return node.category in ("add", "mul") and len(set(node.inputs)) == 1 and len(node.inputs) == 1
+
+    def next(self, index: int) -> Iterator[tuple[int, int]]:
+        """(node, operand that leads to it) of what consumes a value, looking through transparent nodes."""
+        stack, seen = [index], {index}
+        while stack:
+            current = stack.pop()
+            for consumer in self.consumers[current]:
+                if self.is_transparent(consumer):
+                    if consumer not in seen:
+                        seen.add(consumer)
+                        stack.append(consumer)
+                else:
+                    yield consumer, current
+
+    def reaches_output(self, index: int) -> bool:
+        """Whether the value leaves the model, looking through transparent nodes."""
+        stack, seen = [index], {index}
+        while stack:
+            current = stack.pop()
+            if current in self.outputs:
+                return True
+            for consumer in self.consumers[current]:
+                if self.is_transparent(consumer) and consumer not in seen:
+                    seen.add(consumer)
+                    stack.append(consumer)
+        return False
+
+    def follows(self, index: int) -> tuple[str, ...]:
+        """What comes next after a value, as words such as `norm:batch`, `activation:relu`, `branch`, `output`."""
+        words = {self._word(consumer, source) for consumer, source in self.next(index)}
+        if self.reaches_output(index):
+            words.add("output")
+        return tuple(sorted(words))
+
+    def _word(self, consumer: int, source: int) -> str:
+        node = self.nodes[consumer]
+        if consumer in self.residuals:
+            return "branch" if self.residuals[consumer].branch == source else "stream"
+        if node.category in ("activation", "norm"):
+            return f"{node.category}:{node.kind}"
+        if node.category == "mul":
+            return "activation:self_gated" if self._one_root(consumer) else "gate"
+        return {"matmul": "attention", "add": "merge"}.get(node.category, node.category)
+
+    def _one_root(self, index: int) -> bool:
+        """Whether both operands of a product are pointwise functions of one value."""
+        roots = {self._pointwise_root(source) for source in self.nodes[index].inputs}
+        return len(roots) == 1
+
+    def _pointwise_root(self, index: int) -> int:
+        while self.nodes[index].category in ("activation", "copy") or self.is_transparent(index):
+            if not self.nodes[index].inputs:
+                break
+            index = self.nodes[index].inputs[0]
+        return index
+
+    def gates(self, index: int) -> bool:
+        """Whether a value, perhaps through one activation or softmax, multiplies another."""
+        ahead = [consumer for consumer, _ in self.next(index)]
+        after = [
+            later for consumer in ahead if self.nodes[consumer].kind in ("sigmoid", "hardsigmoid", "tanh", "hardtanh")
+            for later, _ in self.next(consumer)
+        ]  # fmt: skip
+        return any(self.nodes[i].category == "mul" and len(set(self.nodes[i].inputs)) == 2 and not self._one_root(i) for i in after)

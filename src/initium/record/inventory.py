@@ -1,0 +1,183 @@
+"""Every parameter and buffer of a model: what it is now, whom it is shared with, and whether it may be changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from initium.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterInfo:
+    """One parameter as it stands.
+
+    Args:
+        name: first name in `named_parameters` order.
+        aliases: further names of the same tensor (tied weights).
+        shape: its shape.
+        dtype: its dtype, as text ("float32").
+        owner: class name of the module that owns it, for the reader.
+        frozen: requires_grad is off.
+        loaded: flagged as coming from a checkpoint (`_is_hf_initialized`).
+        parametrized: its module computes another tensor from it (torch.nn.utils.parametrize, weight norm).
+        meta: it has no storage yet.
+        mean, second, peak: E[w], E[w^2], max |w|; nan for meta.
+        constant: the one value it holds everywhere, or None.
+        finite: whether every element is finite.
+        used: whether an operation of the run took it.
+        rows_equal: share of its output rows that equal another row.
+    """
+
+    name: str
+    aliases: tuple[str, ...]
+    shape: tuple[int, ...]
+    dtype: str
+    owner: str
+    frozen: bool
+    loaded: bool
+    parametrized: bool
+    meta: bool
+    mean: float
+    second: float
+    peak: float
+    constant: float | None
+    finite: bool
+    used: bool
+    rows_equal: float = 0.0
+    grad_second: float | None = None
+
+    @property
+    def zero(self) -> bool:
+        """Whether every element is zero."""
+        return self.constant == 0.0
+
+    @property
+    def tied(self) -> bool:
+        """Whether it has more than one name."""
+        return bool(self.aliases)
+
+    @property
+    def std(self) -> float:
+        """Standard deviation of its elements."""
+        return max(self.second - self.mean**2, 0.0) ** 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class BufferInfo:
+    """One buffer as it stands: name, shape, dtype, whether it is on meta, finite, and in the state dict."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    meta: bool
+    finite: bool
+    persistent: bool
+
+
+def original(model: nn.Module) -> nn.Module:
+    """The module inside a compiled one; other models as they are."""
+    inner = getattr(model, "_orig_mod", None)
+    return inner if isinstance(inner, nn.Module) else model
+
+
+def check_lazy(model: nn.Module) -> None:
+    """Raise if a lazy parameter has no shape yet."""
+    for name, parameter in model.named_parameters():
+        if torch.nn.parameter.is_lazy(parameter):
+            raise UsageError(
+                f"parameter {name!r} is lazy and has no shape yet",
+                expected="a model whose lazy modules have been called once",
+                remedy="run one forward first: model(inputs)",
+            )
+
+
+def named_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Every parameter by its first name, without duplicates."""
+    return dict(model.named_parameters())
+
+
+def aliases_of(model: nn.Module) -> dict[str, tuple[str, ...]]:
+    """First name -> further names of the same parameter."""
+    first: dict[int, str] = {}
+    more: dict[str, list[str]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        known = first.setdefault(id(parameter), name)
+        if known != name:
+            more.setdefault(known, []).append(name)
+    return {name: tuple(names) for name, names in more.items()}
+
+
+def take_inventory(
+    model: nn.Module, *, used: frozenset[str], grads: Mapping[str, Tensor | None]
+) -> tuple[ParameterInfo, ...]:
+    """Describe every parameter; `used` are the names that a run took, `grads` their gradients."""
+    owners = {name: (module, type(module).__name__) for name, module in model.named_modules()}
+    aliases = aliases_of(model)
+    return tuple(
+        _describe(name, tensor, aliases.get(name, ()), owners, name in used, grads.get(name))
+        for name, tensor in model.named_parameters()
+    )
+
+
+def _describe(
+    name: str, tensor: Tensor, aliases: tuple[str, ...], owners: Mapping[str, tuple[nn.Module, str]], used: bool, grad: Tensor | None
+) -> ParameterInfo:
+    module, owner = owners[name.rpartition(".")[0]]
+    mean, second, peak, constant, finite = _values(tensor)
+    return ParameterInfo(
+        name=name, aliases=aliases, shape=tuple(tensor.shape), dtype=str(tensor.dtype).removeprefix("torch."), owner=owner,
+        frozen=not tensor.requires_grad, loaded=bool(getattr(tensor, "_is_hf_initialized", False)),
+        parametrized="parametrizations." in name or name.endswith(("weight_g", "weight_v", "weight_orig")) or owner == "ParametrizationList",
+        meta=tensor.is_meta, mean=mean, second=second, peak=peak, constant=constant, finite=finite, used=used,
+        rows_equal=_rows_equal(tensor) if constant is None and finite else 0.0,
+        grad_second=None if grad is None else float(grad.detach().double().square().mean()) if grad.numel() else None,
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def _values(tensor: Tensor) -> tuple[float, float, float, float | None, bool]:
+    nan = float("nan")
+    if tensor.is_meta or tensor.numel() == 0:
+        return nan, nan, nan, None, True
+    flat = tensor.detach()
+    flat = flat.abs() if flat.is_complex() else flat
+    low, high = (float(v) for v in flat.aminmax())
+    if not (abs(low) < float("inf") and abs(high) < float("inf")):  # also true for nan
+        return nan, nan, nan, None, False
+    if low == high:
+        return low, low * low, abs(low), low, True
+    wide = flat.float()
+    norm = float(torch.linalg.vector_norm(wide))
+    return float(wide.mean()), norm * norm / tensor.numel(), max(-low, high), None, True
+
+
+@torch.no_grad()
+def _rows_equal(tensor: Tensor) -> float:
+    """Share of rows (axis 0) that another row repeats exactly; rows are compared by two projections, then in full."""
+    if tensor.dim() < 2 or tensor.is_meta or tensor.shape[0] < 2 or tensor[0].numel() < 2 or tensor.is_complex():
+        return 0.0
+    rows = tensor.detach().flatten(1)
+    probe = torch.linspace(0.5, 1.5, min(rows.shape[1], 4096), device=rows.device).sin()
+    marks = rows[:, : probe.numel()].float() @ probe
+    _, inverse, counts = marks.unique(return_inverse=True, return_counts=True)
+    repeated = counts[inverse] > 1
+    if not bool(repeated.any()):
+        return 0.0
+    _, inverse, counts = rows[repeated].float().unique(dim=0, return_inverse=True, return_counts=True)
+    return float((counts[inverse] > 1).sum()) / rows.shape[0]
+
+
+def take_buffers(model: nn.Module) -> tuple[BufferInfo, ...]:
+    """Describe every buffer."""
+    persistent = set(model.state_dict(keep_vars=True)) if not isinstance(model, torch.jit.ScriptModule) else set()
+    return tuple(
+        BufferInfo(
+            name, tuple(b.shape), str(b.dtype).removeprefix("torch."), b.is_meta,
+            b.is_meta or not b.is_floating_point() or bool(torch.isfinite(b).all()), name in persistent,
+        )
+        for name, b in model.named_buffers()
+    )  # fmt: skip

@@ -1,0 +1,63 @@
+"""One operation on data, as a record keeps it: plain data without tensors."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from initium.record.ops import Category
+from initium.record.sampling import Moments
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How an operation saw one operand: the node behind it and the strided window onto that node's storage."""
+
+    node: int
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+    offset: int
+
+    @property
+    def numel(self) -> int:
+        """Number of elements of the operand."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One operation on data.
+
+    Args:
+        index: its place in execution order.
+        op: name of the operation, without overload and in-place mark ("aten.relu").
+        category: what kind of operation it is.
+        kind: finer name for activations ("relu") and norms ("batch"); "" otherwise.
+        module: path of the module that was executing.
+        inputs: nodes that produced its data operands.
+        operands: how it saw them.
+        shape: of its (first) output.
+        stride: of its (first) output, in elements.
+        dtype: of its output, as text.
+        scalars: numbers among its arguments.
+        forward: moments of the output; None where it was not measured.
+        backward: moments of the loss gradient at the output; None where no gradient arrived.
+        dead: for activations, the share of units that are zero everywhere; None where units are not known.
+        saturated: for bounded activations, the share of outputs within 1 % of a bound.
+    """
+
+    index: int
+    op: str
+    category: Category
+    kind: str
+    module: str
+    inputs: tuple[int, ...]
+    operands: tuple[View, ...]
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+    dtype: str
+    scalars: tuple[float, ...] = ()
+    forward: Moments | None = None
+    backward: Moments | None = None
+    dead: float | None = None
+    saturated: float | None = None

@@ -1,0 +1,271 @@
+"""The tape: one real run of a model, seen operation by operation under a dispatch mode.
+
+Tensors are followed by their storage, so views cost nothing and hide nothing. Every value is one of
+`data` (depends on the inputs), `pure` (computed from parameters alone) or `constant`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from initium.record import ops
+from initium.record.node import View
+from initium.record.sampling import take_sample
+from initium.record.units import channels_of, dead_share
+from initium.record.uses import Operand, Use, uses_of
+
+Origin = Literal["data", "pure", "constant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What the tape knows of one storage."""
+
+    origin: Origin
+    node: int = -1
+    params: tuple[str, ...] = ()
+    direct: bool = False
+    contracted: bool = False
+    standardized: bool = False
+    shape: tuple[int, ...] = ()
+    stride: tuple[int, ...] = ()
+    channels: tuple[int, int] | None = None
+
+
+@dataclass(slots=True)
+class Draft:
+    """One operation on data, as it is taped."""
+
+    op: str
+    category: ops.Category
+    module: str
+    inputs: tuple[int, ...]
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+    dtype: torch.dtype
+    operands: tuple[View, ...] = ()
+    sample: Tensor | None = None
+    grad_sample: Tensor | None = None
+    dead: float | None = None
+    channels: tuple[int, int] | None = None
+    scalars: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Info:
+    name: str
+    category: ops.Category
+    writes: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class _Call:
+    """One dispatched operation: its description, arguments, and the tensors among them with their values."""
+
+    info: _Info
+    func: Any
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    tensors: list[Tensor] = field(default_factory=list)
+    values: list[Value] = field(default_factory=list)
+
+
+class Tape(TorchDispatchMode):
+    """Records `drafts` (operations on data) and `uses` (of parameters by them) while it is entered.
+
+    Args:
+        parameters: every parameter by its first name.
+        batch: number of samples in the inputs.
+        where: returns the path of the module that is executing.
+        measure: whether to sample values and gradients.
+    """
+
+    def __init__(
+        self, parameters: Mapping[str, Tensor], *, batch: int, where: Callable[[], str], measure: bool = True
+    ) -> None:
+        super().__init__()
+        self.drafts: list[Draft] = []
+        self.uses: list[Use] = []
+        self.saved: dict[str, Tensor] = {}
+        self._batch, self._where, self._measure = batch, where, measure
+        self._values: dict[int, Value] = {}
+        self._alive: list[object] = []
+        self._pending: list[tuple[Tensor, int]] = []
+        self._infos: dict[object, _Info] = {}
+        self._parameters = parameters
+        for name, tensor in parameters.items():
+            self._set(tensor, Value("pure", params=(name,), direct=True, shape=tuple(tensor.shape), stride=tensor.stride()))
+
+    def add_inputs(self, tensors: Sequence[Tensor]) -> None:
+        """Register the tensors that enter the model as data."""
+        for tensor in tensors:
+            if _storage(tensor) not in self._values:
+                draft = Draft("input", "input", "", (), tuple(tensor.shape), tensor.stride(), tensor.dtype)
+                if self._measure:
+                    draft.sample = take_sample(tensor, self._batch)
+                self.drafts.append(draft)
+                self._set(tensor, Value("data", node=len(self.drafts) - 1))
+                self._pending.append((tensor, len(self.drafts) - 1))
+
+    def node_of(self, tensor: Tensor) -> int:
+        """Index of the draft that last wrote the tensor's storage; -1 for parameters and constants."""
+        value = self._values.get(_storage(tensor))
+        return value.node if value else -1
+
+    def finish(self) -> None:
+        """Attach the last gradient hooks; call after the forward."""
+        self._flush()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self._flush()
+        call = _Call(self._info(func), func, args, kwargs or {})
+        for leaf in tree_leaves((args, call.kwargs)):
+            if isinstance(leaf, Tensor):
+                call.tensors.append(leaf)
+                call.values.append(self._values.get(_storage(leaf), _CONSTANT))
+        self._save_before_write(call)
+        out = self._run(call)
+        outputs = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
+        if outputs and (call.info.writes or any(_storage(o) not in self._values for o in outputs)):
+            self._note(call, outputs)
+        return out
+
+    def _run(self, call: _Call) -> Any:
+        """Execute the operation; a calibrating tape changes weights and outputs here."""
+        return call.func(*call.args, **call.kwargs)
+
+    def _note(self, call: _Call, outputs: list[Tensor]) -> None:
+        operands = self._operands(call)
+        if not _is_data(call, operands):
+            return self._note_pure(call, outputs)
+        value = self._note_data(call, operands, outputs)
+        for tensor in self._written(call, outputs):
+            self._set(tensor, value)
+        return None
+
+    def _operands(self, call: _Call) -> list[Operand]:
+        return [
+            Operand(tensor, value.params, value.direct, value.standardized, value.shape, value.stride, value.contracted)
+            if value.origin == "pure"
+            else Operand(tensor)
+            for tensor, value in zip(call.tensors, call.values, strict=True)
+        ]
+
+    def _note_pure(self, call: _Call, outputs: list[Tensor]) -> None:
+        params = tuple(dict.fromkeys(name for value in call.values for name in value.params))
+        for tensor in self._written(call, outputs):
+            old = self._values.get(_storage(tensor))
+            if old is not None and old.direct:
+                continue  # an in-place write on a parameter leaves it a parameter
+            self._set(
+                tensor,
+                Value(
+                    "pure" if params else "constant",
+                    params=params,
+                    contracted=call.info.category in ("matmul", "weighted") or any(v.contracted for v in call.values),
+                    standardized=call.info.name in ops.STANDARDIZERS or any(v.standardized for v in call.values),
+                    shape=tuple(tensor.shape),
+                    stride=tensor.stride(),
+                ),
+            )
+
+    def _note_data(self, call: _Call, operands: list[Operand], outputs: list[Tensor]) -> Value:
+        index, main = len(self.drafts), outputs[0]
+        views = tuple(
+            View(value.node, tuple(tensor.shape), tensor.stride(), tensor.storage_offset())
+            for tensor, value in zip(call.tensors, call.values, strict=True)
+            if value.node >= 0
+        )
+        draft = Draft(
+            call.info.name, call.info.category, self._where(), tuple(view.node for view in views), tuple(main.shape),
+            main.stride(), main.dtype, operands=views,
+            scalars=tuple(float(a) for a in call.args if isinstance(a, (int, float)) and not isinstance(a, bool)),
+        )  # fmt: skip
+        new = uses_of(call.info.name, index, call.args, call.kwargs, operands, main)
+        draft.channels = channels_of(call.info.category, main, new, [v.channels for v in call.values if v.node >= 0])
+        if any(use.how == "weight" for use in new) and draft.category != "lookup":
+            draft.category = "weighted"
+        if self._measure and main.is_floating_point():
+            draft.sample = take_sample(main, self._batch)
+            if draft.category == "activation":
+                draft.dead = dead_share(main, draft.channels)
+            self._pending.append((main, index))
+        self.drafts.append(draft)
+        self.uses.extend(new)
+        return Value("data", node=index, channels=draft.channels)
+
+    def _written(self, call: _Call, outputs: list[Tensor]) -> list[Tensor]:
+        """Tensors whose storage this operation gave new contents."""
+        if not call.info.writes:
+            return [tensor for tensor in outputs if _storage(tensor) not in self._values]
+        flat = [call.args[i] for i in call.info.writes if i < len(call.args)]
+        return [leaf for leaf in tree_leaves((flat, outputs)) if isinstance(leaf, Tensor)]
+
+    def _save_before_write(self, call: _Call) -> None:
+        for position in call.info.writes:
+            for leaf in tree_leaves(call.args[position : position + 1]):
+                value = self._values.get(_storage(leaf)) if isinstance(leaf, Tensor) else None
+                if value is not None and value.direct and value.params[0] not in self.saved:
+                    name = value.params[0]
+                    self.saved[name] = self._parameters[name].detach().clone()
+
+    def _set(self, tensor: Tensor, value: Value) -> None:
+        storage = _storage(tensor)
+        if storage not in self._values:
+            # A weak reference keeps the storage's address from being reused, not its memory.
+            self._alive.append(StorageWeakRef(tensor.untyped_storage()))
+        old = self._values.get(storage)
+        if old is not None and old.origin == "data" and value.origin != "data":
+            value = replace(old)  # a constant written into part of a data tensor leaves it data
+        self._values[storage] = value
+
+    def _flush(self) -> None:
+        """Hook the previous operation's outputs: autograd has given them their grad_fn only by now."""
+        pending, self._pending = self._pending, []
+        for tensor, index in pending:
+            if tensor.requires_grad and self._measure:
+                tensor.register_hook(self._hook(index))
+
+    def _hook(self, index: int) -> Callable[[Tensor], None]:
+        def note(grad: Tensor | None) -> None:
+            if grad is not None and isinstance(grad, Tensor):
+                self.drafts[index].grad_sample = take_sample(grad, self._batch)
+
+        return note
+
+    def _info(self, func: Any) -> _Info:
+        info = self._infos.get(func)
+        if info is None:
+            name = ops.base_name(func)
+            schema = getattr(func, "_schema", None)
+            arguments = schema.arguments if schema is not None else ()
+            writes = tuple(i for i, a in enumerate(arguments) if a.alias_info is not None and a.alias_info.is_write)
+            info = self._infos[func] = _Info(ops.plain_name(name), ops.categorize(name), writes)
+        return info
+
+
+_CONSTANT = Value("constant")
+
+
+def _storage(tensor: Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)
+
+
+def _is_data(call: _Call, operands: list[Operand]) -> bool:
+    """Whether the result counts as data: an input reaches it, or a constant or token meets a weight in a product."""
+    if call.info.name in ops.FACTORIES:
+        return False
+    if any(value.origin == "data" for value in call.values):
+        return True
+    if call.info.category not in ("matmul", "weighted", "lookup"):
+        return False
+    names = [name for operand in operands for name in operand.params]
+    return bool(names) and not any("parametrizations." in name for name in names)

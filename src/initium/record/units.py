@@ -1,0 +1,52 @@
+"""Units of a layer: along which axis they lie, and how many of them are silent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from initium.record.ops import Category
+from initium.record.uses import Use
+
+MAX_POSITIONS = 512
+
+
+def channels_of(
+    category: Category, out: Tensor, uses: Sequence[Use], inherited: Sequence[tuple[int, int] | None]
+) -> tuple[int, int] | None:
+    """(number of units, stride of their axis) of an output; None where the axis is not known."""
+    layers = [use.layer for use in uses if use.how == "weight" and use.layer is not None]
+    if layers and out.dim() >= 2:
+        axis = 1 if layers[0].kind in ("conv", "conv_transpose") else out.dim() - 1
+        return out.shape[axis], out.stride(axis)
+    for channels in inherited:
+        if channels is not None and _axis(out, channels) is not None:
+            return channels
+    if category == "norm" and out.dim() >= 2:
+        return out.shape[-1], out.stride(-1)
+    return None
+
+
+def dead_share(out: Tensor, channels: tuple[int, int] | None) -> float | None:
+    """Share of units whose output is exactly zero at every sampled position of every sample."""
+    axis = _axis(out, channels) if channels is not None else None
+    if axis is None or out.numel() == 0 or out.is_meta:
+        return None
+    units = out.detach().movedim(axis, 0)
+    while math.prod(units.shape[1:]) > MAX_POSITIONS:
+        largest = max(range(1, units.dim()), key=lambda a: units.shape[a])
+        step = min(math.ceil(math.prod(units.shape[1:]) / MAX_POSITIONS), units.shape[largest])
+        units = units.select(largest, units.shape[largest] // 2) if step == units.shape[largest] else units[
+            (slice(None),) * largest + (slice(step // 2, None, step),)
+        ]  # fmt: skip
+    alive = (units != 0).flatten(1).any(1)
+    return 1.0 - float(alive.float().mean())
+
+
+def _axis(out: Tensor, channels: tuple[int, int]) -> int | None:
+    for axis in range(out.dim()):
+        if out.shape[axis] == channels[0] and out.stride(axis) == channels[1]:
+            return axis
+    return None
