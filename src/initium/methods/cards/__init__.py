@@ -1,0 +1,1 @@
+"""Texts about every method, in English and Chinese, one file a family."""
