@@ -236,4 +236,7 @@ class Graph:
             later for consumer in ahead if self.nodes[consumer].kind in ("sigmoid", "hardsigmoid", "tanh", "hardtanh")
             for later, _ in self.next(consumer)
         ]  # fmt: skip
-        return any(self.nodes[i].category == "mul" and len(set(self.nodes[i].inputs)) == 2 and not self._one_root(i) for i in after)
+        return any(
+            self.nodes[i].category == "mul" and len(set(self.nodes[i].inputs)) == 2 and not self._one_root(i)
+            for i in after
+        )

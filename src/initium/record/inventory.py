@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -63,7 +64,7 @@ class ParameterInfo:
     @property
     def std(self) -> float:
         """Standard deviation of its elements."""
-        return max(self.second - self.mean**2, 0.0) ** 0.5
+        return math.sqrt(max(self.second - self.mean**2, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,12 @@ def take_inventory(
 
 
 def _describe(
-    name: str, tensor: Tensor, aliases: tuple[str, ...], owners: Mapping[str, tuple[nn.Module, str]], used: bool, grad: Tensor | None
+    name: str,
+    tensor: Tensor,
+    aliases: tuple[str, ...],
+    owners: Mapping[str, tuple[nn.Module, str]],
+    used: bool,
+    grad: Tensor | None,
 ) -> ParameterInfo:
     module, owner = owners[name.rpartition(".")[0]]
     mean, second, peak, constant, finite = _values(tensor)
@@ -158,7 +164,13 @@ def _values(tensor: Tensor) -> tuple[float, float, float, float | None, bool]:
 @torch.no_grad()
 def _rows_equal(tensor: Tensor) -> float:
     """Share of rows (axis 0) that another row repeats exactly; rows are compared by two projections, then in full."""
-    if tensor.dim() < 2 or tensor.is_meta or tensor.shape[0] < 2 or tensor[0].numel() < 2 or tensor.is_complex():
+    if (
+        tensor.dim() < 2
+        or tensor.is_meta
+        or tensor.shape[0] < 2
+        or tensor[0].numel() < 2
+        or tensor.is_complex()
+    ):
         return 0.0
     rows = tensor.detach().flatten(1)
     probe = torch.linspace(0.5, 1.5, min(rows.shape[1], 4096), device=rows.device).sin()
@@ -173,7 +185,9 @@ def _rows_equal(tensor: Tensor) -> float:
 
 def take_buffers(model: nn.Module) -> tuple[BufferInfo, ...]:
     """Describe every buffer."""
-    persistent = set(model.state_dict(keep_vars=True)) if not isinstance(model, torch.jit.ScriptModule) else set()
+    persistent = (
+        set(model.state_dict(keep_vars=True)) if not isinstance(model, torch.jit.ScriptModule) else set()
+    )
     return tuple(
         BufferInfo(
             name, tuple(b.shape), str(b.dtype).removeprefix("torch."), b.is_meta,

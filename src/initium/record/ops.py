@@ -41,7 +41,13 @@ ACTIVATIONS = {
 DEADLY = frozenset({"relu", "clamp_min", "threshold", "hardtanh", "clamp", "hardswish"})
 """Activations whose output and gradient can both be zero for a whole unit."""
 
-SATURATING = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "hardtanh": (-1.0, 1.0), "hardsigmoid": (0.0, 1.0), "erf": (-1.0, 1.0)}
+SATURATING = {
+    "sigmoid": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+    "hardtanh": (-1.0, 1.0),
+    "hardsigmoid": (0.0, 1.0),
+    "erf": (-1.0, 1.0),
+}
 """Bounded activations and the two values at which they saturate."""
 
 NORMS = {

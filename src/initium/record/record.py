@@ -92,7 +92,12 @@ class Record:
 
 
 def record(
-    model: nn.Module, inputs: Inputs, *, forward: Forward | None = None, loss: Loss | None = None, seed: int = 0
+    model: nn.Module,
+    inputs: Inputs,
+    *,
+    forward: Forward | None = None,
+    loss: Loss | None = None,
+    seed: int = 0,
 ) -> Record:
     """Run `model` once forward and once backward and return what was seen.
 
@@ -179,7 +184,12 @@ def check_inputs(inputs: object) -> list[Any]:
         )
     leaves = tree_leaves(inputs)
     for leaf in leaves:
-        if isinstance(leaf, Tensor) and leaf.is_floating_point() and not leaf.is_meta and not torch.isfinite(leaf).all():
+        if (
+            isinstance(leaf, Tensor)
+            and leaf.is_floating_point()
+            and not leaf.is_meta
+            and not torch.isfinite(leaf).all()
+        ):
             raise UsageError(
                 f"inputs hold values that are not finite (tensor of shape {tuple(leaf.shape)})",
                 expected="finite inputs",
@@ -190,7 +200,11 @@ def check_inputs(inputs: object) -> list[Any]:
 
 def batch_size(inputs: Inputs) -> int:
     """Number of samples: the first axis of the first tensor, or the length of a list of images."""
-    first = inputs if isinstance(inputs, Tensor) else next(iter(inputs.values() if isinstance(inputs, dict) else inputs), None)
+    first = (
+        inputs
+        if isinstance(inputs, Tensor)
+        else next(iter(inputs.values() if isinstance(inputs, dict) else inputs), None)
+    )
     if isinstance(first, (list, tuple)):
         return max(len(first), 1)
     if isinstance(first, Tensor) and first.dim() > 0:
@@ -251,7 +265,9 @@ def _backward(
         return None, losses, {}, ("no backward: no output depends differentiably on a parameter",)
     if scalar.numel() != 1:
         raise UsageError(
-            f"the loss has shape {tuple(scalar.shape)}", expected="a scalar", remedy="reduce it, for example with .mean()"
+            f"the loss has shape {tuple(scalar.shape)}",
+            expected="a scalar",
+            remedy="reduce it, for example with .mean()",
         )
     grads = torch.autograd.grad(scalar, list(wanted.values()), allow_unused=True)
     return float(scalar.detach()), losses, dict(zip(wanted, grads, strict=True)), ()
@@ -263,7 +279,11 @@ def default_loss(output: Any, seed: int) -> tuple[Tensor | None, dict[str, float
     The projection's gradient has norm 1 per output tensor, so gradients of different models compare.
     """
     if isinstance(output, Mapping):
-        scalars = {str(k): v for k, v in output.items() if isinstance(v, Tensor) and v.numel() == 1 and v.requires_grad}
+        scalars = {
+            str(k): v
+            for k, v in output.items()
+            if isinstance(v, Tensor) and v.numel() == 1 and v.requires_grad
+        }
         if scalars and len(scalars) == len(output):
             return sum(scalars.values(), torch.zeros(())), {k: float(v.detach()) for k, v in scalars.items()}
     total: Tensor | None = None
@@ -313,5 +333,9 @@ def _saturated(draft: Draft) -> float | None:
 
 
 def _describe(inputs: Inputs) -> str:
-    shapes = [f"{tuple(leaf.shape)} {str(leaf.dtype).removeprefix('torch.')} on {leaf.device}" for leaf in tree_leaves(inputs) if isinstance(leaf, Tensor)]
+    shapes = [
+        f"{tuple(leaf.shape)} {str(leaf.dtype).removeprefix('torch.')} on {leaf.device}"
+        for leaf in tree_leaves(inputs)
+        if isinstance(leaf, Tensor)
+    ]
     return "; ".join(shapes[:4]) or "no tensor"

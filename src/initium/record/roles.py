@@ -116,7 +116,9 @@ def _weight_role(graph: Graph, use: Use, follows: tuple[str, ...], words: tuple[
 def _normed_branch(graph: Graph, node: int) -> bool:
     """Whether one norm stands between the weight and the residual addition."""
     after = [consumer for consumer, _ in graph.next(node)]
-    return len(after) == 1 and graph.nodes[after[0]].category == "norm" and "branch" in graph.follows(after[0])
+    return (
+        len(after) == 1 and graph.nodes[after[0]].category == "norm" and "branch" in graph.follows(after[0])
+    )
 
 
 def _steers(graph: Graph, node: int) -> bool:
@@ -125,7 +127,12 @@ def _steers(graph: Graph, node: int) -> bool:
         taker = graph.nodes[consumer]
         if "deform_conv" in taker.op and taker.inputs and taker.inputs[0] != source:
             return True
-        if "grid_sampler" in taker.op and taker.inputs and taker.inputs[-1] == source and taker.inputs[0] != source:
+        if (
+            "grid_sampler" in taker.op
+            and taker.inputs
+            and taker.inputs[-1] == source
+            and taker.inputs[0] != source
+        ):
             return True
     return False
 
@@ -176,7 +183,9 @@ def _after_written_norm(graph: Graph, node: int) -> bool:
         if graph.nodes[source].category == "copy" and graph.nodes[source].inputs:
             source = graph.nodes[source].inputs[0]
         before = [graph.nodes[i] for i in graph.nodes[source].inputs]
-        if graph.nodes[source].category == "mul" and any(one.kind in ("rsqrt", "sqrt", "reciprocal") for one in before):
+        if graph.nodes[source].category == "mul" and any(
+            one.kind in ("rsqrt", "sqrt", "reciprocal") for one in before
+        ):
             return True
     return False
 
@@ -188,5 +197,11 @@ def _add_role(graph: Graph, info: ParameterInfo, use: Use) -> Role:
     sides = [side for side in info.shape if side > 1]
     if len(sides) <= 1:
         source = graph.nodes[node.inputs[0]] if node.inputs else node
-        return "bias" if source.category in ("weighted", "copy", "matmul") else "norm_shift" if source.category == "mul" else "bias"
+        return (
+            "bias"
+            if source.category in ("weighted", "copy", "matmul")
+            else "norm_shift"
+            if source.category == "mul"
+            else "bias"
+        )
     return "position"

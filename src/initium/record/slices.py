@@ -16,7 +16,9 @@ from initium.record.uses import Use
 NUM_PROBES = 48
 
 
-def blocks_of(graph: Graph, uses: Sequence[Use], shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+def blocks_of(
+    graph: Graph, uses: Sequence[Use], shape: tuple[int, ...]
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """(sizes of the packed blocks, what each is) of a weight that feeds attention; ((), ()) where it does not.
 
     Blocks are only named where every output column is read by exactly one of them.
@@ -67,7 +69,12 @@ def _keeps_columns(graph: Graph, index: int) -> bool:
     node = graph.nodes[index]
     if node.category in ("copy",) or graph.is_transparent(index):
         return True
-    return node.category == "norm" and len(node.inputs) == 1 or node.category == "mul" and len(set(node.inputs)) == 1
+    return (
+        node.category == "norm"
+        and len(node.inputs) == 1
+        or node.category == "mul"
+        and len(set(node.inputs)) == 1
+    )
 
 
 def _attention_operands(graph: Graph, index: int, source: int) -> list[tuple[str, View]]:
@@ -110,7 +117,9 @@ def _columns(graph: Graph, view: View, origin: int, axis: int) -> tuple[int, int
     """Range of the origin's output columns that a window reads, by following sampled elements back; None if lost."""
     draw = random.Random(0)
     corners = [tuple(0 for _ in view.shape), tuple(side - 1 for side in view.shape)]
-    inner = [tuple(draw.randrange(side) for side in view.shape) for _ in range(NUM_PROBES)] if view.numel else []
+    inner = (
+        [tuple(draw.randrange(side) for side in view.shape) for _ in range(NUM_PROBES)] if view.numel else []
+    )
     seen = [_trace(graph, view, index, origin, axis) for index in corners + inner]
     known = [column for column in seen if column is not None]
     if len(known) < len(seen) or not known:

@@ -102,7 +102,10 @@ class Tape(TorchDispatchMode):
         self._infos: dict[object, _Info] = {}
         self._parameters = parameters
         for name, tensor in parameters.items():
-            self._set(tensor, Value("pure", params=(name,), direct=True, shape=tuple(tensor.shape), stride=tensor.stride()))
+            self._set(
+                tensor,
+                Value("pure", params=(name,), direct=True, shape=tuple(tensor.shape), stride=tensor.stride()),
+            )
 
     def add_inputs(self, tensors: Sequence[Tensor]) -> None:
         """Register the tensors that enter the model as data."""
@@ -153,7 +156,15 @@ class Tape(TorchDispatchMode):
 
     def _operands(self, call: _Call) -> list[Operand]:
         return [
-            Operand(tensor, value.params, value.direct, value.standardized, value.shape, value.stride, value.contracted)
+            Operand(
+                tensor,
+                value.params,
+                value.direct,
+                value.standardized,
+                value.shape,
+                value.stride,
+                value.contracted,
+            )
             if value.origin == "pure"
             else Operand(tensor)
             for tensor, value in zip(call.tensors, call.values, strict=True)
@@ -170,8 +181,10 @@ class Tape(TorchDispatchMode):
                 Value(
                     "pure" if params else "constant",
                     params=params,
-                    contracted=call.info.category in ("matmul", "weighted") or any(v.contracted for v in call.values),
-                    standardized=call.info.name in ops.STANDARDIZERS or any(v.standardized for v in call.values),
+                    contracted=call.info.category in ("matmul", "weighted")
+                    or any(v.contracted for v in call.values),
+                    standardized=call.info.name in ops.STANDARDIZERS
+                    or any(v.standardized for v in call.values),
                     shape=tuple(tensor.shape),
                     stride=tensor.stride(),
                 ),
@@ -190,7 +203,9 @@ class Tape(TorchDispatchMode):
             scalars=tuple(float(a) for a in call.args if isinstance(a, (int, float)) and not isinstance(a, bool)),
         )  # fmt: skip
         new = uses_of(call.info.name, index, call.args, call.kwargs, operands, main)
-        draft.channels = channels_of(call.info.category, main, new, [v.channels for v in call.values if v.node >= 0])
+        draft.channels = channels_of(
+            call.info.category, main, new, [v.channels for v in call.values if v.node >= 0]
+        )
         if any(use.how == "weight" for use in new) and draft.category != "lookup":
             draft.category = "weighted"
         if self._measure and main.is_floating_point():
@@ -247,7 +262,9 @@ class Tape(TorchDispatchMode):
             name = ops.base_name(func)
             schema = getattr(func, "_schema", None)
             arguments = schema.arguments if schema is not None else ()
-            writes = tuple(i for i, a in enumerate(arguments) if a.alias_info is not None and a.alias_info.is_write)
+            writes = tuple(
+                i for i, a in enumerate(arguments) if a.alias_info is not None and a.alias_info.is_write
+            )
             info = self._infos[func] = _Info(ops.plain_name(name), ops.categorize(name), writes)
         return info
 

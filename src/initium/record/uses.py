@@ -59,7 +59,12 @@ class Use:
 
 
 def uses_of(
-    name: str, node: int, args: Sequence[Any], kwargs: Mapping[str, Any], operands: Sequence[Operand], out: Tensor
+    name: str,
+    node: int,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    operands: Sequence[Operand],
+    out: Tensor,
 ) -> list[Use]:
     """Every use of a parameter by one operation."""
     by_id = {id(operand.tensor): operand for operand in operands}
@@ -82,7 +87,9 @@ def uses_of(
     return [_use(one, node, how) for one in operands if one.pure]
 
 
-def _use(operand: Operand, node: int, how: How, layer: Layer | None = None, rows: tuple[int, ...] = ()) -> Use:
+def _use(
+    operand: Operand, node: int, how: How, layer: Layer | None = None, rows: tuple[int, ...] = ()
+) -> Use:
     return Use(operand.params, node, how, layer, operand.direct, operand.standardized, rows)
 
 
@@ -167,7 +174,11 @@ def _linear_layer(weight: Operand, contraction: int) -> tuple[Layer, tuple[int, 
     """The layer of a weight operand whose axis `contraction` is summed over, in the axis order of the parameter."""
     tensor, shape, stride = weight.tensor, weight.base_shape, weight.base_stride
     inner = tensor.stride(contraction)
-    matches = [a for a in range(len(shape)) if stride[a] == inner and shape[a] >= tensor.shape[contraction] and shape[a] > 1]
+    matches = [
+        a
+        for a in range(len(shape))
+        if stride[a] == inner and shape[a] >= tensor.shape[contraction] and shape[a] > 1
+    ]
     if len(shape) < 2 or not matches:
         return _plain_layer(tensor, contraction), ()
     in_axis = matches[0]
@@ -177,7 +188,9 @@ def _linear_layer(weight: Operand, contraction: int) -> tuple[Layer, tuple[int, 
     whole = math.prod(shape[a] for a in others)
     rows: tuple[int, ...] = ()
     if covered < whole and len(shape) == 2 and stride[out_axis] > 0:
-        start = tensor.storage_offset() // stride[out_axis] if stride[out_axis] > 1 else tensor.storage_offset()
+        start = (
+            tensor.storage_offset() // stride[out_axis] if stride[out_axis] > 1 else tensor.storage_offset()
+        )
         rows = (start, start + covered)
     return Layer("linear", shape, out_axis=out_axis, in_axis=in_axis), rows
 
