@@ -11,6 +11,11 @@ from torch import Tensor, nn
 
 from initium.errors import UsageError
 
+PROBE = 4096
+"""Elements of a row that the first, cheap comparison of rows looks at."""
+TWIN_TOLERANCE = 1e-3
+"""Gradients of equal rows that differ by less, relative to their size, differ by rounding only."""
+
 
 @dataclass(frozen=True, slots=True)
 class ParameterInfo:
@@ -30,7 +35,9 @@ class ParameterInfo:
         constant: the one value it holds everywhere, or None.
         finite: whether every element is finite.
         used: whether an operation of the run took it.
-        rows_equal: share of its output rows that equal another row.
+        rows_equal: share of its rows (axis 0) that equal another row.
+        twins: share of its rows that equal another row and got the same gradient: they will stay equal.
+        grad_second: E[g^2] of its gradient; None where none arrived.
     """
 
     name: str
@@ -49,6 +56,7 @@ class ParameterInfo:
     finite: bool
     used: bool
     rows_equal: float = 0.0
+    twins: float = 0.0
     grad_second: float | None = None
 
     @property
@@ -134,12 +142,14 @@ def _describe(
 ) -> ParameterInfo:
     module, owner = owners[name.rpartition(".")[0]]
     mean, second, peak, constant, finite = _values(tensor)
+    groups = _equal_rows(tensor) if finite else None
     return ParameterInfo(
         name=name, aliases=aliases, shape=tuple(tensor.shape), dtype=str(tensor.dtype).removeprefix("torch."), owner=owner,
         frozen=not tensor.requires_grad, loaded=bool(getattr(tensor, "_is_hf_initialized", False)),
         parametrized="parametrizations." in name or name.endswith(("weight_g", "weight_v", "weight_orig")) or owner == "ParametrizationList",
         meta=tensor.is_meta, mean=mean, second=second, peak=peak, constant=constant, finite=finite, used=used,
-        rows_equal=_rows_equal(tensor) if constant is None and finite else 0.0,
+        rows_equal=0.0 if groups is None else groups.numel() / tensor.shape[0],
+        twins=0.0 if groups is None or grad is None else _twins(groups, grad),
         grad_second=None if grad is None else float(grad.detach().double().square().mean()) if grad.numel() else None,
     )  # fmt: skip
 
@@ -162,25 +172,42 @@ def _values(tensor: Tensor) -> tuple[float, float, float, float | None, bool]:
 
 
 @torch.no_grad()
-def _rows_equal(tensor: Tensor) -> float:
-    """Share of rows (axis 0) that another row repeats exactly; rows are compared by two projections, then in full."""
-    if (
-        tensor.dim() < 2
-        or tensor.is_meta
-        or tensor.shape[0] < 2
-        or tensor[0].numel() < 2
-        or tensor.is_complex()
-    ):
-        return 0.0
+def _equal_rows(tensor: Tensor) -> Tensor | None:
+    """Indices of the rows (axis 0) that another row repeats exactly; None if there are none or rows mean nothing."""
+    if tensor.dim() < 2 or tensor.is_meta or tensor.shape[0] < 2 or tensor[0].numel() < 2 or tensor.is_complex():
+        return None
     rows = tensor.detach().flatten(1)
-    probe = torch.linspace(0.5, 1.5, min(rows.shape[1], 4096), device=rows.device).sin()
-    marks = rows[:, : probe.numel()].float() @ probe
-    _, inverse, counts = marks.unique(return_inverse=True, return_counts=True)
-    repeated = counts[inverse] > 1
+    repeated = _repeated(rows[:, :PROBE].float() @ _probe(rows))
     if not bool(repeated.any()):
-        return 0.0
+        return None
     _, inverse, counts = rows[repeated].float().unique(dim=0, return_inverse=True, return_counts=True)
-    return float((counts[inverse] > 1).sum()) / rows.shape[0]
+    kept = repeated.nonzero().flatten()[counts[inverse] > 1]
+    return kept if kept.numel() else None
+
+
+def _probe(rows: Tensor) -> Tensor:
+    return torch.linspace(0.5, 1.5, min(rows.shape[1], PROBE), device=rows.device).sin()
+
+
+def _repeated(marks: Tensor) -> Tensor:
+    """Mask of the marks that occur more than once."""
+    _, inverse, counts = marks.unique(return_inverse=True, return_counts=True)
+    repeated: Tensor = counts[inverse] > 1
+    return repeated
+
+
+@torch.no_grad()
+def _twins(equal: Tensor, grad: Tensor) -> float:
+    """Share of all rows that are among `equal` and whose gradient another of them shares, up to rounding."""
+    rows = grad.detach().flatten(1)[equal].float()
+    marks = rows[:, :PROBE] @ _probe(rows)
+    order = marks.argsort()
+    rows = rows[order]
+    size = torch.linalg.vector_norm(rows, dim=1)
+    apart = torch.linalg.vector_norm(rows[1:] - rows[:-1], dim=1)
+    same = apart <= TWIN_TOLERANCE * torch.maximum(size[1:], size[:-1])
+    off = torch.zeros(1, dtype=torch.bool, device=same.device)
+    return float((torch.cat([same, off]) | torch.cat([off, same])).sum()) / grad.shape[0]
 
 
 def take_buffers(model: nn.Module) -> tuple[BufferInfo, ...]:

@@ -43,6 +43,7 @@ class Node:
         forward: moments of the output; None where it was not measured.
         backward: moments of the loss gradient at the output; None where no gradient arrived.
         dead: for activations, the share of units that are zero everywhere; None where units are not known.
+        units: number of units (channels, features) of the output; 0 where not known.
         saturated: for bounded activations, the share of outputs within 1 % of a bound.
     """
 
@@ -61,3 +62,4 @@ class Node:
     backward: Moments | None = None
     dead: float | None = None
     saturated: float | None = None
+    units: int = 0

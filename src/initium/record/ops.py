@@ -17,6 +17,10 @@ MATMULS = frozenset(
     {"aten.addmm", "aten.mm", "aten.bmm", "aten.baddbmm", "aten.linear", "aten.matmul", "aten.mv",
      "aten.addmv", "aten.dot", "aten.addbmm", "aten._addmm_activation", "aten._scaled_mm"}
 )  # fmt: skip
+BIAS_FIRST = frozenset(
+    {"aten.addmm", "aten.baddbmm", "aten.addmv", "aten.addbmm", "aten._addmm_activation"}
+)
+"""Products whose first argument is added to the result."""
 LOOKUPS = frozenset({"aten.embedding", "aten._embedding_bag", "aten._embedding_bag_forward_only"})
 RECURRENT = frozenset(
     {"aten.mkldnn_rnn_layer", "aten._thnn_fused_lstm_cell", "aten._thnn_fused_gru_cell", "aten.lstm", "aten.gru",

@@ -317,7 +317,7 @@ def _nodes(drafts: list[Draft]) -> tuple[Node, ...]:
     return tuple(
         Node(
             index, d.op, d.category, ops.ACTIVATIONS.get(d.op) or ops.NORMS.get(d.op, ""), d.module, d.inputs, d.operands,
-            d.shape, d.stride, str(d.dtype).removeprefix("torch."), d.scalars, forward[index], backward[index], d.dead, _saturated(d),
+            d.shape, d.stride, str(d.dtype).removeprefix("torch."), d.scalars, forward[index], backward[index], d.dead, _saturated(d), d.channels[0] if d.channels else 0,
         )
         for index, d in enumerate(drafts)
     )  # fmt: skip

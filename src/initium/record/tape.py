@@ -60,17 +60,17 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class _Info:
+class Info:
     name: str
     category: ops.Category
     writes: tuple[int, ...]
 
 
 @dataclass(slots=True)
-class _Call:
+class Call:
     """One dispatched operation: its description, arguments, and the tensors among them with their values."""
 
-    info: _Info
+    info: Info
     func: Any
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
@@ -99,7 +99,7 @@ class Tape(TorchDispatchMode):
         self._values: dict[int, Value] = {}
         self._alive: list[object] = []
         self._pending: list[tuple[Tensor, int]] = []
-        self._infos: dict[object, _Info] = {}
+        self._infos: dict[object, Info] = {}
         self._parameters = parameters
         for name, tensor in parameters.items():
             self._set(
@@ -129,7 +129,7 @@ class Tape(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self._flush()
-        call = _Call(self._info(func), func, args, kwargs or {})
+        call = Call(self._info(func), func, args, kwargs or {})
         for leaf in tree_leaves((args, call.kwargs)):
             if isinstance(leaf, Tensor):
                 call.tensors.append(leaf)
@@ -141,11 +141,11 @@ class Tape(TorchDispatchMode):
             self._note(call, outputs)
         return out
 
-    def _run(self, call: _Call) -> Any:
+    def _run(self, call: Call) -> Any:
         """Execute the operation; a calibrating tape changes weights and outputs here."""
         return call.func(*call.args, **call.kwargs)
 
-    def _note(self, call: _Call, outputs: list[Tensor]) -> None:
+    def _note(self, call: Call, outputs: list[Tensor]) -> None:
         operands = self._operands(call)
         if not _is_data(call, operands):
             return self._note_pure(call, outputs)
@@ -154,7 +154,7 @@ class Tape(TorchDispatchMode):
             self._set(tensor, value)
         return None
 
-    def _operands(self, call: _Call) -> list[Operand]:
+    def _operands(self, call: Call) -> list[Operand]:
         return [
             Operand(
                 tensor,
@@ -170,7 +170,7 @@ class Tape(TorchDispatchMode):
             for tensor, value in zip(call.tensors, call.values, strict=True)
         ]
 
-    def _note_pure(self, call: _Call, outputs: list[Tensor]) -> None:
+    def _note_pure(self, call: Call, outputs: list[Tensor]) -> None:
         params = tuple(dict.fromkeys(name for value in call.values for name in value.params))
         for tensor in self._written(call, outputs):
             old = self._values.get(_storage(tensor))
@@ -190,7 +190,7 @@ class Tape(TorchDispatchMode):
                 ),
             )
 
-    def _note_data(self, call: _Call, operands: list[Operand], outputs: list[Tensor]) -> Value:
+    def _note_data(self, call: Call, operands: list[Operand], outputs: list[Tensor]) -> Value:
         index, main = len(self.drafts), outputs[0]
         views = tuple(
             View(value.node, tuple(tensor.shape), tensor.stride(), tensor.storage_offset())
@@ -202,7 +202,7 @@ class Tape(TorchDispatchMode):
             main.stride(), main.dtype, operands=views,
             scalars=tuple(float(a) for a in call.args if isinstance(a, (int, float)) and not isinstance(a, bool)),
         )  # fmt: skip
-        new = uses_of(call.info.name, index, call.args, call.kwargs, operands, main)
+        new = uses_of(call.info.name, index, call.args, call.kwargs, operands)
         draft.channels = channels_of(
             call.info.category, main, new, [v.channels for v in call.values if v.node >= 0]
         )
@@ -217,14 +217,14 @@ class Tape(TorchDispatchMode):
         self.uses.extend(new)
         return Value("data", node=index, channels=draft.channels)
 
-    def _written(self, call: _Call, outputs: list[Tensor]) -> list[Tensor]:
+    def _written(self, call: Call, outputs: list[Tensor]) -> list[Tensor]:
         """Tensors whose storage this operation gave new contents."""
         if not call.info.writes:
             return [tensor for tensor in outputs if _storage(tensor) not in self._values]
         flat = [call.args[i] for i in call.info.writes if i < len(call.args)]
         return [leaf for leaf in tree_leaves((flat, outputs)) if isinstance(leaf, Tensor)]
 
-    def _save_before_write(self, call: _Call) -> None:
+    def _save_before_write(self, call: Call) -> None:
         for position in call.info.writes:
             for leaf in tree_leaves(call.args[position : position + 1]):
                 value = self._values.get(_storage(leaf)) if isinstance(leaf, Tensor) else None
@@ -256,7 +256,7 @@ class Tape(TorchDispatchMode):
 
         return note
 
-    def _info(self, func: Any) -> _Info:
+    def _info(self, func: Any) -> Info:
         info = self._infos.get(func)
         if info is None:
             name = ops.base_name(func)
@@ -265,7 +265,7 @@ class Tape(TorchDispatchMode):
             writes = tuple(
                 i for i, a in enumerate(arguments) if a.alias_info is not None and a.alias_info.is_write
             )
-            info = self._infos[func] = _Info(ops.plain_name(name), ops.categorize(name), writes)
+            info = self._infos[func] = Info(ops.plain_name(name), ops.categorize(name), writes)
         return info
 
 
@@ -276,7 +276,7 @@ def _storage(tensor: Tensor) -> int:
     return int(tensor.untyped_storage()._cdata)
 
 
-def _is_data(call: _Call, operands: list[Operand]) -> bool:
+def _is_data(call: Call, operands: list[Operand]) -> bool:
     """Whether the result counts as data: an input reaches it, or a constant or token meets a weight in a product."""
     if call.info.name in ops.FACTORIES:
         return False

@@ -59,12 +59,7 @@ class Use:
 
 
 def uses_of(
-    name: str,
-    node: int,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    operands: Sequence[Operand],
-    out: Tensor,
+    name: str, node: int, args: Sequence[Any], kwargs: Mapping[str, Any], operands: Sequence[Operand]
 ) -> list[Use]:
     """Every use of a parameter by one operation."""
     by_id = {id(operand.tensor): operand for operand in operands}
@@ -145,7 +140,7 @@ def _per_axis(values: Sequence[int], num_axes: int) -> tuple[int, ...]:
 
 
 def _matmul(name: str, node: int, operand: Any) -> list[Use]:
-    has_bias = name in ("aten.addmm", "aten.baddbmm", "aten.addmv", "aten.addbmm", "aten._addmm_activation")
+    has_bias = name in ops.BIAS_FIRST
     left, right = (operand(1), operand(2)) if has_bias else (operand(0), operand(1))
     bias = operand(0) if has_bias else operand(2) if name == "aten.linear" else None
     uses = [_use(bias, node, "bias")] if bias and bias.pure else []
