@@ -1,0 +1,1 @@
+"""The parts of the model zoo: entries, photographs, removal of normalization layers."""
