@@ -55,6 +55,7 @@ _TORCH = {
     "selu": 0.75,
 }
 _REACH = 12.0  # the density of a standard normal at 12 is 2e-32
+_MOST_PANELS = 20_000
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 
 
@@ -165,6 +166,8 @@ def _moments(f: Callable[[Tensor], Tensor], q: float) -> Moments:
             break
         whole = torch.cat([first[rest], second[rest]])
         left, right = torch.cat([left[rest], middle[rest]]), torch.cat([middle[rest], right[rest]])
+        if len(left) > _MOST_PANELS:
+            raise _not_pointwise("has no end of jumps or is random", "a piecewise smooth function")
     else:
         total += whole.sum(0)
     m, s, d = (round(x, 14) for x in total.tolist())
@@ -189,7 +192,7 @@ def _panels(f: Callable[[Tensor], Tensor], left: Tensor, right: Tensor, scale: f
 def _slope(y: Tensor, x: Tensor) -> Tensor:
     if not y.requires_grad:
         return torch.zeros_like(x)
-    (slope,) = torch.autograd.grad(y.sum(), x, allow_unused=True)
+    slope: Tensor | None = torch.autograd.grad(y.sum(), x, allow_unused=True)[0]
     return torch.zeros_like(x) if slope is None else slope
 
 
@@ -205,15 +208,15 @@ def _checked(f: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     """`f` guarded against in-place writes, after a test that it is pointwise and deterministic."""
 
     def guarded(x: Tensor) -> Tensor:
-        y = f(x * 1.0)  # in-place functions need a tensor that is not a leaf
+        y: object = f(x * 1.0)  # in-place functions need a tensor that is not a leaf
         if not isinstance(y, Tensor) or y.shape != x.shape:
             raise _not_pointwise(f"turned shape {tuple(x.shape)} into {_shape(y)}", "the same shape")
         return y
 
     probe = torch.linspace(-3, 3, 24, dtype=torch.float64).reshape(4, 6)
     with torch.no_grad():
-        whole, part = guarded(probe), guarded(probe.flip(0, 1)[:2, :3])
-    if not torch.allclose(whole.flip(0, 1)[:2, :3], part, equal_nan=True):
+        whole, part = guarded(probe), guarded(probe[::2, 1::2])
+    if not torch.allclose(whole[::2, 1::2], part, equal_nan=True):
         raise _not_pointwise("gave one element two values", "a pointwise, deterministic function")
     return guarded
 
