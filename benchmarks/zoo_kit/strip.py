@@ -15,7 +15,7 @@ NAMES = re.compile(
 def strip_norms(model: nn.Module) -> nn.Module:
     """Replaces every normalization layer in place by identity, or by the activation fused into it.
 
-    Activations stop working in place: without the layer between, they would overwrite what another branch needs.
+    Activations stop working in place: with nothing between, they would overwrite what another branch needs.
     """
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
