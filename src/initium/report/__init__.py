@@ -1,1 +1,36 @@
 """A rendering kit for text, pages and charts; it knows none of the other packages."""
+
+from initium.report.axes import Zone as Zone
+from initium.report.bars import Bar as Bar
+from initium.report.bars import Strip as Strip
+from initium.report.bars import bar_chart as bar_chart
+from initium.report.bars import heat_strip as heat_strip
+from initium.report.charts import Point as Point
+from initium.report.charts import Series as Series
+from initium.report.charts import line_chart as line_chart
+from initium.report.charts import scatter as scatter
+from initium.report.document import Block as Block
+from initium.report.document import Callout as Callout
+from initium.report.document import Code as Code
+from initium.report.document import Document as Document
+from initium.report.document import Facts as Facts
+from initium.report.document import Figure as Figure
+from initium.report.document import Level as Level
+from initium.report.document import Mark as Mark
+from initium.report.document import Prose as Prose
+from initium.report.document import Section as Section
+from initium.report.document import Table as Table
+from initium.report.document import Verdict as Verdict
+from initium.report.files import write_atomically as write_atomically
+from initium.report.format import cell as cell
+from initium.report.format import clean as clean
+from initium.report.format import duration as duration
+from initium.report.format import number as number
+from initium.report.format import percent as percent
+from initium.report.page import fragment as fragment
+from initium.report.page import page as page
+from initium.report.page import write_html as write_html
+from initium.report.svg import Svg as Svg
+from initium.report.svg import standalone as standalone
+from initium.report.text import render as render
+from initium.report.text import show as show

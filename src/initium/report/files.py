@@ -1,0 +1,50 @@
+"""Writing a file whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from initium.errors import UsageError
+
+
+def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> Path:
+    """Writes `content` to `path` by way of a file beside it: a reader sees the old file or the new one.
+
+    Args:
+        path: where to write; the directory must exist.
+        content: text is written as UTF-8.
+
+    Returns:
+        `path` as a `Path`.
+    """
+    target = Path(path)
+    if target.is_dir() or not target.parent.is_dir():
+        raise UsageError(
+            f"cannot write to {str(target)!r}",
+            expected="a file name in a directory that exists",
+            remedy=f"create {str(target.parent)!r} or name another file",
+        )
+    data = content.encode() if isinstance(content, str) else content
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:80]}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(_mode(target))
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return target
+
+
+def _mode(target: Path) -> int:
+    """Permissions for the new file: those of the file it replaces, else what the umask leaves."""
+    if target.exists():
+        return target.stat().st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from initium.report.charts import Series, line_chart
+from initium.report.document import (
+    Callout,
+    Code,
+    Document,
+    Facts,
+    Figure,
+    Mark,
+    Prose,
+    Section,
+    Table,
+    Verdict,
+)
+from initium.report.text import render, show
+
+DOCUMENT = Document(
+    "Diagnosis of Net",
+    Verdict("error", "unhealthy", "the gradient vanishes"),
+    [
+        Section(
+            "Findings", [Callout("error", "no gradient", [("where", "a.0"), ("what to do", "plan")], "IN201")]
+        ),
+        Section("Model", Facts([("parameters", 1234), ("depth", 20)])),
+        Section("Layers", Table(["name", "moment"], [["a.0", 1.5], ["a.10", Mark(1e-9, "error")]])),
+        Section("Then", [Prose("Run this:"), Code("initium plan x\n  -o plan.json")]),
+        Section("Chart", Figure(line_chart([Series("s", [0], [1])], title="t"), "signal through depth")),
+    ],
+    footer="seed 0",
+)
+
+EXPECTED = """\
+Diagnosis of Net
+UNHEALTHY  the gradient vanishes
+
+Findings
+IN201  no gradient
+  where       a.0
+  what to do  plan
+
+Model
+parameters  1,234
+depth       20
+
+Layers
+name  moment
+----  ------
+a.0      1.5
+a.10   1e-09
+
+Then
+Run this:
+
+    initium plan x
+      -o plan.json
+
+Chart
+[chart: signal through depth]
+
+seed 0"""
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_the_whole_text():
+    assert render(DOCUMENT) == EXPECTED
+
+
+def test_a_file_gets_plain_text():
+    file = io.StringIO()
+    show(DOCUMENT, file)
+    assert file.getvalue() == EXPECTED + "\n"
+
+
+def test_a_terminal_gets_colour_unless_it_says_no(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    coloured = Terminal()
+    show(DOCUMENT, coloured)
+    assert "\x1b[1;31mUNHEALTHY" in coloured.getvalue()
+
+    monkeypatch.setenv("NO_COLOR", "1")
+    plain = Terminal()
+    show(DOCUMENT, plain)
+    assert "\x1b[1;31m" not in plain.getvalue()
+    assert "UNHEALTHY" in plain.getvalue()
+
+
+def test_long_tables_end_with_what_is_missing():
+    table = Table(["n"], [[i] for i in range(1500)], limit=2)
+    text = render(Document("t", None, [Section("s", table)]))
+    assert text.endswith("0\n1\n... and 1,498 more")
+
+
+def test_wide_tables_lose_the_middle_of_names():
+    name = "backbone.body.layer4." + "x" * 100 + ".weight"
+    text = render(Document("t", None, [Section("s", Table(["name", "v"], [[name, 1.0]]))]), width=60)
+    row = text.splitlines()[-1]
+    assert len(row) <= 60
+    assert row.startswith("backbone.body")
+    assert ".weight" in row
+
+
+def test_lines_wrap_with_a_hanging_indent():
+    long = "word " * 40
+    text = render(
+        Document("t", Verdict("error", "bad", long), [Section("s", Callout("error", long))]), width=50
+    )
+    assert all(len(line) <= 50 for line in text.splitlines())
+    assert "\n  word" in text
+
+
+@pytest.mark.parametrize("hostile", ["\x1b[2J\x1b]0;owned\x07", "a\u202eb", "[bold]x[/bold]", "\r\x00"])
+def test_hostile_names_are_inert_everywhere(hostile):
+    document = Document(
+        hostile,
+        Verdict("error", hostile, hostile),
+        [
+            Section(hostile, [Prose(hostile), Code(hostile), Facts([(hostile, hostile)])]),
+            Section(hostile, Callout("error", hostile, [(hostile, hostile)], hostile)),
+            Section(hostile, Table([hostile], [[hostile]])),
+        ],
+        footer=hostile,
+    )
+    text = render(document)
+    assert not set("\x1b\x07\x00\r\u202e") & set(text)
+    if hostile.startswith("[bold]"):
+        assert "[bold]x[/bold]" in text
+
+
+@given(
+    st.lists(st.tuples(st.text(max_size=60), st.floats(), st.integers()), max_size=8), st.integers(30, 120)
+)
+def test_tables_are_aligned_and_fit(rows, width):
+    text = render(Document("t", None, [Section("s", Table(["name", "a", "b"], rows))]), width=width)
+    lines = text.splitlines()[3:]
+    assert all(cell_len(line) <= max(width, 30) for line in lines)
+    assert len(rows) + 2 == len(lines)
