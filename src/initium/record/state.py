@@ -72,7 +72,7 @@ def _restore_attributes(module: nn.Module, plain: dict[str, Any], dicts: dict[st
     module.__dict__.update(plain)
     for name, saved in dicts.items():
         current = module.__dict__[name]
-        if list(current.items()) != list(saved.items()):
+        if list(current) != list(saved) or any(current[key] is not value for key, value in saved.items()):
             current.clear()
             current.update(saved)
 

@@ -202,7 +202,7 @@ class Tape(TorchDispatchMode):
             main.stride(), main.dtype, operands=views,
             scalars=tuple(float(a) for a in call.args if isinstance(a, (int, float)) and not isinstance(a, bool)),
         )  # fmt: skip
-        new = uses_of(call.info.name, index, call.args, call.kwargs, operands)
+        new = uses_of(call.info.name, index, call.args, operands)
         draft.channels = channels_of(
             call.info.category, main, new, [v.channels for v in call.values if v.node >= 0]
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -59,7 +59,7 @@ class Use:
 
 
 def uses_of(
-    name: str, node: int, args: Sequence[Any], kwargs: Mapping[str, Any], operands: Sequence[Operand]
+    name: str, node: int, args: Sequence[Any], operands: Sequence[Operand]
 ) -> list[Use]:
     """Every use of a parameter by one operation."""
     by_id = {id(operand.tensor): operand for operand in operands}

@@ -1,0 +1,17 @@
+"""Packages that share their name with their main function: `initium.plan` is the package and can be called."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+
+class CallableModule(ModuleType):
+    """A package that, when called, calls the function of its own name.
+
+    The import system binds `initium.plan` to the package; the public API promises a function of that name. Both are
+    true of a package of this class, whichever is asked for first.
+    """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return vars(self)[self.__name__.rpartition(".")[2]](*args, **kwargs)

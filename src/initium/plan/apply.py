@@ -1,0 +1,132 @@
+"""The only place that writes weights: in place, all or nothing, and looked at afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from initium.errors import ApplyError, PlanMismatchError, UsageTypeError
+from initium.plan.assignment import Assignment
+from initium.plan.receipt import Entry, Receipt
+from initium.random import fill_many_, key_for
+from initium.record.inventory import check_lazy, named_tensors, original
+
+
+def apply_assignments(model: nn.Module, assignments: Sequence[Assignment], *, seed: int = 0) -> Receipt:
+    """Write every assignment's draw into the model's own tensors.
+
+    Optimizers, ties and parametrizations survive, since no parameter is replaced.
+
+    Raises:
+        PlanMismatchError: names or shapes differ from the plan's.
+        ApplyError: what was written is not what was planned; the model is as it was.
+    """
+    model = check_target(model)
+    parameters = named_tensors(model)
+    match(parameters, assignments)
+    changing = [one for one in assignments if not one.keeps]
+    with rollback(parameters, [one.name for one in changing]):
+        write(parameters, changing, seed)
+        entries = tuple(_entry(one, parameters[one.name]) for one in assignments)
+        for one, entry in zip(assignments, entries, strict=True):
+            if not one.keeps:
+                _verify(one, entry)
+    mark(parameters, changing)
+    return Receipt(type(model).__name__, seed, entries)
+
+
+def check_target(model: object) -> nn.Module:
+    """The module to write to (the original of a compiled one), or a clear error."""
+    if not isinstance(model, nn.Module):
+        raise UsageTypeError(
+            f"model is a {type(model).__name__}",
+            expected="a torch.nn.Module instance",
+            remedy="pass the model that the plan was made for",
+        )
+    model = original(model)
+    check_lazy(model)
+    return model
+
+
+def match(parameters: Mapping[str, Tensor], assignments: Sequence[Assignment]) -> None:
+    """Raise unless the plan and the model speak of the same parameters with the same shapes."""
+    planned = {one.name: one for one in assignments}
+    missing, extra = sorted(planned.keys() - parameters.keys()), sorted(parameters.keys() - planned.keys())
+    if missing or extra:
+        raise PlanMismatchError(
+            f"the plan and the model name different parameters: only in the plan {_some(missing)}, only in the model {_some(extra)}",
+            expected="the model that the plan was made for",
+            remedy="make a plan for this model: initium.plan(model, inputs)",
+        )
+    for name, one in planned.items():
+        if one.layer.shape != tuple(parameters[name].shape):
+            raise PlanMismatchError(
+                f"parameter {name!r} has shape {tuple(parameters[name].shape)}",
+                expected=f"shape {one.layer.shape}, as in the plan",
+                remedy="make a plan for this model: initium.plan(model, inputs)",
+            )
+        if parameters[name].is_meta and not one.keeps:
+            raise PlanMismatchError(
+                f"parameter {name!r} is on the meta device and holds no values",
+                expected="a model with storage",
+                remedy="use plan.materialize(model), which gives it storage and fills it",
+            )
+
+
+def write(parameters: Mapping[str, Tensor], assignments: Sequence[Assignment], seed: int) -> None:
+    """Fill the parameters with their draws, keyed by seed and name."""
+    fill_many_([(parameters[one.name].detach(), one.draw(), key_for(seed, one.name)) for one in assignments])
+
+
+@contextmanager
+def rollback(parameters: Mapping[str, Tensor], names: Sequence[str], *, always: bool = False) -> Iterator[None]:
+    """Put the named parameters back if the body raises (or in any case)."""
+    saved = {name: parameters[name].detach().clone() for name in names}
+    try:
+        yield
+    except BaseException:
+        _restore(parameters, saved)
+        raise
+    if always:
+        _restore(parameters, saved)
+
+
+def mark(parameters: Mapping[str, Tensor], assignments: Sequence[Assignment]) -> None:
+    """Flag what was written, so that the transformers library does not initialize it again."""
+    for one in assignments:
+        parameters[one.name]._is_hf_initialized = True  # type: ignore[attr-defined]
+
+
+@torch.no_grad()
+def _restore(parameters: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None:
+    for name, value in saved.items():
+        parameters[name].detach().copy_(value)
+
+
+@torch.no_grad()
+def _entry(one: Assignment, tensor: Tensor) -> Entry:
+    if tensor.is_meta or tensor.numel() == 0:
+        return Entry(one.name, one.method, one.rule, 0.0, 0.0)
+    values = tensor.detach()
+    values = values.abs() if values.is_complex() else values
+    mean = float(values.mean(dtype=torch.float32)) if values.is_floating_point() else float(values.double().mean())
+    second = float(torch.linalg.vector_norm(values.float())) ** 2 / values.numel()
+    return Entry(one.name, one.method, one.rule, mean, max(second - mean * mean, 0.0) ** 0.5)
+
+
+def _verify(one: Assignment, entry: Entry) -> None:
+    finite = abs(entry.mean) < float("inf") and abs(entry.std) < float("inf")
+    if not finite:
+        raise ApplyError(
+            f"parameter {one.name!r} holds mean {entry.mean}, std {entry.std} after {one.method}",
+            expected="finite values",
+            remedy="check the parameters of the method and the dtype's range; the model is as it was",
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return (", ".join(names[:3]) + more) or "none"

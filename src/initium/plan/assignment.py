@@ -1,0 +1,71 @@
+"""What one parameter shall start as, and why: plain immutable data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from initium.errors import UsageError
+from initium.methods import find
+from initium.methods.method import Value
+from initium.random import Draw
+from initium.theory.layer import Layer
+
+KEEP = "keep"
+"""The method name of a parameter that is left as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """The start of one parameter.
+
+    Args:
+        name: first name of the parameter.
+        method: name of a catalogue method, or "keep".
+        layer: geometry that the method is given; `layer.shape` is the parameter's shape.
+        role: the part it plays in the model.
+        rule: name of the rule that decided.
+        reason: one sentence.
+        params: parameters of the method, defaults left out.
+        scale: calibrated factor on the method's draw.
+        source: where the rule comes from.
+    """
+
+    name: str
+    method: str
+    layer: Layer
+    role: str
+    rule: str
+    reason: str
+    params: Mapping[str, Value] = field(default_factory=dict)
+    scale: float = 1.0
+    source: str = ""
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the parameter is left as it is."""
+        return self.method == KEEP
+
+    def draw(self) -> Draw:
+        """The draw that fills the parameter.
+
+        Raises:
+            LayerError: the method cannot serve the layer.
+        """
+        draw = find(self.method)(self.layer, **self.params)
+        return draw if self.scale == 1.0 else draw.scaled(self.scale)
+
+
+def check_assignments(assignments: tuple[Assignment, ...]) -> None:
+    """Raise if two assignments are for one parameter, or one cannot be drawn."""
+    seen: set[str] = set()
+    for one in assignments:
+        if one.name in seen:
+            raise UsageError(
+                f"two assignments for parameter {one.name!r}",
+                expected="one assignment a parameter",
+                remedy="remove one of them from the plan",
+            )
+        seen.add(one.name)
+        if not one.keeps:
+            one.draw()

@@ -1,0 +1,192 @@
+"""Make a plan: look at the model once, decide, calibrate on copies of nothing, verify, and leave the model as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from torch import nn
+
+from initium.diagnose import HealthReport, examine
+from initium.errors import LayerError, UsageTypeError
+from initium.plan import policies
+from initium.plan.apply import rollback, write
+from initium.plan.assignment import KEEP, Assignment
+from initium.plan.calibrate import calibrate
+from initium.plan.plan import Plan
+from initium.plan.rules import Rule, first_matches
+from initium.record import Record, record
+from initium.record.inventory import named_tensors
+from initium.record.record import Forward, Inputs, Loss, check_model
+
+Policy = Callable[[policies.Part, policies.ParameterInfo, policies.Context], Assignment]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How to run the model: what `record` needs besides the model."""
+
+    inputs: Inputs
+    forward: Forward | None
+    loss: Loss | None
+    seed: int
+
+    def record(self, model: nn.Module) -> Record:
+        """One recorded run."""
+        return record(model, self.inputs, forward=self.forward, loss=self.loss, seed=self.seed)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A full set of assignments, and how the model fares with them."""
+
+    name: str
+    assignments: tuple[Assignment, ...]
+    report: HealthReport | None
+    notes: tuple[str, ...] = ()
+
+
+def plan(
+    model: nn.Module,
+    inputs: Inputs,
+    *,
+    policy: str = "auto",
+    rules: Sequence[Rule] = (),
+    forward: Forward | None = None,
+    loss: Loss | None = None,
+    seed: int = 0,
+) -> Plan:
+    """Decide what every parameter of `model` should start as; the model is as before afterwards.
+
+    Args:
+        model: any module with storage; a compiled one is planned as its original.
+        inputs: a tensor, a tuple of positional arguments, or a dict of keyword arguments.
+        policy: "auto" (by role, calibrated and verified, never less healthy than found), "shipped" (leave as is), or a
+            method's name (every weight gets it).
+        rules: the first rule that matches a parameter decides for it, before the policy.
+        forward: called as `forward(model, inputs)` in place of the plain call.
+        loss: maps the output to a scalar, for the backward.
+        seed: of the draws that scales are calibrated with, and of everything random in the runs.
+
+    Raises:
+        UnknownNameError: no such policy, method or parameter.
+        UsageError: a rule that matches nothing; bad inputs (see `record`).
+        ModelRunError: the model raised.
+
+    Example:
+        >>> import torch, initium
+        >>> net = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 4))
+        >>> made = initium.plan(net, torch.randn(32, 8))
+        >>> [one.method for one in made]
+        ['he_normal', 'zeros', 'lecun_normal', 'zeros']
+    """
+    model = check_model(model)
+    run = Run(inputs, forward, loss, check_seed(seed))
+    decide = policy_of(policy)
+    seen = run.record(model)
+    ruled = _ruled(model, seen, rules)
+    if policy != "auto":
+        base = assign(seen, decide, ruled, sound=False)
+        return Plan(type(model).__name__, policy, seed, base)
+    found = examine(seen)
+    best = choose(model, run, seen, found, ruled)
+    return Plan(
+        type(model).__name__, policy, seed, best.assignments, best.name, found.badness,
+        None if best.report is None else best.report.badness,
+        "" if best.report is None else best.report.verdict, best.notes,
+    )  # fmt: skip
+
+
+def check_seed(seed: object) -> int:
+    """The seed, or a clear error."""
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise UsageTypeError(f"seed is {seed!r}", expected="a whole number", remedy="pass for example seed=0")
+    return seed
+
+
+def policy_of(name: str) -> Policy:
+    """The policy of that name; any method's name is one."""
+    if name == "auto":
+        return policies.auto
+    if name in ("shipped", KEEP):
+        return policies.shipped
+    if not isinstance(name, str):
+        raise UsageTypeError(
+            f"policy is a {type(name).__name__}", expected='"auto", "shipped" or a method\'s name', remedy="see initium.methods()"
+        )
+    return policies.everywhere(name)
+
+
+def assign(seen: Record, decide: Policy, ruled: dict[str, Assignment], *, sound: bool) -> tuple[Assignment, ...]:
+    """One assignment for every parameter: the user's rule, else the policy's decision."""
+    context = policies.Context(seen, sound)
+    return tuple(ruled.get(info.name) or decide(seen.parts[info.name], info, context) for info in seen.parameters)
+
+
+def _ruled(model: nn.Module, seen: Record, rules: Sequence[Rule]) -> dict[str, Assignment]:
+    modules = dict(model.named_modules())
+    owners = {info.name: modules[info.name.rpartition(".")[0]] for info in seen.parameters}
+    chosen = first_matches(rules, list(seen.parts.values()), owners)
+    return {name: _by_rule(seen, name, rule) for name, rule in chosen.items()}
+
+
+def _by_rule(seen: Record, name: str, rule: Rule) -> Assignment:
+    part = seen.parts[name]
+    layer = replace(part.layer, shape=seen.parameter(name).shape)
+    one = Assignment(name, rule.method, layer, part.role, "rule", f"the user's {rule!r}", rule.params)
+    if rule.method != KEEP:
+        try:
+            one.draw()
+        except LayerError as error:
+            raise LayerError(f"{rule!r} on {name!r}: {error.seen}", expected=error.expected, remedy=error.remedy) from error
+    return one
+
+
+def choose(model: nn.Module, run: Run, seen: Record, found: HealthReport, ruled: dict[str, Assignment]) -> Candidate:
+    """The first candidate that is sound and no worse than the model as found; else the least bad of all."""
+    kept = assign(seen, policies.shipped, ruled, sound=False)
+    shipped = Candidate("shipped", kept, found) if not ruled else try_out(model, run, seen, "shipped", kept, calibrated=False)
+    tried = [shipped]
+    for name, assignments in _candidates(seen, found, ruled):
+        candidate = try_out(model, run, seen, name, assignments)
+        if _good(candidate, shipped):
+            return candidate
+        tried.append(candidate)
+    best = min(tried, key=lambda one: one.report.badness if one.report else float("inf"))
+    note = f"no candidate was better than {best.name}: tried {', '.join(one.name for one in tried)}"
+    return replace(best, notes=(*best.notes, note))
+
+
+def _good(candidate: Candidate, shipped: Candidate) -> bool:
+    report, base = candidate.report, shipped.report
+    return report is not None and base is not None and report.healthy and report.badness <= base.badness
+
+
+def _candidates(seen: Record, found: HealthReport, ruled: dict[str, Assignment]) -> list[tuple[str, tuple[Assignment, ...]]]:
+    auto = assign(seen, policies.auto, ruled, sound=found.healthy)
+    plain = tuple(
+        replace(one, method="he_normal", params={}) if one.method == "orthogonal" and one.rule != "rule" else one for one in auto
+    )
+    return [("auto", auto)] + ([("normal", plain)] if plain != auto else [])
+
+
+def try_out(
+    model: nn.Module, run: Run, seen: Record, name: str, assignments: tuple[Assignment, ...], *, calibrated: bool = True
+) -> Candidate:
+    """Draw, calibrate and examine a candidate on the model, then put the model's own weights back."""
+    changing = [one for one in assignments if not one.keeps]
+    if not changing:
+        return Candidate(name, assignments, examine(seen))
+    parameters = named_tensors(model)
+    with rollback(parameters, [one.name for one in changing], always=True):
+        write(parameters, changing, run.seed)
+        notes: tuple[str, ...] = ()
+        if calibrated:
+            sweep = calibrate(model, run.inputs, seen, assignments, forward=run.forward, seed=run.seed)
+            assignments = tuple(
+                replace(one, scale=one.scale * sweep.factors[one.name]) if one.name in sweep.factors else one for one in assignments
+            )
+            notes = tuple(f"{failed} could not be calibrated: its output was zero or not finite" for failed in sweep.failed)
+        report = examine(run.record(model))
+    return Candidate(name, assignments, report, notes)
+

@@ -1,0 +1,158 @@
+"""Scale every weight in one forward sweep: as each operation runs, its output is measured, weight and output are
+rescaled to the target, and the run goes on.
+
+The literature's LSUV pays a forward for every layer; a sweep costs one forward for any depth.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from initium.plan.assignment import Assignment
+from initium.record import ops
+from initium.record.inventory import named_tensors
+from initium.record.record import Forward, Inputs, Record, batch_size, check_inputs, module_paths, run_forward
+from initium.record.roles import Part
+from initium.record.state import restore_parameters, untouched
+from initium.record.tape import Call, Tape
+from initium.record.uses import Use, uses_of
+
+Target = Callable[[Mapping[int, float]], float]
+"""From the second moments of the operations so far to the one that an output should have."""
+
+MAX_FACTOR = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Result of a sweep: the factor found for each parameter, and the names whose output was zero or not finite."""
+
+    factors: Mapping[str, float]
+    failed: tuple[str, ...]
+
+
+class CalibratingTape(Tape):
+    """A tape that rescales the weights in `targets` as their operations run."""
+
+    def __init__(self, parameters: Mapping[str, Tensor], targets: Mapping[str, Target], *, batch: int, where: Callable[[], str]) -> None:
+        super().__init__(parameters, batch=batch, where=where, measure=False)
+        self.factors: dict[str, float] = {}
+        self.failed: list[str] = []
+        self._targets = targets
+        self._needed_seconds: dict[int, float] = {}
+        self.watch: frozenset[int] = frozenset()
+
+    def _run(self, call: Call) -> Any:
+        out = super()._run(call)
+        index = len(self.drafts)
+        use = self._due(call) if call.info.category in ("weighted", "matmul") else None
+        if use is not None and isinstance(out, Tensor):
+            out = self._rescale(call, use, out)
+        if index in self.watch and isinstance(out, Tensor):
+            self._needed_seconds[index] = second_moment(out)
+        return out
+
+    def _due(self, call: Call) -> Use | None:
+        """The use of a weight that has a target and was not yet calibrated."""
+        if not any(value.params for value in call.values):
+            return None
+        for use in uses_of(call.info.name, len(self.drafts), call.args, self._operands(call)):
+            if use.how == "weight" and use.names[0] in self._targets and use.names[0] not in self.factors:
+                return use
+        return None
+
+    def _rescale(self, call: Call, use: Use, out: Tensor) -> Tensor:
+        name = use.names[0]
+        measured, target = second_moment(out), self._targets[name](self._needed_seconds)
+        if not (math.isfinite(measured) and measured > 0 and math.isfinite(target) and target > 0):
+            self.factors[name] = 1.0
+            self.failed.append(name)
+            return out
+        factor = min(max(math.sqrt(target / measured), 1 / MAX_FACTOR), MAX_FACTOR)
+        self.factors[name] = factor
+        self._parameters[name].detach().mul_(factor)
+        if use.direct and not self._has_bias(call):
+            return out.mul_(factor)
+        if not use.direct:  # the operand is a copy that was computed from the parameter before it was rescaled
+            return out.mul_(factor)
+        result: Tensor = call.func(*call.args, **call.kwargs)
+        return result
+
+    def _has_bias(self, call: Call) -> bool:
+        """Whether the operation adds a bias that is not zero."""
+        position = 0 if call.info.name in ops.BIAS_FIRST else 2
+        bias = call.args[position] if position < len(call.args) else None
+        return isinstance(bias, Tensor) and bias.dim() <= 1 and bool(bias.any())
+
+
+def second_moment(tensor: Tensor) -> float:
+    """E[x^2] over all elements, in at least fp32."""
+    if tensor.numel() == 0 or not tensor.is_floating_point():
+        return 0.0
+    return float(torch.linalg.vector_norm(tensor.detach(), dtype=torch.promote_types(tensor.dtype, torch.float32))) ** 2 / tensor.numel()
+
+
+def calibrate(
+    model: nn.Module,
+    inputs: Inputs,
+    record: Record,
+    assignments: Sequence[Assignment],
+    *,
+    forward: Forward | None,
+    seed: int,
+    targets: Mapping[str, Target] | None = None,
+) -> Sweep:
+    """One sweep over a model that already holds the assignments' draws; its weights are rescaled in place."""
+    if targets is None:
+        targets = targets_of(record, assignments)
+    parameters = named_tensors(model)
+    leaves = check_inputs(inputs)
+    with module_paths(model) as where, untouched(model, seed=seed):
+        tape = CalibratingTape(parameters, targets, batch=batch_size(inputs), where=where)
+        tape.watch = frozenset(r.stream for r in record.graph.residuals.values())
+        try:
+            tape.add_inputs([leaf for leaf in leaves if isinstance(leaf, Tensor)])
+            with nullcontext():
+                run_forward(model, inputs, forward, tape)
+        finally:
+            restore_parameters(parameters, tape.saved)
+    return Sweep(tape.factors, tuple(tape.failed))
+
+
+def targets_of(record: Record, assignments: Sequence[Assignment]) -> dict[str, Target]:
+    """Parameter name -> target of its output, for every assigned weight whose scale matters."""
+    return {
+        one.name: _target(record, record.parts[one.name])
+        for one in assignments
+        if not one.keeps and one.layer.kind in ("linear", "conv", "conv_transpose") and _matters(record.parts[one.name], one)
+    }
+
+
+def _matters(part: Part, one: Assignment) -> bool:
+    return not part.scale_free and not part.standardized and not part.packed and one.method not in ("zeros", "constant")
+
+
+def _target(record: Record, part: Part) -> Target:
+    """Unit second moment; for the end of a residual branch, the stream's divided by the number of its blocks."""
+    residual = part.branch
+    if part.role != "branch_end" or residual is None or "branch" not in part.follows:
+        return _unit
+    num_blocks = sum(other.number == residual.number for other in record.graph.residuals.values())
+    stream = residual.stream
+
+    def share(seconds: Mapping[int, float]) -> float:
+        return seconds.get(stream, 1.0) / num_blocks
+
+    return share
+
+
+def _unit(seconds: Mapping[int, float]) -> float:
+    del seconds
+    return 1.0

@@ -1,0 +1,98 @@
+"""The plan: for every parameter what it shall start as and why, as immutable data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from torch import nn
+
+from initium.plan.apply import apply_assignments
+from initium.plan.assignment import Assignment
+from initium.plan.receipt import Receipt
+from initium.plan.serial import plan_from_data, plan_to_data
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What every parameter of one model shall start as.
+
+    Args:
+        model: class name of the model it was made for.
+        policy: the policy that was asked for.
+        seed: seed of the draws that the scales were calibrated with.
+        assignments: one a parameter, in the model's order.
+        chosen: which candidate was taken ("auto", "normal", "shipped"); "" for policies with one.
+        before: badness of the model as it was found, by `diagnose`; None where it was not measured.
+        after: badness with this plan; None where it was not measured.
+        verdict: verdict of the diagnosis with this plan; "" where there was none.
+        notes: what the reader should know.
+    """
+
+    model: str
+    policy: str
+    seed: int
+    assignments: tuple[Assignment, ...]
+    chosen: str = ""
+    before: float | None = None
+    after: float | None = None
+    verdict: str = ""
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.assignments)
+
+    def __iter__(self) -> Iterator[Assignment]:
+        return iter(self.assignments)
+
+    def __getitem__(self, name: str) -> Assignment:
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Assignment]:
+        return {one.name: one for one in self.assignments}
+
+    def apply(self, model: nn.Module, *, seed: int = 0) -> Receipt:
+        """Write the weights into `model`, in place, all or nothing.
+
+        Args:
+            model: the model the plan was made for, or one with the same parameter names and shapes.
+            seed: of the draws; with the plan's own seed the weights are those that were calibrated.
+
+        Raises:
+            PlanMismatchError: names or shapes differ; nothing was written.
+            ApplyError: what was written is not finite; everything was rolled back.
+        """
+        return apply_assignments(model, self.assignments, seed=seed)
+
+    def to_json(self) -> str:
+        """The plan as JSON text: plain data, no code and no import names."""
+        return json.dumps(plan_to_data(self), indent=1)
+
+    @staticmethod
+    def from_json(text: str) -> Plan:
+        """The plan in a JSON text.
+
+        Raises:
+            UsageError: the text is no plan, or names an unknown method or parameter.
+        """
+        return Plan(**plan_from_data(text))
+
+    def __str__(self) -> str:
+        from initium.plan.view import plan_text  # noqa: PLC0415 - views are only loaded to be looked at
+
+        return plan_text(self)
+
+    def _repr_html_(self) -> str:
+        from initium.plan.view import plan_html  # noqa: PLC0415
+
+        return plan_html(self)
+
+    def to_html(self, path: str | Path) -> None:
+        """Write the plan as one self-contained page."""
+        from initium.plan.view import write_plan  # noqa: PLC0415
+
+        write_plan(self, path)

@@ -1,0 +1,206 @@
+"""Policies: what each parameter should start as when no rule of the user says so.
+
+Policy `auto` is a tuple of small decisions, tried in order; the first that answers wins. They ask what a
+parameter does and what it holds, never what it or its module is called.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from initium.errors import LayerError
+from initium.methods import find
+from initium.plan.assignment import KEEP, Assignment
+from initium.record.inventory import ParameterInfo
+from initium.record.record import Record
+from initium.record.roles import Part
+
+DEEP = 3
+"""Unaided weighted operations in a row from which on an isometric start is worth its cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a decision may look at beside its parameter: the record, and whether the model is sound as it stands."""
+
+    record: Record
+    sound: bool
+
+
+Decision = Callable[[Part, ParameterInfo, Context], Assignment | None]
+
+
+def _assign(part: Part, info: ParameterInfo, method: str, rule: str, reason: str, source: str = "", **params: object) -> Assignment:
+    layer = replace(part.layer, shape=info.shape) if part.layer.shape != info.shape else part.layer
+    return Assignment(part.name, method, layer, part.role, rule, reason, dict(params), 1.0, source)  # type: ignore[arg-type]
+
+
+def keep(part: Part, info: ParameterInfo, rule: str, reason: str, source: str = "") -> Assignment:
+    """Leave the parameter as it is."""
+    return _assign(part, info, KEEP, rule, reason, source)
+
+
+def _protected(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
+    if info.frozen:
+        return keep(part, info, "frozen", "requires_grad is off, so its value is meant to stay")
+    if info.loaded:
+        return keep(part, info, "loaded", "it is flagged as loaded from a checkpoint")
+    if part.role == "unused":
+        return keep(part, info, "unused", "no operation of the run took it, so nothing is known of its part")
+    if info.tied:
+        return keep(part, info, "tied", f"it is shared with {', '.join(info.aliases)}, and one value must serve both")
+    if info.parametrized or part.packed and len(info.shape) < 2:
+        return keep(part, info, "parametrized", "another tensor is computed from it before use")
+    if not info.finite:
+        return None
+    if part.role == "opaque" or part.layer.kind == "other":
+        return keep(part, info, "opaque", "an operation takes it whose effect is not known")
+    return None
+
+
+def _deliberate(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
+    """Values that an author must have chosen: zero ends, prior biases, gains, scales, tables."""
+    if not info.finite:
+        return None
+    if part.role in ("norm_gain", "norm_shift", "scale", "position", "token", "mask"):
+        return keep(part, info, "author", f"the author's value of a {part.role.replace('_', ' ')} is kept")
+    if info.zero and part.role in ("branch_end", "head", "offset", "gate"):
+        return keep(part, info, "zero by design", f"a zero {part.role.replace('_', ' ')} starts the model as if it were not there", "Goyal+ 2017, 1706.02677")
+    if part.role == "bias" and info.constant not in (None, 0.0):
+        return keep(part, info, "prior bias", f"a constant bias of {info.constant:.4g} was chosen by the author", "Lin+ 2017, 1708.02002")
+    return None
+
+
+def _author_weights(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
+    """In a sound model, weights that are not the framework's default were chosen on purpose."""
+    if context.sound and info.finite and info.constant is None and not is_default(part, info, context):
+        return keep(part, info, "author", "the model is sound and this is not the framework's default, so the author chose it")
+    return None
+
+
+def _bias(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
+    if part.role != "bias":
+        return None
+    return _assign(part, info, "zeros", "zero bias", "a bias adds a signal that does not depend on the input", "He+ 2015, 1502.01852")
+
+
+def _repair_vectors(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
+    """Vectors that hold nan or inf: back to the neutral value."""
+    if part.layer.kind != "vector":
+        return None
+    method = "ones" if part.role in ("norm_gain", "scale") else "zeros"
+    return _assign(part, info, method, "neutral", "it held values that are not finite")
+
+
+def _embedding(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
+    if part.role not in ("embedding", "position", "token"):
+        return None
+    if info.finite and info.constant is None:
+        return keep(part, info, "author", "tables keep the scale that their readers were written for")
+    return _assign(part, info, "normal", "embedding", "a table must tell its rows apart", "Radford+ 2019", std=0.02)
+
+
+def _offset(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
+    if part.role != "offset":
+        return None
+    return _assign(part, info, "zeros", "zero offset", "sampling starts on the regular grid", "Dai+ 2017, 1703.06211")
+
+
+def _scale_free(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
+    if not part.scale_free or part.layer.kind == "vector":
+        return None
+    mode = "fan_out" if part.layer.kind == "conv" else "fan_in"
+    reason = "a norm follows, so only its geometry and its effective learning rate matter"
+    return _assign(part, info, "he_normal", "before norm", reason, "He+ 2015, 1502.01852", mode=mode)
+
+
+def _attention(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
+    if part.role not in ("attention", "query", "key", "value"):
+        return None
+    reason = "queries, keys and values are drawn as the separate matrices that they are"
+    return _assign(part, info, "xavier_uniform", "attention", reason, "Vaswani+ 2017, 1706.03762")
+
+
+def _gate(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
+    if part.role != "gate":
+        return None
+    return _assign(part, info, "lecun_normal", "gate", "a gate starts half open and is not saturated", "LeCun+ 1998")
+
+
+def _isometric(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
+    """Long unaided chains: orthogonal weights."""
+    if part.layer.kind not in ("linear", "conv") or part.layer.groups > 1 or part.chain < DEEP:
+        return None
+    reason = f"{part.chain} weighted operations in a row without norm or skip: orthogonal weights keep every direction alive"
+    return _assign(part, info, "orthogonal", "long chain", reason, "Saxe+ 2013, 1312.6120")
+
+
+def _plain(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
+    if part.role == "head":
+        return _assign(part, info, "lecun_normal", "head", "outputs start at unit scale", "LeCun+ 1998")
+    return _assign(part, info, "he_normal", "chain", "its scale is calibrated to a unit output", "He+ 2015, 1502.01852")
+
+
+AUTO: tuple[Decision, ...] = (
+    _protected, _deliberate, _author_weights, _bias, _offset, _embedding, _repair_vectors, _scale_free,
+    _attention, _gate, _isometric, _plain,
+)  # fmt: skip
+
+
+def auto(part: Part, info: ParameterInfo, context: Context) -> Assignment:
+    """The first decision of `AUTO` that answers."""
+    for decision in AUTO:
+        answer = decision(part, info, context)
+        if answer is not None:
+            return answer
+    return keep(part, info, "author", "no rule speaks of it")
+
+
+def shipped(part: Part, info: ParameterInfo, context: Context) -> Assignment:
+    """Policy `shipped`: everything as it is."""
+    return keep(part, info, "shipped", "policy shipped leaves everything as it is")
+
+
+def everywhere(method: str) -> Callable[[Part, ParameterInfo, Context], Assignment]:
+    """The policy that gives every weight one method; what the method cannot serve is kept, with the reason."""
+    found = find(method)
+
+    def policy(part: Part, info: ParameterInfo, context: Context) -> Assignment:
+        protected = _protected(part, info, context)
+        if protected is not None:
+            return protected
+        if part.layer.kind == "vector":
+            return keep(part, info, "not a weight", f"policy {found.name} is for weights")
+        answer = _assign(part, info, found.name, f"policy {found.name}", "the policy gives every weight this method", str(found.paper))
+        try:
+            answer.draw()
+        except LayerError as error:
+            return keep(part, info, "cannot serve", f"{found.name} cannot serve it: {error.seen}")
+        return answer
+
+    return policy
+
+
+def is_default(part: Part, info: ParameterInfo, context: Context) -> bool:
+    """Whether the values look like the framework's default: uniform within 1/sqrt(fan_in), by their peak and spread."""
+    bound = _default_bound(part, info, context)
+    if bound is None or not bound > 0:
+        return False
+    count = math.prod(info.shape)
+    spread = 6.0 / math.sqrt(count) + 0.01  # sampling error of the second moment of a uniform is 0.9/sqrt(n)
+    inside = info.peak <= bound * 1.001 and info.peak >= bound * (1.0 - min(8.0 / count, 1.0))
+    return inside and abs(info.second * 3.0 / bound**2 - 1.0) <= spread
+
+
+def _default_bound(part: Part, info: ParameterInfo, context: Context) -> float | None:
+    if part.layer.kind == "vector":
+        weights = [p for p in context.record.parts.values() if p.layer.kind != "vector" and set(p.nodes) & set(part.nodes)]
+        shapes = [context.record.parameter(p.name).shape for p in weights]
+    else:
+        shapes = [info.shape]
+    if part.layer.kind == "embedding" or not shapes or len(shapes[0]) < 2:
+        return None
+    return 1.0 / math.sqrt(max(math.prod(shapes[0][1:]), 1))
+

@@ -1,0 +1,86 @@
+"""The receipt of an application: what was written where, and what it turned out to be."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from initium.errors import UsageError
+
+FORMAT = "initium.receipt/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One parameter: the method that wrote it ("keep": not written), the rule, and mean and std of what it holds now."""
+
+    name: str
+    method: str
+    rule: str
+    mean: float
+    std: float
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What `apply` did.
+
+    Args:
+        model: class name of the model.
+        seed: seed of the draws.
+        entries: one a parameter, in the model's order.
+        before: badness of the model as it was found; None where it was not measured.
+        after: badness of the model as it was left; None where it was not measured.
+        verdict: verdict of the diagnosis afterwards; "" where there was none.
+        notes: what the reader should know.
+    """
+
+    model: str
+    seed: int
+    entries: tuple[Entry, ...]
+    before: float | None = None
+    after: float | None = None
+    verdict: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """Names of the parameters that were written."""
+        return tuple(entry.name for entry in self.entries if entry.method != "keep")
+
+    def to_json(self) -> str:
+        """The receipt as JSON text."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, indent=1)
+
+    @staticmethod
+    def from_json(text: str) -> Receipt:
+        """The receipt in a JSON text; raises UsageError for anything else."""
+        try:
+            data: dict[str, Any] = json.loads(text)
+            if data.pop("format") != FORMAT:
+                raise ValueError("format")
+            data["entries"] = tuple(Entry(**entry) for entry in data["entries"])
+            data["notes"] = tuple(data["notes"])
+            return Receipt(**data)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UsageError(
+                f"the text is no receipt ({error})", expected=f"JSON of format {FORMAT}", remedy="use Receipt.to_json()"
+            ) from error
+
+    def __str__(self) -> str:
+        from initium.plan.view import receipt_text  # noqa: PLC0415 - views are only loaded to be looked at
+
+        return receipt_text(self)
+
+    def _repr_html_(self) -> str:
+        from initium.plan.view import receipt_html  # noqa: PLC0415
+
+        return receipt_html(self)
+
+    def to_html(self, path: str | Path) -> None:
+        """Write the receipt as one self-contained page."""
+        from initium.plan.view import write_receipt  # noqa: PLC0415
+
+        write_receipt(self, path)

@@ -1,0 +1,106 @@
+"""Rules of the user: which parameters, and what they shall start as."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from torch import nn
+
+from initium.errors import UsageError, UsageTypeError
+from initium.methods import find
+from initium.plan.assignment import KEEP
+from initium.record.roles import Part, Role
+
+Where = str | type | Callable[[Part], bool]
+ROLES = frozenset(get_args(Role))
+
+
+@dataclass(frozen=True, init=False)
+class Rule:
+    """One rule: the parameters it is for and the method they get; the first rule that matches a parameter wins.
+
+    Args:
+        where: a glob on the parameter's name ("head.*"), a role ("branch_end"), a module type (nn.Conv2d: its weights), or a
+            predicate on the parameter's `Part`.
+        method: a catalogue method, or "keep".
+        **params: parameters of the method.
+
+    Raises:
+        UnknownNameError: no such method or parameter.
+        UsageTypeError: `where` is none of the four.
+
+    Example:
+        >>> from initium import Rule
+        >>> Rule(where="head.weight", method="zeros")
+        Rule(where='head.weight', method='zeros')
+        >>> Rule(where="*.bias", method="constant", value=0.1).params
+        {'value': 0.1}
+    """
+
+    where: Where
+    method: str
+    params: dict[str, Any]
+
+    def __init__(self, *, where: Where, method: str, **params: Any) -> None:
+        if not (isinstance(where, str) or callable(where)):
+            raise UsageTypeError(
+                f"where is {where!r}",
+                expected="a name pattern, a role, a module type or a predicate",
+                remedy='write for example where="layer4.*" or where=torch.nn.Conv2d',
+            )
+        if method != KEEP:
+            found = find(method)
+            found.resolve(**params)
+            method = found.name
+        object.__setattr__(self, "where", where)
+        object.__setattr__(self, "method", method)
+        object.__setattr__(self, "params", params)
+
+    def __repr__(self) -> str:
+        place = self.where.__name__ if callable(self.where) else repr(self.where)
+        extra = "".join(f", {key}={value!r}" for key, value in self.params.items())
+        return f"Rule(where={place}, method={self.method!r}{extra})"
+
+    def matches(self, part: Part, owner: nn.Module) -> bool:
+        """Whether the rule is for this parameter of this module."""
+        if isinstance(self.where, str):
+            return part.role == self.where or fnmatch.fnmatchcase(part.name, self.where)
+        if isinstance(self.where, type):
+            return isinstance(owner, self.where) and (len(part.layer.shape) > 1 or self.method == KEEP)
+        return bool(self.where(part))
+
+
+def first_matches(rules: Sequence[Rule], parts: Sequence[Part], owners: dict[str, nn.Module]) -> dict[str, Rule]:
+    """Parameter name -> the first rule that matches it.
+
+    Raises:
+        UsageTypeError: something in `rules` is no Rule.
+        UsageError: a rule that matches no parameter.
+    """
+    chosen: dict[str, Rule] = {}
+    for rule in rules:
+        if not isinstance(rule, Rule):
+            raise UsageTypeError(
+                f"rules holds a {type(rule).__name__}",
+                expected="initium.Rule objects",
+                remedy='write Rule(where="head.*", method="zeros")',
+            )
+        hits = [part.name for part in parts if rule.matches(part, owners[part.name])]
+        if not hits:
+            raise _nothing(rule, parts)
+        for name in hits:
+            chosen.setdefault(name, rule)
+    return chosen
+
+
+def _nothing(rule: Rule, parts: Sequence[Part]) -> UsageError:
+    known = sorted({part.role for part in parts})
+    some = ", ".join(part.name for part in parts[:4])
+    return UsageError(
+        f"{rule!r} matches none of the {len(parts)} parameters",
+        expected=f"a pattern on names such as {some}, or a role among {', '.join(known)}",
+        remedy="correct `where`, or remove the rule",
+    )

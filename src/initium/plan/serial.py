@@ -1,0 +1,126 @@
+"""Plans as plain data: strict in what is read, so a hostile file is an error and never code."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, get_args
+
+from initium.errors import InitiumError, UsageError
+from initium.methods import find
+from initium.plan.assignment import KEEP, Assignment, check_assignments
+from initium.theory.layer import Kind, Layer
+
+if TYPE_CHECKING:
+    from initium.plan.plan import Plan
+
+FORMAT = "initium.plan/1"
+MAX_AXES = 16
+
+
+def plan_to_data(plan: Plan) -> dict[str, Any]:
+    """A plan as JSON-able data."""
+    return {
+        "format": FORMAT,
+        "model": plan.model,
+        "policy": plan.policy,
+        "seed": plan.seed,
+        "chosen": plan.chosen,
+        "before": plan.before,
+        "after": plan.after,
+        "verdict": plan.verdict,
+        "notes": list(plan.notes),
+        "assignments": [_assignment_to_data(one) for one in plan.assignments],
+    }
+
+
+def plan_from_data(text: str) -> dict[str, Any]:
+    """The fields of a plan in a JSON text, every one checked."""
+    try:
+        data = json.loads(text)
+        if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
+            raise ValueError(f"no {FORMAT!r} mark")
+        assignments = tuple(_assignment_from_data(item) for item in data.pop("assignments"))
+        fields = {
+            "model": _text(data.pop("model")),
+            "policy": _text(data.pop("policy")),
+            "seed": _whole(data.pop("seed")),
+            "chosen": _text(data.pop("chosen", "")),
+            "before": _number_or_none(data.pop("before", None)),
+            "after": _number_or_none(data.pop("after", None)),
+            "verdict": _text(data.pop("verdict", "")),
+            "notes": tuple(_text(note) for note in data.pop("notes", [])),
+        }
+        if data:
+            raise ValueError(f"unknown fields {sorted(data)[:3]}")
+        check_assignments(assignments)
+    except InitiumError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UsageError(
+            f"the text is no plan ({type(error).__name__}: {error})",
+            expected=f"JSON of format {FORMAT}, as Plan.to_json() writes it",
+            remedy="write the plan again with Plan.to_json() or `initium plan -o plan.json`",
+        ) from error
+    return {**fields, "assignments": assignments}
+
+
+def _assignment_to_data(one: Assignment) -> dict[str, Any]:
+    data = asdict(one)
+    data["params"] = dict(one.params)
+    return data
+
+
+def _assignment_from_data(data: dict[str, Any]) -> Assignment:
+    method = _text(data["method"])
+    params = {_text(key): tuple(v) if isinstance(v, list) else v for key, v in data["params"].items()}
+    if method != KEEP:
+        found = find(method)
+        method, params = found.name, {key: found.resolve(**params)[key] for key in params}
+    scale = data["scale"]
+    if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not math.isfinite(scale) or scale <= 0:
+        raise ValueError(f"scale {scale!r} of {data['name']!r} is not a positive number")
+    return Assignment(
+        _text(data["name"]), method, _layer(data["layer"]), _text(data["role"]), _text(data["rule"]),
+        _text(data["reason"]), params, float(scale), _text(data["source"]),
+    )  # fmt: skip
+
+
+def _layer(data: dict[str, Any]) -> Layer:
+    kind = data["kind"]
+    if kind not in get_args(Kind):
+        raise ValueError(f"unknown kind of layer {kind!r}")
+    tuples = ("shape", "stride", "padding", "dilation", "output_padding", "input_size", "blocks")
+    sizes = {name: _sizes(data[name]) for name in tuples}
+    numbers = {name: _whole(data[name]) for name in ("out_axis", "in_axis", "groups")}
+    rank = len(sizes["shape"])
+    if kind != "vector" and not all(-rank <= numbers[a] < rank for a in ("out_axis", "in_axis")) or numbers["groups"] < 1:
+        raise ValueError(f"axes of a layer {numbers} do not fit shape {sizes['shape']}")
+    return Layer(kind=kind, **sizes, **numbers)
+
+
+def _sizes(values: Any) -> tuple[int, ...]:
+    if not isinstance(values, list) or len(values) > MAX_AXES:
+        raise ValueError(f"{values!r} is no list of sizes")
+    return tuple(_whole(value, low=0) for value in values)
+
+
+def _whole(value: Any, low: int | None = None) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or low is not None and value < low:
+        raise ValueError(f"{value!r} is no whole number" + ("" if low is None else f" of at least {low}"))
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no text")
+    return value
+
+
+def _number_or_none(value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"{value!r} is no number")
+    return float(value)

@@ -1,0 +1,106 @@
+"""Plans and receipts as text and pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from initium import report as kit
+from initium.plan.assignment import KEEP, Assignment
+
+if TYPE_CHECKING:
+    from initium.plan.plan import Plan
+    from initium.plan.receipt import Receipt
+
+
+def plan_text(plan: Plan) -> str:
+    """The plan as plain text: what changes, parameter by parameter, and why."""
+    return kit.render(plan_document(plan))
+
+
+def plan_html(plan: Plan) -> str:
+    """The plan for a notebook."""
+    return kit.fragment(plan_document(plan))
+
+
+def write_plan(plan: Plan, path: str | Path) -> None:
+    """The plan as one self-contained page."""
+    kit.write_html(path, plan_document(plan))
+
+
+def receipt_text(receipt: Receipt) -> str:
+    """The receipt as plain text."""
+    return kit.render(receipt_document(receipt))
+
+
+def receipt_html(receipt: Receipt) -> str:
+    """The receipt for a notebook."""
+    return kit.fragment(receipt_document(receipt))
+
+
+def write_receipt(receipt: Receipt, path: str | Path) -> None:
+    """The receipt as one self-contained page."""
+    kit.write_html(path, receipt_document(receipt))
+
+
+def plan_document(plan: Plan) -> kit.Document:
+    """What a plan says, ready for text or a page."""
+    changing = [one for one in plan.assignments if one.method != KEEP]
+    keeping = len(plan.assignments) - len(changing)
+    sentence = f"{len(changing)} parameters get new values, {keeping} stay as they are"
+    facts = [("policy", plan.policy), ("seed", plan.seed)]
+    if plan.chosen:
+        facts.append(("candidate", plan.chosen))
+    if plan.before is not None and plan.after is not None:
+        facts.append(("badness", f"{kit.number(plan.before)} as found, {kit.number(plan.after)} with this plan"))
+    blocks: list[kit.Block] = [kit.Facts(facts), *(kit.Prose(note) for note in plan.notes)]
+    return kit.Document(
+        title=f"Plan for {plan.model}",
+        verdict=kit.Verdict("good" if plan.verdict != "unhealthy" else "warning", plan.verdict or "planned", sentence),
+        sections=[
+            kit.Section("Summary", blocks),
+            kit.Section("By rule", [_by_rule(plan.assignments)]),
+            kit.Section("Parameters", [_parameters(plan.assignments)]),
+        ],
+    )
+
+
+def receipt_document(receipt: Receipt) -> kit.Document:
+    """What a receipt says, ready for text or a page."""
+    written = receipt.written
+    facts: list[tuple[str, object]] = [("seed", receipt.seed), ("written", len(written)), ("kept", len(receipt.entries) - len(written))]
+    if receipt.before is not None and receipt.after is not None:
+        facts.append(("badness", f"{kit.number(receipt.before)} before, {kit.number(receipt.after)} after"))
+    rows = [(e.name, e.method, e.rule, kit.number(e.mean), kit.number(e.std)) for e in receipt.entries]
+    blocks: list[kit.Block] = [kit.Facts(facts), *(kit.Prose(note) for note in receipt.notes)]
+    return kit.Document(
+        title=f"Receipt for {receipt.model}",
+        verdict=kit.Verdict(
+            "good" if receipt.verdict != "unhealthy" else "warning", receipt.verdict or "applied", f"{len(written)} parameters written"
+        ),
+        sections=[
+            kit.Section("Summary", blocks),
+            kit.Section("Parameters", [kit.Table(("parameter", "method", "rule", "mean", "std"), rows)]),
+        ],
+    )
+
+
+def _by_rule(assignments: tuple[Assignment, ...]) -> kit.Table:
+    groups: dict[tuple[str, str], list[Assignment]] = {}
+    for one in assignments:
+        groups.setdefault((one.rule, one.method), []).append(one)
+    rows = [(rule, method, len(members), members[0].reason, members[0].source) for (rule, method), members in groups.items()]
+    return kit.Table(("rule", "method", "parameters", "why", "source"), rows)
+
+
+def _parameters(assignments: tuple[Assignment, ...]) -> kit.Table:
+    rows = [
+        (one.name, "x".join(map(str, one.layer.shape)) or "scalar", one.role, _method(one), kit.number(one.scale) if not one.keeps else "", one.rule)
+        for one in assignments
+    ]
+    return kit.Table(("parameter", "shape", "role", "method", "scale", "rule"), rows)
+
+
+def _method(one: Assignment) -> str:
+    inner = ", ".join(f"{key}={value}" for key, value in one.params.items())
+    return f"{one.method}({inner})" if inner else one.method
