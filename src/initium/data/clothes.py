@@ -26,8 +26,8 @@ def fashion_mnist(split: Literal["train", "test"] = "train", size: int = 28) -> 
         size: side of an image: 28, or 14 and 7 by averaging blocks of pixels.
 
     Returns:
-        float32 images (N, 1, size, size), int64 labels (N,). Mean 0 and variance 1 over the training images of
-        that size; the test images are shifted and scaled by the same numbers.
+        float32 images (N, 1, size, size) and int64 labels (N,). The training images of that size have mean 0
+        and variance 1; the test images are shifted and scaled by the same numbers.
 
     >>> images, labels = fashion_mnist("test", size=14)
     >>> tuple(images.shape), labels.bincount().tolist()

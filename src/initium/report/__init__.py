@@ -21,6 +21,7 @@ from initium.report.document import Prose as Prose
 from initium.report.document import Section as Section
 from initium.report.document import Table as Table
 from initium.report.document import Verdict as Verdict
+from initium.report.files import replacing as replacing
 from initium.report.files import write_atomically as write_atomically
 from initium.report.format import cell as cell
 from initium.report.format import clean as clean

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from initium.errors import UsageError
@@ -19,6 +21,14 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> Path
     Returns:
         `path` as a `Path`.
     """
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+    return Path(path)
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary file to fill, which takes the place of `path` when the block ends without an error."""
     target = Path(path)
     if target.is_dir() or not target.parent.is_dir():
         raise UsageError(
@@ -26,19 +36,18 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> Path
             expected="a file name in a directory that exists",
             remedy=f"create {str(target.parent)!r} or name another file",
         )
-    data = content.encode() if isinstance(content, str) else content
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:80]}.", suffix=".part")
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:80]}.", suffix=".part")
+    os.close(handle)
+    temporary = Path(name)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
+        yield temporary
+        with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        Path(temporary).chmod(_mode(target))
-        Path(temporary).replace(target)
+        temporary.chmod(_mode(target))
+        temporary.replace(target)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
-    return target
 
 
 def _mode(target: Path) -> int:
