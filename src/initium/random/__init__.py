@@ -13,3 +13,4 @@ from initium.random.fill import fill_ as fill_
 from initium.random.fill import fill_many_ as fill_many_
 from initium.random.key import Key as Key
 from initium.random.key import key_for as key_for
+from initium.random.region import Region as Region

@@ -1,84 +1,195 @@
-"""Write a draw into a tensor, in place."""
+"""Write draws into tensors, in place: any strides, type and device, and only the elements a shard holds."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from initium.random import torch_path
-from initium.random.distributions import (
-    Blocks,
-    Built,
-    Constant,
-    Draw,
-    Integers,
-    Normal,
-    Orthogonal,
-    TruncatedNormal,
-    Uniform,
-)
+from initium.random import pool, torch_path
+from initium.random.checks import check
+from initium.random.distributions import Blocks, Built, Constant, Draw, Orthogonal
+from initium.random.kernel import TYPES, Kernel, kernel, packed_key
 from initium.random.key import Key
-from initium.random.orthogonal import orthogonal
+from initium.random.orthogonal import build_orthogonal
+from initium.random.recipe import Kind, Recipe, recipe
+from initium.random.region import Region, check_region
+from initium.random.sharding import is_dtensor, local_region
+
+CHUNK = 1 << 20
+"""Elements that one thread makes at a time."""
+
+SMALL = 1 << 17
+"""Below so many elements, waking another thread costs more than it saves."""
+
+_CACHE_CHUNK, _DEVICE_CHUNK = 1 << 16, 1 << 22
 
 
-def fill_(tensor: Tensor, draw: Draw, key: Key) -> Tensor:
-    """Fill `tensor` in place with `draw` under `key` and return it."""
-    with torch.no_grad():
-        if isinstance(draw, Blocks):
-            parts = tensor.split(list(draw.sizes), dim=draw.axis)
-            for index, (part, inner) in enumerate(zip(parts, draw.draws, strict=True)):
-                fill_(part, inner, key.child(f"block{index}"))
-        else:
-            tensor.copy_(_draw(tuple(tensor.shape), draw, key))
+class _Job(NamedTuple):
+    tensor: Tensor
+    draw: Draw
+    key: Key
+    region: Region
+
+
+def fill_(tensor: Tensor, draw: Draw, key: Key, *, region: Region | None = None) -> Tensor:
+    """Fill `tensor` in place with `draw` and return it.
+
+    Element i, counted in C order over the full tensor, depends on the key, i and the draw alone: not on
+    strides, dtype (values are drawn in fp32 and cast once), device, threads or sharding. The global
+    generators of torch are not touched, and no gradient is recorded.
+
+    Args:
+        tensor: floating point; integer only for `Constant` and `Integers`; complex only for `Constant`.
+            Leaf tensors that require grad, views and zero-size tensors are fine. A DTensor fills its own
+            shard.
+        draw: what to write.
+        key: of the full tensor.
+        region: which part of a full tensor this is; by default all of it, or a DTensor's own shard.
+
+    Raises:
+        UsageTypeError: if the tensor's type cannot hold the draw.
+        UsageError: if the tensor has no memory of its own for each element (meta, fake, expanded, sparse),
+            is an inference tensor outside inference mode, or does not fit the draw or the region.
+    """
+    _fill([_locate(tensor, draw, key, region)])
     return tensor
 
 
 def fill_many_(jobs: Sequence[tuple[Tensor, Draw, Key]]) -> None:
-    """Fill many tensors, each by its own draw and key."""
-    for tensor, draw, key in jobs:
-        fill_(tensor, draw, key)
+    """Fill many tensors, each as `fill_` would; threads share chunks of all of them.
+
+    All jobs are checked before anything is written.
+    """
+    _fill([_locate(tensor, draw, key, None) for tensor, draw, key in jobs])
 
 
-def _draw(shape: tuple[int, ...], draw: Draw, key: Key) -> Tensor:
+def _locate(tensor: Tensor, draw: Draw, key: Key, region: Region | None) -> _Job:
+    if is_dtensor(tensor):
+        region = region or local_region(tensor)
+        with torch.no_grad():
+            tensor = tensor.to_local()
+    elif region is None:
+        region = Region.whole(tuple(tensor.shape))
+    if tensor.numel():
+        check_region(region, tuple(tensor.shape))
+    check(tensor, draw, region.shape)
+    return _Job(tensor, draw, key, region)
+
+
+def _fill(jobs: list[_Job]) -> None:
+    chunks: list[pool.Job] = []
+    with torch.no_grad():
+        for job in jobs:
+            if job.tensor.numel():
+                _place(job, chunks)
+        _run(chunks, sum(job.tensor.numel() for job in jobs))
+    for job in jobs:
+        torch.autograd.graph.increment_version(job.tensor)
+
+
+def _run(chunks: list[pool.Job], num_elements: int) -> None:
+    pool.run(chunks, torch.get_num_threads() if num_elements >= SMALL else 1)
+
+
+def _place(job: _Job, chunks: list[pool.Job]) -> None:
+    """Fill what cannot wait at once, and put the kernel's share on the list."""
+    tensor, draw, key, region = job
     if isinstance(draw, Constant):
-        return torch.full(shape, draw.value)
-    if isinstance(draw, Built):
-        return draw.build(shape, key) * draw.scale
+        tensor.fill_(draw.value)
+    elif isinstance(draw, Blocks):
+        for part in _blocks(job, draw):
+            _place(part, chunks)
+    elif isinstance(draw, Orthogonal | Built):
+        whole = _structured(draw, region.shape, key)
+        for place, box in region.boxes():
+            tensor[place].copy_(whole[tuple(slice(a, a + n) for ((a, n),) in box.spans)])
+    else:
+        made = recipe(draw)
+        for place, box in region.boxes():
+            view = tensor if region.is_whole else tensor[place]
+            found = kernel() if _direct(view, made) else None
+            if found is None:
+                _copy_slabs(view, made, key, box)
+            else:
+                chunks += _chunks(found, view, made, packed_key(key), box)
+
+
+def _blocks(job: _Job, draw: Blocks) -> Iterator[_Job]:
+    axis, start = draw.axis % len(job.region.shape), 0
+    for index, (size, inner) in enumerate(zip(draw.sizes, draw.draws, strict=True)):
+        for place, region in job.region.block(axis, start, size):
+            part = job.tensor.narrow(axis, place.start, place.stop - place.start)
+            yield _Job(part, inner, job.key.child(f"block{index}"), region)
+        start += size
+
+
+def _structured(draw: Orthogonal | Built, shape: tuple[int, ...], key: Key) -> Tensor:
     if isinstance(draw, Orthogonal):
-        layout = draw.layout or tuple(range(len(shape)))
-        whole = orthogonal(key, draw.rows, draw.cols, draw.batch) * draw.gain
-        back = sorted(range(len(shape)), key=lambda axis: layout[axis])
-        return whole.reshape([shape[axis] for axis in layout]).permute(back)
-    count = math.prod(shape)
-    tiles = -(-count // torch_path.TILE)
-    x = torch_path.words(key, 0, tiles, torch.device("cpu"))
-    return _values(x, draw).flatten()[:count].reshape(shape)
+        return build_orthogonal(draw, shape, key)
+    whole = draw.build(shape, key)
+    return whole if draw.scale == 1 else whole * draw.scale
 
 
-def _values(x: Tensor, draw: Draw) -> Tensor:
-    if isinstance(draw, Uniform):
-        return draw.low + (draw.high - draw.low) * torch_path.uniform01(x)
-    if isinstance(draw, Normal):
-        return draw.mean + draw.std * torch_path.normal(x)
-    if isinstance(draw, Integers):
-        return draw.low + (torch_path.uniform01(x) * (draw.high - draw.low)).long()
-    assert isinstance(draw, TruncatedNormal)
-    low, high = _phi(draw.low), _phi(draw.high)
-    z = torch.special.ndtri(low + (high - low) * torch_path.uniform01(x).double()).float()
-    std = draw.std / (_cut_std(draw.low, draw.high) if draw.corrected else 1.0)
-    return draw.mean + std * z
+def _direct(view: Tensor, made: Recipe) -> bool:
+    """Whether the kernel can write straight into this memory."""
+    plain = view.is_contiguous() and not view.is_neg()
+    return view.device.type == "cpu" and view.dtype in TYPES and plain and made.kind <= Kind.CUT_FAR
 
 
-def _phi(z: float) -> float:
-    return 0.5 * math.erfc(-z / math.sqrt(2.0))
+def _chunks(found: Kernel, to: Tensor, made: Recipe, key: bytes, box: Region) -> Iterator[pool.Job]:
+    address, size = to.data_ptr(), to.element_size()
+    limit = CHUNK if to.numel() > 2 * CHUNK else max(SMALL // 2, -(-to.numel() // 2))
+    for run in box.runs(limit):
+        yield partial(found.fill, address, to.dtype, run, key, made)
+        address += run.rows * run.length * size
 
 
-def _cut_std(low: float, high: float) -> float:
-    mass = _phi(high) - _phi(low)
-    density = [math.exp(-0.5 * z * z) / math.sqrt(2 * math.pi) for z in (low, high)]
-    edges = [z * d if d > 0 else 0.0 for z, d in zip((low, high), density, strict=True)]
-    mean = (density[0] - density[1]) / mass
-    return math.sqrt(1 + (edges[0] - edges[1]) / mass - mean * mean)
+def _copy_slabs(view: Tensor, made: Recipe, key: Key, box: Region) -> None:
+    """Fill memory that the kernel cannot write, through one contiguous piece after another."""
+    on_cpu = view.device.type == "cpu"
+    found = kernel() if on_cpu and made.kind <= Kind.CUT_FAR else None
+    limit = _DEVICE_CHUNK if found or not on_cpu else _CACHE_CHUNK
+    for place, slab in _slabs(box, limit):
+        to = view[place]
+        if found is None:
+            to.copy_(_draw(made, key, slab, view.device))
+        else:
+            piece = torch.empty(to.shape, dtype=view.dtype if view.dtype in TYPES else torch.float32)
+            _run(list(_chunks(found, piece, made, packed_key(key), slab)), piece.numel())
+            to.copy_(piece)
+
+
+def _slabs(box: Region, limit: int) -> Iterator[tuple[tuple[slice, ...], Region]]:
+    """Cut a rectangular piece along its first axes into pieces of at most `limit` elements."""
+    size, inner, axis = box.size, 1, len(box.shape)
+    while axis > 0 and inner * size[axis - 1] <= limit:
+        axis -= 1
+        inner *= size[axis]
+    if axis == 0:
+        yield tuple(slice(0, length) for length in size), box
+        return
+    step = max(1, limit // inner)
+    spans = [[(0, length)] for length in size]
+    for cut, width in [(outer, 1) for outer in range(axis - 1)] + [(axis - 1, step)]:
+        spans[cut] = [(at, min(width, size[cut] - at)) for at in range(0, size[cut], width)]
+    pieces = Region(size, tuple(tuple(cuts) for cuts in spans))
+    for _, piece in pieces.boxes():
+        place = tuple(slice(at, at + length) for ((at, length),) in piece.spans)
+        starts = tuple(box.spans[a][0][0] + place[a].start for a in range(len(size)))
+        yield place, Region.box(box.shape, starts, piece.size)
+
+
+def _draw(made: Recipe, key: Key, box: Region, device: torch.device) -> Tensor:
+    """The values of a rectangular piece, by torch operations."""
+    first, *others = box.runs(2**62)
+    if first.rows == 1 and not others:
+        return torch_path.draw_range(made, key, first.first, first.length, device).view(box.size)
+    index = torch.zeros((), dtype=torch.int64, device=device)
+    for length, ((start, size),) in zip(box.shape, box.spans, strict=True):
+        axis = torch.arange(start, start + size, device=device)
+        index = index.unsqueeze(-1) * length + axis
+    return torch_path.draw_at(made, key, index)

@@ -1,0 +1,347 @@
+/* Keyed, counter-based draws: Threefry-4x32-20 to uniforms, normals and truncated normals.
+ *
+ * Element i of a stream lies in tile i / 1024, at word w = (i % 1024) / 256 of counter
+ * (i / 1024) * 256 + i % 256, so that plain loops over 256 counters vectorise at any width.
+ *
+ * Every floating-point operation is an exactly rounded +, -, *, / or sqrt of fp32, without fused
+ * multiply-add: torch_path.py makes the same bits from the same constants. Compile with
+ * -ffp-contract=off and without -ffast-math (hatch_build.py does). Plain C, no Python ABI.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <float.h>
+
+#if FLT_EVAL_METHOD != 0
+#error "fp32 arithmetic is not evaluated in fp32 here: use the torch path"
+#endif
+
+#if defined(_WIN32)
+#define EXPORT __declspec(dllexport)
+#else
+#define EXPORT __attribute__((visibility("default")))
+#endif
+#if defined(__GNUC__)
+#define INLINE static inline __attribute__((always_inline))
+#define SQRT(x) __builtin_sqrtf(x)
+#else
+#include <math.h>
+#define INLINE static __forceinline
+#define SQRT(x) sqrtf(x)
+#endif
+
+enum { LANES = 256, TILE = 1024, STEP = 16 };
+enum { WORDS, UNIFORM, NORMAL, CUT, CUT_FAR, NUM_KINDS };
+enum { F32, F64, BF16, F16, NUM_TYPES };
+enum { BASE, AVX2, AVX512, NUM_VARIANTS };
+
+typedef struct {
+    uint32_t key[5];
+    float p[10]; /* see the transforms for what each kind keeps here */
+    int32_t last;
+} Stream;
+
+/* ---- random words ---------------------------------------------------------------------------- */
+
+#define ROTATE(x, by) (((x) << (by)) | ((x) >> (32 - (by))))
+#define ROUND(a, b, c, d, r, s) \
+    a += b, b = ROTATE(b, r) ^ a, c += d, d = ROTATE(d, s) ^ c
+#define FOUR_ROUNDS_A \
+    ROUND(a, b, c, d, 10, 26), ROUND(a, d, c, b, 11, 21), ROUND(a, b, c, d, 13, 27), ROUND(a, d, c, b, 23, 5)
+#define FOUR_ROUNDS_B \
+    ROUND(a, b, c, d, 6, 20), ROUND(a, d, c, b, 17, 11), ROUND(a, b, c, d, 25, 10), ROUND(a, d, c, b, 18, 20)
+#define INJECT(i) \
+    a += k[(i) % 5], b += k[((i) + 1) % 5], c += k[((i) + 2) % 5], d += k[((i) + 3) % 5] + (i)
+
+INLINE void threefry(const uint32_t k[5], uint32_t low, uint32_t high, uint32_t x[4])
+{
+    uint32_t a = low + k[0], b = high + k[1], c = k[2], d = k[3];
+    FOUR_ROUNDS_A, INJECT(1);
+    FOUR_ROUNDS_B, INJECT(2);
+    FOUR_ROUNDS_A, INJECT(3);
+    FOUR_ROUNDS_B, INJECT(4);
+    FOUR_ROUNDS_A, INJECT(5);
+    x[0] = a, x[1] = b, x[2] = c, x[3] = d;
+}
+
+/* ---- transforms ------------------------------------------------------------------------------ */
+
+INLINE float as_float(uint32_t bits)
+{
+    float value;
+    memcpy(&value, &bits, 4);
+    return value;
+}
+
+INLINE uint32_t as_bits(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    return bits;
+}
+
+/* Without a branch: compilers turn ?: into one where an arm is costly, and then do not vectorise. */
+INLINE float pick(int condition, float yes, float no)
+{
+    uint32_t mask = 0u - (uint32_t)condition;
+    return as_float((as_bits(yes) & mask) | (as_bits(no) & ~mask));
+}
+
+INLINE float least(float a, float b) { return a < b ? a : b; }
+INLINE float most(float a, float b) { return a > b ? a : b; }
+INLINE float clamp(float v, float low, float high) { return least(most(v, low), high); }
+
+/* -ln(u) for a normal u in (0, 1]; relative error under 3e-7. */
+INLINE float minus_log(float u)
+{
+    int32_t bits = (int32_t)as_bits(u) - 0x3f3504f3;
+    float e = (float)(bits >> 23);
+    float f = as_float((uint32_t)(bits & 0x7fffff) + 0x3f3504f3u) - 1.0f;
+    float p = 0x1.9cf96ap-4f;
+    p = p * f + -0x1.4b606cp-3f;
+    p = p * f + 0x1.612428p-3f;
+    p = p * f + -0x1.97b166p-3f;
+    p = p * f + 0x1.ff6928p-3f;
+    p = p * f + -0x1.5558f4p-2f;
+    p = p * f + 0x1.00006cp-1f;
+    return e * -0x1.62e43p-1f + (f * f * p - f);
+}
+
+/* Box-Muller: two words to two standard normals. */
+INLINE void normal_pair(uint32_t first, uint32_t second, float *one, float *two)
+{
+    float u = ((float)(int32_t)(first >> 1) + 0.5f) * 0x1p-31f;
+    float nl = minus_log(u);
+    float r = SQRT(nl + nl);
+    /* An angle in an eighth of a turn either way; two more bits mirror and swap it onto the circle. */
+    float t = (float)(int32_t)(second << 2) * 0x1p-31f;
+    float q = t * t;
+    float s = (((q * -0x1.2d9302p-15f + 0x1.465e92p-9f) * q + -0x1.4abbbap-4f) * q + 0x1.921fb6p-1f) * t * r;
+    float c = (((q * -0x1.4ea9e8p-12f + 0x1.03b162p-6f) * q + -0x1.3bd3a2p-2f) * q + 1.0f) * r;
+    uint32_t sb = as_bits(s), cb = as_bits(c) ^ (second & 0x80000000u);
+    uint32_t swap = (sb ^ cb) & (0u - ((second >> 30) & 1u));
+    *one = as_float(cb ^ swap);
+    *two = as_float(sb ^ swap);
+}
+
+/* The standard normal quantile at distance: the z with P(|Z| > z) = e, e in [1e-37, 1]. */
+INLINE float quantile(float e, int far)
+{
+    float c = 1.0f - e;
+    float w = minus_log(e * (1.0f + c));
+    float t = w - 2.75f;
+    float z = 0x1.3cc8dcp-26f;
+    z = z * t + 0x1.0c61e2p-21f;
+    z = z * t + -0x1.049622p-18f;
+    z = z * t + -0x1.a0e5c4p-17f;
+    z = z * t + 0x1.36f70cp-12f;
+    z = z * t + -0x1.818ddap-10f;
+    z = z * t + -0x1.d2d1b2p-8f;
+    z = z * t + 0x1.61d44p-2f;
+    z = z * t + 0x1.1ae52ap+1f;
+    if (far) {
+        float y = SQRT(most(w, 5.5f));
+        float v = 1.0f / y - 0.265625f;
+        float p = -0x1.c7123p+8f;
+        p = p * v + -0x1.936cfap+6f;
+        p = p * v + 0x1.ab0822p+4f;
+        p = p * v + 0x1.a9d6fep+3f;
+        p = p * v + 0x1.2e15cap-2f;
+        p = p * v + 0x1.8d1f2ap-1f;
+        p = p * v + 0x1.32e666p-3f;
+        p = p * v + -0x1.1ac538p-2f;
+        p = p * v + 0x1.5a6caap+0f;
+        z = pick(w < 5.5f, z, p * y);
+    }
+    return z * c;
+}
+
+/* p: scale and offset of the result, its bounds, then start and slope of e below and above zero. */
+INLINE float cut_normal(const Stream *s, uint32_t word, int far)
+{
+    uint32_t x = word >> 1;
+    int under = (int32_t)x <= s->last;
+    float k = (float)(int32_t)(under ? x : 0x7fffffffu - x) + 0.5f;
+    float e = (under ? s->p[5] : s->p[7]) * k + (under ? s->p[4] : s->p[6]);
+    float z = quantile(e, far);
+    return clamp((under ? -z : z) * s->p[0] + s->p[1], s->p[2], s->p[3]);
+}
+
+/* p: half width, middle, bounds. */
+INLINE float uniform(const Stream *s, uint32_t word)
+{
+    float t = (float)((int32_t)word >> 8) * 0x1p-23f;
+    return clamp(t * s->p[0] + s->p[1], s->p[2], s->p[3]);
+}
+
+/* Lanes [from, to) of the tile that starts at `counter`, a multiple of 256, to out[4][256]. */
+INLINE void tile(const Stream *s, uint64_t counter, int from, int to, int kind, float *restrict out)
+{
+    const uint32_t low = (uint32_t)counter, high = (uint32_t)(counter >> 32);
+    const Stream job = *s;
+    for (int b = from; b < to; b++) {
+        uint32_t x[4];
+        float y[4];
+        threefry(job.key, low + (uint32_t)b, high, x);
+        for (int w = 0; w < 4; w++) y[w] = kind == UNIFORM ? uniform(&job, x[w]) : as_float(x[w]);
+        if (kind == NORMAL) {
+            normal_pair(x[0], x[1], &y[0], &y[1]);
+            normal_pair(x[2], x[3], &y[2], &y[3]);
+            for (int w = 0; w < 4; w++) y[w] = y[w] * job.p[0] + job.p[1];
+        }
+        out[b] = y[0], out[LANES + b] = y[1], out[2 * LANES + b] = y[2], out[3 * LANES + b] = y[3];
+    }
+    if (kind == CUT || kind == CUT_FAR)
+        for (int w = 0; w < 4; w++)
+            for (int b = from; b < to; b++)
+                out[w * LANES + b] = cut_normal(&job, as_bits(out[w * LANES + b]), kind == CUT_FAR);
+}
+
+/* ---- casts, to nearest even ------------------------------------------------------------------ */
+
+INLINE uint16_t bf16(float value)
+{
+    uint32_t u = as_bits(value);
+    return (uint16_t)((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
+}
+
+INLINE uint16_t f16(float value)
+{
+    uint32_t u = as_bits(value), sign = (u >> 16) & 0x8000u, a = u & 0x7fffffffu;
+    uint32_t usual = (a - 0x38000000u + 0xfffu + ((a >> 13) & 1u)) >> 13;
+    uint32_t tiny = as_bits(as_float(a) + 0.5f) - 0x3f000000u;
+    uint32_t half = a < 0x38800000u ? tiny : usual;
+    return (uint16_t)(sign | (a < 0x47800000u ? half : 0x7c00u));
+}
+
+INLINE void cast(const float *restrict from, void *restrict to, int count, int type)
+{
+    if (type == F32) {
+        memcpy(to, from, (size_t)count * 4);
+    } else if (type == F64) {
+        for (int i = 0; i < count; i++) ((double *)to)[i] = (double)from[i];
+    } else if (type == BF16) {
+        for (int i = 0; i < count; i++) ((uint16_t *)to)[i] = bf16(from[i]);
+    } else {
+        for (int i = 0; i < count; i++) ((uint16_t *)to)[i] = f16(from[i]);
+    }
+}
+
+/* ---- ranges of elements ---------------------------------------------------------------------- */
+
+static const int SIZE[NUM_TYPES] = {4, 8, 2, 2};
+
+typedef void (*TileFn)(const Stream *, uint64_t, int, int, float *);
+typedef void (*CastFn)(const float *, void *, int);
+
+#define TILES(name, target) \
+    target static void words_##name(const Stream *s, uint64_t c, int f, int t, float *o) { tile(s, c, f, t, WORDS, o); } \
+    target static void uniform_##name(const Stream *s, uint64_t c, int f, int t, float *o) { tile(s, c, f, t, UNIFORM, o); } \
+    target static void normal_##name(const Stream *s, uint64_t c, int f, int t, float *o) { tile(s, c, f, t, NORMAL, o); } \
+    target static void cut_##name(const Stream *s, uint64_t c, int f, int t, float *o) { tile(s, c, f, t, CUT, o); } \
+    target static void cut_far_##name(const Stream *s, uint64_t c, int f, int t, float *o) { tile(s, c, f, t, CUT_FAR, o); } \
+    target static void f32_##name(const float *f, void *t, int n) { cast(f, t, n, F32); } \
+    target static void f64_##name(const float *f, void *t, int n) { cast(f, t, n, F64); } \
+    target static void bf16_##name(const float *f, void *t, int n) { cast(f, t, n, BF16); } \
+    target static void f16_##name(const float *f, void *t, int n) { cast(f, t, n, F16); }
+#define TILE_ROW(name) {words_##name, uniform_##name, normal_##name, cut_##name, cut_far_##name}
+#define CAST_ROW(name) {f32_##name, f64_##name, bf16_##name, f16_##name}
+
+TILES(base, )
+#if defined(__GNUC__) && defined(__x86_64__)
+TILES(avx2, __attribute__((target("avx2"))))
+TILES(avx512, __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512"))))
+static const TileFn TILE_FN[NUM_VARIANTS][NUM_KINDS] = {TILE_ROW(base), TILE_ROW(avx2), TILE_ROW(avx512)};
+static const CastFn CAST_FN[NUM_VARIANTS][NUM_TYPES] = {CAST_ROW(base), CAST_ROW(avx2), CAST_ROW(avx512)};
+#else
+static const TileFn TILE_FN[NUM_VARIANTS][NUM_KINDS] = {TILE_ROW(base), TILE_ROW(base), TILE_ROW(base)};
+static const CastFn CAST_FN[NUM_VARIANTS][NUM_TYPES] = {CAST_ROW(base), CAST_ROW(base), CAST_ROW(base)};
+#endif
+
+/* Bit v is set if this CPU can run variant v. */
+EXPORT int initium_variants(void)
+{
+    int mask = 1 << BASE;
+#if defined(__GNUC__) && defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx2")) mask |= 1 << AVX2;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        mask |= 1 << AVX512;
+#endif
+    return mask;
+}
+
+/* Elements [first, first + count) to `to`, through `scratch` where a tile is cut or cast. */
+static void range(const Stream *s, TileFn fill, CastFn convert, int type, char *to, uint64_t first, uint64_t count)
+{
+    float scratch[TILE];
+    while (count > 0) {
+        int begin = (int)(first % TILE);
+        int end = count < (uint64_t)(TILE - begin) ? begin + (int)count : TILE;
+        uint64_t counter = first / TILE * LANES;
+        if (type == F32 && end - begin == TILE) {
+            fill(s, counter, 0, LANES, (float *)to);
+        } else {
+            int one_row = begin / LANES == (end - 1) / LANES;
+            int from = one_row ? begin % LANES / STEP * STEP : 0;
+            int until = one_row ? ((end - 1) % LANES / STEP + 1) * STEP : LANES;
+            fill(s, counter, from, until, scratch);
+            convert(scratch + begin, to, end - begin);
+        }
+        to += (ptrdiff_t)(end - begin) * SIZE[type];
+        first += (uint64_t)(end - begin);
+        count -= (uint64_t)(end - begin);
+    }
+}
+
+/* Fill `to` with `rows` runs of `run` elements; run r starts at element first + r * stride.
+ *
+ * key: four words in two integers. p: see the transforms. last: the last 31-bit word that falls below zero (cut). */
+EXPORT void initium_fill(
+    void *to, uint64_t first, uint64_t run, uint64_t stride, uint64_t rows,
+    const uint64_t *key, const float *p, int32_t last, int kind, int type, int variant)
+{
+    Stream s;
+    for (int i = 0; i < 4; i++) s.key[i] = (uint32_t)(key[i / 2] >> (i % 2 * 32));
+    s.key[4] = 0x1BD11BDAu ^ s.key[0] ^ s.key[1] ^ s.key[2] ^ s.key[3];
+    memcpy(s.p, p, sizeof s.p);
+    s.last = last;
+    for (uint64_t r = 0; r < rows; r++)
+        range(&s, TILE_FN[variant][kind], CAST_FN[variant][type], type,
+              (char *)to + r * run * (uint64_t)SIZE[type], first + r * stride, run);
+}
+
+/* Columns [from, until) of a byte mask (rows, cols): 1 at a random subset of `size` rows of each column.
+ *
+ * Floyd's sampling; step j of column c spends word c * rows + j. `scratch` holds rows * 32 bytes: a stripe
+ * of 32 columns stays in cache while its rows are hit at random. */
+EXPORT void initium_subsets(
+    uint8_t *out, uint8_t *scratch, uint64_t rows, uint64_t cols, uint64_t from, uint64_t until, uint64_t size,
+    const uint64_t *key, int variant)
+{
+    enum { STRIPE = 32 };
+    uint32_t words[TILE];
+    const float unused[10] = {0};
+    const int flip = size > rows / 2;
+    const uint64_t steps = flip ? rows - size : size;
+    for (uint64_t left = from; left < until; left += STRIPE) {
+        uint64_t width = until - left < STRIPE ? until - left : STRIPE;
+        memset(scratch, 0, rows * STRIPE);
+        for (uint64_t c = 0; c < width; c++) {
+            uint8_t *column = scratch + c;
+            for (uint64_t done = 0; done < steps; done += TILE) {
+                uint64_t batch = steps - done < TILE ? steps - done : TILE;
+                initium_fill(words, (left + c) * rows + done, batch, 0, 1, key, unused, 0, WORDS, F32, variant);
+                for (uint64_t j = 0; j < batch; j++) {
+                    uint64_t last = rows - steps + done + j;
+                    uint64_t pick = (uint64_t)words[j] * (last + 1) >> 32;
+                    column[(column[pick * STRIPE] ? last : pick) * STRIPE] = 1;
+                }
+            }
+        }
+        for (uint64_t r = 0; r < rows; r++)
+            for (uint64_t c = 0; c < width; c++)
+                out[r * cols + left + c] = scratch[r * STRIPE + c] ^ (uint8_t)flip;
+    }
+}
