@@ -14,4 +14,5 @@ class CallableModule(ModuleType):
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function that bears the package's name."""
         return vars(self)[self.__name__.rpartition(".")[2]](*args, **kwargs)

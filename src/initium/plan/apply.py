@@ -57,7 +57,7 @@ def match(parameters: Mapping[str, Tensor], assignments: Sequence[Assignment]) -
     missing, extra = sorted(planned.keys() - parameters.keys()), sorted(parameters.keys() - planned.keys())
     if missing or extra:
         raise PlanMismatchError(
-            f"the plan and the model name different parameters: only in the plan {_some(missing)}, only in the model {_some(extra)}",
+            f"the plan and the model differ: only in the plan {_some(missing)}; only in the model {_some(extra)}",
             expected="the model that the plan was made for",
             remedy="make a plan for this model: initium.plan(model, inputs)",
         )
@@ -82,7 +82,9 @@ def write(parameters: Mapping[str, Tensor], assignments: Sequence[Assignment], s
 
 
 @contextmanager
-def rollback(parameters: Mapping[str, Tensor], names: Sequence[str], *, always: bool = False) -> Iterator[None]:
+def rollback(
+    parameters: Mapping[str, Tensor], names: Sequence[str], *, always: bool = False
+) -> Iterator[None]:
     """Put the named parameters back if the body raises (or in any case)."""
     saved = {name: parameters[name].detach().clone() for name in names}
     try:
@@ -112,7 +114,11 @@ def _entry(one: Assignment, tensor: Tensor) -> Entry:
         return Entry(one.name, one.method, one.rule, 0.0, 0.0)
     values = tensor.detach()
     values = values.abs() if values.is_complex() else values
-    mean = float(values.mean(dtype=torch.float32)) if values.is_floating_point() else float(values.double().mean())
+    mean = (
+        float(values.mean(dtype=torch.float32))
+        if values.is_floating_point()
+        else float(values.double().mean())
+    )
     second = float(torch.linalg.vector_norm(values.float())) ** 2 / values.numel()
     return Entry(one.name, one.method, one.rule, mean, max(second - mean * mean, 0.0) ** 0.5)
 

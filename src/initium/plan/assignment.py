@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from initium.errors import UsageError
-from initium.methods import find
+from initium.methods.catalogue import find
 from initium.methods.method import Value
 from initium.random import Draw
 from initium.theory.layer import Layer

@@ -1,4 +1,4 @@
-"""Make a plan: look at the model once, decide, calibrate on copies of nothing, verify, and leave the model as it was."""
+"""Make a plan: look at the model once, decide, calibrate, verify, and leave the model as it was."""
 
 from __future__ import annotations
 
@@ -112,15 +112,21 @@ def policy_of(name: str) -> Policy:
         return policies.shipped
     if not isinstance(name, str):
         raise UsageTypeError(
-            f"policy is a {type(name).__name__}", expected='"auto", "shipped" or a method\'s name', remedy="see initium.methods()"
+            f"policy is a {type(name).__name__}",
+            expected='"auto", "shipped" or a method\'s name',
+            remedy="see initium.methods()",
         )
     return policies.everywhere(name)
 
 
-def assign(seen: Record, decide: Policy, ruled: dict[str, Assignment], *, sound: bool) -> tuple[Assignment, ...]:
+def assign(
+    seen: Record, decide: Policy, ruled: dict[str, Assignment], *, sound: bool
+) -> tuple[Assignment, ...]:
     """One assignment for every parameter: the user's rule, else the policy's decision."""
     context = policies.Context(seen, sound)
-    return tuple(ruled.get(info.name) or decide(seen.parts[info.name], info, context) for info in seen.parameters)
+    return tuple(
+        ruled.get(info.name) or decide(seen.parts[info.name], info, context) for info in seen.parameters
+    )
 
 
 def _ruled(model: nn.Module, seen: Record, rules: Sequence[Rule]) -> dict[str, Assignment]:
@@ -138,14 +144,22 @@ def _by_rule(seen: Record, name: str, rule: Rule) -> Assignment:
         try:
             one.draw()
         except LayerError as error:
-            raise LayerError(f"{rule!r} on {name!r}: {error.seen}", expected=error.expected, remedy=error.remedy) from error
+            raise LayerError(
+                f"{rule!r} on {name!r}: {error.seen}", expected=error.expected, remedy=error.remedy
+            ) from error
     return one
 
 
-def choose(model: nn.Module, run: Run, seen: Record, found: HealthReport, ruled: dict[str, Assignment]) -> Candidate:
+def choose(
+    model: nn.Module, run: Run, seen: Record, found: HealthReport, ruled: dict[str, Assignment]
+) -> Candidate:
     """The first candidate that is sound and no worse than the model as found; else the least bad of all."""
     kept = assign(seen, policies.shipped, ruled, sound=False)
-    shipped = Candidate("shipped", kept, found) if not ruled else try_out(model, run, seen, "shipped", kept, calibrated=False)
+    shipped = (
+        Candidate("shipped", kept, found)
+        if not ruled
+        else try_out(model, run, seen, "shipped", kept, calibrated=False)
+    )
     tried = [shipped]
     for name, assignments in _candidates(seen, found, ruled):
         candidate = try_out(model, run, seen, name, assignments)
@@ -162,16 +176,27 @@ def _good(candidate: Candidate, shipped: Candidate) -> bool:
     return report is not None and base is not None and report.healthy and report.badness <= base.badness
 
 
-def _candidates(seen: Record, found: HealthReport, ruled: dict[str, Assignment]) -> list[tuple[str, tuple[Assignment, ...]]]:
+def _candidates(
+    seen: Record, found: HealthReport, ruled: dict[str, Assignment]
+) -> list[tuple[str, tuple[Assignment, ...]]]:
     auto = assign(seen, policies.auto, ruled, sound=found.healthy)
     plain = tuple(
-        replace(one, method="he_normal", params={}) if one.method == "orthogonal" and one.rule != "rule" else one for one in auto
+        replace(one, method="he_normal", params={})
+        if one.method == "orthogonal" and one.rule != "rule"
+        else one
+        for one in auto
     )
     return [("auto", auto)] + ([("normal", plain)] if plain != auto else [])
 
 
 def try_out(
-    model: nn.Module, run: Run, seen: Record, name: str, assignments: tuple[Assignment, ...], *, calibrated: bool = True
+    model: nn.Module,
+    run: Run,
+    seen: Record,
+    name: str,
+    assignments: tuple[Assignment, ...],
+    *,
+    calibrated: bool = True,
 ) -> Candidate:
     """Draw, calibrate and examine a candidate on the model, then put the model's own weights back."""
     changing = [one for one in assignments if not one.keeps]
@@ -184,9 +209,12 @@ def try_out(
         if calibrated:
             sweep = calibrate(model, run.inputs, seen, assignments, forward=run.forward, seed=run.seed)
             assignments = tuple(
-                replace(one, scale=one.scale * sweep.factors[one.name]) if one.name in sweep.factors else one for one in assignments
+                replace(one, scale=one.scale * sweep.factors[one.name]) if one.name in sweep.factors else one
+                for one in assignments
             )
-            notes = tuple(f"{failed} could not be calibrated: its output was zero or not finite" for failed in sweep.failed)
+            notes = tuple(
+                f"{failed} could not be calibrated: its output was zero or not finite"
+                for failed in sweep.failed
+            )
         report = examine(run.record(model))
     return Candidate(name, assignments, report, notes)
-

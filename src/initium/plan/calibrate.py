@@ -1,5 +1,6 @@
-"""Scale every weight in one forward sweep: as each operation runs, its output is measured, weight and output are
-rescaled to the target, and the run goes on.
+"""Scale every weight in one forward sweep.
+
+As each operation runs, its output is measured, weight and output are rescaled to the target, and the run goes on.
 
 The literature's LSUV pays a forward for every layer; a sweep costs one forward for any depth.
 """
@@ -41,7 +42,14 @@ class Sweep:
 class CalibratingTape(Tape):
     """A tape that rescales the weights in `targets` as their operations run."""
 
-    def __init__(self, parameters: Mapping[str, Tensor], targets: Mapping[str, Target], *, batch: int, where: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        parameters: Mapping[str, Tensor],
+        targets: Mapping[str, Target],
+        *,
+        batch: int,
+        where: Callable[[], str],
+    ) -> None:
         super().__init__(parameters, batch=batch, where=where, measure=False)
         self.factors: dict[str, float] = {}
         self.failed: list[str] = []
@@ -80,7 +88,9 @@ class CalibratingTape(Tape):
         self._parameters[name].detach().mul_(factor)
         if use.direct and not self._has_bias(call):
             return out.mul_(factor)
-        if not use.direct:  # the operand is a copy that was computed from the parameter before it was rescaled
+        if (
+            not use.direct
+        ):  # the operand is a copy that was computed from the parameter before it was rescaled
             return out.mul_(factor)
         result: Tensor = call.func(*call.args, **call.kwargs)
         return result
@@ -96,7 +106,13 @@ def second_moment(tensor: Tensor) -> float:
     """E[x^2] over all elements, in at least fp32."""
     if tensor.numel() == 0 or not tensor.is_floating_point():
         return 0.0
-    return float(torch.linalg.vector_norm(tensor.detach(), dtype=torch.promote_types(tensor.dtype, torch.float32))) ** 2 / tensor.numel()
+    return (
+        float(
+            torch.linalg.vector_norm(tensor.detach(), dtype=torch.promote_types(tensor.dtype, torch.float32))
+        )
+        ** 2
+        / tensor.numel()
+    )
 
 
 def calibrate(
@@ -131,12 +147,19 @@ def targets_of(record: Record, assignments: Sequence[Assignment]) -> dict[str, T
     return {
         one.name: _target(record, record.parts[one.name])
         for one in assignments
-        if not one.keeps and one.layer.kind in ("linear", "conv", "conv_transpose") and _matters(record.parts[one.name], one)
+        if not one.keeps
+        and one.layer.kind in ("linear", "conv", "conv_transpose")
+        and _matters(record.parts[one.name], one)
     }
 
 
 def _matters(part: Part, one: Assignment) -> bool:
-    return not part.scale_free and not part.standardized and not part.packed and one.method not in ("zeros", "constant")
+    return (
+        not part.scale_free
+        and not part.standardized
+        and not part.packed
+        and one.method not in ("zeros", "constant")
+    )
 
 
 def _target(record: Record, part: Part) -> Target:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from initium.errors import UsageError, UsageTypeError
-from initium.methods import find
+from initium.methods.catalogue import find
 from initium.methods.module_layer import layer_of
 from initium.plan.build import check_seed, plan
 from initium.plan.receipt import Receipt
@@ -95,7 +95,9 @@ def fill_(target: Target, method: str, *, seed: int = 0, name: str = "", **param
         return target
     if not isinstance(target, Tensor):
         raise UsageTypeError(
-            f"target is a {type(target).__name__}", expected="a tensor or a module", remedy="pass for example layer.weight or layer"
+            f"target is a {type(target).__name__}",
+            expected="a tensor or a module",
+            remedy="pass for example layer.weight or layer",
         )
     fill_draw_(target.detach(), found(tensor_layer(target), **params), key_for(seed, name))
     return target
@@ -117,7 +119,11 @@ def _fill_module(module: nn.Module, method: str, seed: int, name: str, params: d
             expected="a layer such as Linear or Conv2d, or a tensor",
             remedy="pass its parameters one by one, or the whole model to initium.init_(model, inputs)",
         )
-    fill_draw_(weight.detach(), find(method)(layer_of(module), **params), key_for(seed, f"{name}.weight" if name else "weight"))
+    fill_draw_(
+        weight.detach(),
+        find(method)(layer_of(module), **params),
+        key_for(seed, f"{name}.weight" if name else "weight"),
+    )
     bias = getattr(module, "bias", None)
     if isinstance(bias, Tensor):
         with torch.no_grad():

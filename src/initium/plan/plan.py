@@ -82,17 +82,17 @@ class Plan:
         return Plan(**plan_from_data(text))
 
     def __str__(self) -> str:
-        from initium.plan.view import plan_text  # noqa: PLC0415 - views are only loaded to be looked at
+        from initium.plan.view import plan_text
 
         return plan_text(self)
 
     def _repr_html_(self) -> str:
-        from initium.plan.view import plan_html  # noqa: PLC0415
+        from initium.plan.view import plan_html
 
         return plan_html(self)
 
     def to_html(self, path: str | Path) -> None:
         """Write the plan as one self-contained page."""
-        from initium.plan.view import write_plan  # noqa: PLC0415
+        from initium.plan.view import write_plan
 
         write_plan(self, path)

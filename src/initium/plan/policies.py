@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from initium.errors import LayerError
-from initium.methods import find
+from initium.methods.catalogue import find
 from initium.plan.assignment import KEEP, Assignment
 from initium.record.inventory import ParameterInfo
 from initium.record.record import Record
@@ -32,7 +32,9 @@ class Context:
 Decision = Callable[[Part, ParameterInfo, Context], Assignment | None]
 
 
-def _assign(part: Part, info: ParameterInfo, method: str, rule: str, reason: str, source: str = "", **params: object) -> Assignment:
+def _assign(
+    part: Part, info: ParameterInfo, method: str, rule: str, reason: str, source: str = "", **params: object
+) -> Assignment:
     layer = replace(part.layer, shape=info.shape) if part.layer.shape != info.shape else part.layer
     return Assignment(part.name, method, layer, part.role, rule, reason, dict(params), 1.0, source)  # type: ignore[arg-type]
 
@@ -50,8 +52,10 @@ def _protected(part: Part, info: ParameterInfo, context: Context) -> Assignment 
     if part.role == "unused":
         return keep(part, info, "unused", "no operation of the run took it, so nothing is known of its part")
     if info.tied:
-        return keep(part, info, "tied", f"it is shared with {', '.join(info.aliases)}, and one value must serve both")
-    if info.parametrized or part.packed and len(info.shape) < 2:
+        return keep(
+            part, info, "tied", f"it is shared with {', '.join(info.aliases)}, and one value must serve both"
+        )
+    if info.parametrized or (part.packed and len(info.shape) < 2):
         return keep(part, info, "parametrized", "another tensor is computed from it before use")
     if not info.finite:
         return None
@@ -67,23 +71,47 @@ def _deliberate(part: Part, info: ParameterInfo, context: Context) -> Assignment
     if part.role in ("norm_gain", "norm_shift", "scale", "position", "token", "mask"):
         return keep(part, info, "author", f"the author's value of a {part.role.replace('_', ' ')} is kept")
     if info.zero and part.role in ("branch_end", "head", "offset", "gate"):
-        return keep(part, info, "zero by design", f"a zero {part.role.replace('_', ' ')} starts the model as if it were not there", "Goyal+ 2017, 1706.02677")
+        return keep(
+            part,
+            info,
+            "zero by design",
+            f"a zero {part.role.replace('_', ' ')} starts the model as if it were not there",
+            "Goyal+ 2017, 1706.02677",
+        )
     if part.role == "bias" and info.constant not in (None, 0.0):
-        return keep(part, info, "prior bias", f"a constant bias of {info.constant:.4g} was chosen by the author", "Lin+ 2017, 1708.02002")
+        return keep(
+            part,
+            info,
+            "prior bias",
+            f"a constant bias of {info.constant:.4g} was chosen by the author",
+            "Lin+ 2017, 1708.02002",
+        )
     return None
 
 
 def _author_weights(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
     """In a sound model, weights that are not the framework's default were chosen on purpose."""
     if context.sound and info.finite and info.constant is None and not is_default(part, info, context):
-        return keep(part, info, "author", "the model is sound and this is not the framework's default, so the author chose it")
+        return keep(
+            part,
+            info,
+            "author",
+            "the model is sound and this is not the framework's default, so the author chose it",
+        )
     return None
 
 
 def _bias(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
     if part.role != "bias":
         return None
-    return _assign(part, info, "zeros", "zero bias", "a bias adds a signal that does not depend on the input", "He+ 2015, 1502.01852")
+    return _assign(
+        part,
+        info,
+        "zeros",
+        "zero bias",
+        "a bias adds a signal that does not depend on the input",
+        "He+ 2015, 1502.01852",
+    )
 
 
 def _repair_vectors(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
@@ -99,13 +127,17 @@ def _embedding(part: Part, info: ParameterInfo, context: Context) -> Assignment 
         return None
     if info.finite and info.constant is None:
         return keep(part, info, "author", "tables keep the scale that their readers were written for")
-    return _assign(part, info, "normal", "embedding", "a table must tell its rows apart", "Radford+ 2019", std=0.02)
+    return _assign(
+        part, info, "normal", "embedding", "a table must tell its rows apart", "Radford+ 2019", std=0.02
+    )
 
 
 def _offset(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
     if part.role != "offset":
         return None
-    return _assign(part, info, "zeros", "zero offset", "sampling starts on the regular grid", "Dai+ 2017, 1703.06211")
+    return _assign(
+        part, info, "zeros", "zero offset", "sampling starts on the regular grid", "Dai+ 2017, 1703.06211"
+    )
 
 
 def _scale_free(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
@@ -126,21 +158,25 @@ def _attention(part: Part, info: ParameterInfo, context: Context) -> Assignment 
 def _gate(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
     if part.role != "gate":
         return None
-    return _assign(part, info, "lecun_normal", "gate", "a gate starts half open and is not saturated", "LeCun+ 1998")
+    return _assign(
+        part, info, "lecun_normal", "gate", "a gate starts half open and is not saturated", "LeCun+ 1998"
+    )
 
 
 def _isometric(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
     """Long unaided chains: orthogonal weights."""
     if part.layer.kind not in ("linear", "conv") or part.layer.groups > 1 or part.chain < DEEP:
         return None
-    reason = f"{part.chain} weighted operations in a row without norm or skip: orthogonal weights keep every direction alive"
+    reason = f"{part.chain} weighted operations in a row without norm or skip: orthogonal weights keep all directions"
     return _assign(part, info, "orthogonal", "long chain", reason, "Saxe+ 2013, 1312.6120")
 
 
 def _plain(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
     if part.role == "head":
         return _assign(part, info, "lecun_normal", "head", "outputs start at unit scale", "LeCun+ 1998")
-    return _assign(part, info, "he_normal", "chain", "its scale is calibrated to a unit output", "He+ 2015, 1502.01852")
+    return _assign(
+        part, info, "he_normal", "chain", "its scale is calibrated to a unit output", "He+ 2015, 1502.01852"
+    )
 
 
 AUTO: tuple[Decision, ...] = (
@@ -173,7 +209,14 @@ def everywhere(method: str) -> Callable[[Part, ParameterInfo, Context], Assignme
             return protected
         if part.layer.kind == "vector":
             return keep(part, info, "not a weight", f"policy {found.name} is for weights")
-        answer = _assign(part, info, found.name, f"policy {found.name}", "the policy gives every weight this method", str(found.paper))
+        answer = _assign(
+            part,
+            info,
+            found.name,
+            f"policy {found.name}",
+            "the policy gives every weight this method",
+            str(found.paper),
+        )
         try:
             answer.draw()
         except LayerError as error:
@@ -196,11 +239,14 @@ def is_default(part: Part, info: ParameterInfo, context: Context) -> bool:
 
 def _default_bound(part: Part, info: ParameterInfo, context: Context) -> float | None:
     if part.layer.kind == "vector":
-        weights = [p for p in context.record.parts.values() if p.layer.kind != "vector" and set(p.nodes) & set(part.nodes)]
+        weights = [
+            p
+            for p in context.record.parts.values()
+            if p.layer.kind != "vector" and set(p.nodes) & set(part.nodes)
+        ]
         shapes = [context.record.parameter(p.name).shape for p in weights]
     else:
         shapes = [info.shape]
     if part.layer.kind == "embedding" or not shapes or len(shapes[0]) < 2:
         return None
     return 1.0 / math.sqrt(max(math.prod(shapes[0][1:]), 1))
-

@@ -14,7 +14,7 @@ FORMAT = "initium.receipt/1"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One parameter: the method that wrote it ("keep": not written), the rule, and mean and std of what it holds now."""
+    """One parameter: the method that wrote it ("keep": not written), the rule, mean and std of what it holds."""
 
     name: str
     method: str
@@ -66,21 +66,23 @@ class Receipt:
             return Receipt(**data)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UsageError(
-                f"the text is no receipt ({error})", expected=f"JSON of format {FORMAT}", remedy="use Receipt.to_json()"
+                f"the text is no receipt ({error})",
+                expected=f"JSON of format {FORMAT}",
+                remedy="use Receipt.to_json()",
             ) from error
 
     def __str__(self) -> str:
-        from initium.plan.view import receipt_text  # noqa: PLC0415 - views are only loaded to be looked at
+        from initium.plan.view import receipt_text
 
         return receipt_text(self)
 
     def _repr_html_(self) -> str:
-        from initium.plan.view import receipt_html  # noqa: PLC0415
+        from initium.plan.view import receipt_html
 
         return receipt_html(self)
 
     def to_html(self, path: str | Path) -> None:
         """Write the receipt as one self-contained page."""
-        from initium.plan.view import write_receipt  # noqa: PLC0415
+        from initium.plan.view import write_receipt
 
         write_receipt(self, path)

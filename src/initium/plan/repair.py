@@ -54,29 +54,49 @@ def repair_(
     found = examine(seen)
     kept = assign(seen, policies.shipped, {}, sound=False)
     if found.healthy:
-        return replace(apply_assignments(model, kept, seed=seed), before=found.badness, after=found.badness, verdict=found.verdict)
+        return replace(
+            apply_assignments(model, kept, seed=seed),
+            before=found.badness,
+            after=found.badness,
+            verdict=found.verdict,
+        )
     for name, assignments in _attempts(seen, found, kept):
         candidate = try_out(model, run, seen, name, assignments)
-        if candidate.report is not None and candidate.report.healthy and candidate.report.badness < found.badness:
+        if (
+            candidate.report is not None
+            and candidate.report.healthy
+            and candidate.report.badness < found.badness
+        ):
             receipt = apply_assignments(model, candidate.assignments, seed=seed)
-            return replace(receipt, before=found.badness, after=candidate.report.badness, verdict=candidate.report.verdict)
+            return replace(
+                receipt,
+                before=found.badness,
+                after=candidate.report.badness,
+                verdict=candidate.report.verdict,
+            )
     receipt = apply_assignments(model, kept, seed=seed)
     note = "no repair that was tried makes the model healthy; it is as it was"
     return replace(receipt, before=found.badness, after=found.badness, verdict=found.verdict, notes=(note,))
 
 
-def _attempts(seen: Record, found: HealthReport, kept: tuple[Assignment, ...]) -> list[tuple[str, tuple[Assignment, ...]]]:
+def _attempts(
+    seen: Record, found: HealthReport, kept: tuple[Assignment, ...]
+) -> list[tuple[str, tuple[Assignment, ...]]]:
     """Repairs from the narrowest to the widest, without repetition."""
     auto = {one.name: one for one in assign(seen, policies.auto, {}, sound=False)}
     ruled = _by_findings(seen, found)
-    blamed = {name for finding in found.findings if finding.severity == "error" for name in finding.where} & auto.keys()
+    blamed = {
+        name for finding in found.findings if finding.severity == "error" for name in finding.where
+    } & auto.keys()
     named = {name: auto[name] for name in blamed}
     options = (
         ("rules", ruled),
         ("named", {**named, **ruled}),
         ("all", {name: one for name, one in auto.items() if one.method != KEEP} | ruled),
     )
-    attempts = [(label, tuple(change.get(one.name, one) for one in kept)) for label, change in options if change]
+    attempts = [
+        (label, tuple(change.get(one.name, one) for one in kept)) for label, change in options if change
+    ]
     return [attempt for i, attempt in enumerate(attempts) if attempt[1] not in [a for _, a in attempts[:i]]]
 
 
@@ -86,10 +106,17 @@ def _by_findings(seen: Record, found: HealthReport) -> dict[str, Assignment]:
     for finding in found.findings:
         if finding.rule is None or finding.severity != "error":
             continue
-        rule = Rule(where=str(finding.rule["where"]), method=str(finding.rule["method"]), **dict(finding.rule.get("params", {})))
+        rule = Rule(
+            where=str(finding.rule["where"]),
+            method=str(finding.rule["method"]),
+            **dict(finding.rule.get("params", {})),
+        )
         for part in seen.parts.values():
             if part.role == rule.where or fnmatch.fnmatchcase(part.name, str(rule.where)):
                 layer = replace(part.layer, shape=seen.parameter(part.name).shape)
                 reason = f"{finding.code}: {finding.remedy}"
-                changes.setdefault(part.name, Assignment(part.name, rule.method, layer, part.role, "repair", reason, rule.params))
+                changes.setdefault(
+                    part.name,
+                    Assignment(part.name, rule.method, layer, part.role, "repair", reason, rule.params),
+                )
     return changes

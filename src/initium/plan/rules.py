@@ -10,7 +10,7 @@ from typing import Any, get_args
 from torch import nn
 
 from initium.errors import UsageError, UsageTypeError
-from initium.methods import find
+from initium.methods.catalogue import find
 from initium.plan.assignment import KEEP
 from initium.record.roles import Part, Role
 
@@ -23,8 +23,8 @@ class Rule:
     """One rule: the parameters it is for and the method they get; the first rule that matches a parameter wins.
 
     Args:
-        where: a glob on the parameter's name ("head.*"), a role ("branch_end"), a module type (nn.Conv2d: its weights), or a
-            predicate on the parameter's `Part`.
+        where: a glob on the parameter's name ("head.*"), a role ("branch_end"), a module type (nn.Conv2d: its
+            weights), or a predicate on the parameter's `Part`.
         method: a catalogue method, or "keep".
         **params: parameters of the method.
 
@@ -73,7 +73,9 @@ class Rule:
         return bool(self.where(part))
 
 
-def first_matches(rules: Sequence[Rule], parts: Sequence[Part], owners: dict[str, nn.Module]) -> dict[str, Rule]:
+def first_matches(
+    rules: Sequence[Rule], parts: Sequence[Part], owners: dict[str, nn.Module]
+) -> dict[str, Rule]:
     """Parameter name -> the first rule that matches it.
 
     Raises:

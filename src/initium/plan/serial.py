@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, get_args
 
 from initium.errors import InitiumError, UsageError
-from initium.methods import find
+from initium.methods.catalogue import find
 from initium.plan.assignment import KEEP, Assignment, check_assignments
 from initium.theory.layer import Kind, Layer
 
@@ -79,7 +79,12 @@ def _assignment_from_data(data: dict[str, Any]) -> Assignment:
         found = find(method)
         method, params = found.name, {key: found.resolve(**params)[key] for key in params}
     scale = data["scale"]
-    if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not math.isfinite(scale) or scale <= 0:
+    if (
+        isinstance(scale, bool)
+        or not isinstance(scale, (int, float))
+        or not math.isfinite(scale)
+        or scale <= 0
+    ):
         raise ValueError(f"scale {scale!r} of {data['name']!r} is not a positive number")
     return Assignment(
         _text(data["name"]), method, _layer(data["layer"]), _text(data["role"]), _text(data["rule"]),
@@ -95,7 +100,9 @@ def _layer(data: dict[str, Any]) -> Layer:
     sizes = {name: _sizes(data[name]) for name in tuples}
     numbers = {name: _whole(data[name]) for name in ("out_axis", "in_axis", "groups")}
     rank = len(sizes["shape"])
-    if kind != "vector" and not all(-rank <= numbers[a] < rank for a in ("out_axis", "in_axis")) or numbers["groups"] < 1:
+    if (kind != "vector" and not all(-rank <= numbers[a] < rank for a in ("out_axis", "in_axis"))) or numbers[
+        "groups"
+    ] < 1:
         raise ValueError(f"axes of a layer {numbers} do not fit shape {sizes['shape']}")
     return Layer(kind=kind, **sizes, **numbers)
 
@@ -107,7 +114,7 @@ def _sizes(values: Any) -> tuple[int, ...]:
 
 
 def _whole(value: Any, low: int | None = None) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or low is not None and value < low:
+    if isinstance(value, bool) or not isinstance(value, int) or (low is not None and value < low):
         raise ValueError(f"{value!r} is no whole number" + ("" if low is None else f" of at least {low}"))
     return value
 

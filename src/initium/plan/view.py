@@ -52,11 +52,15 @@ def plan_document(plan: Plan) -> kit.Document:
     if plan.chosen:
         facts.append(("candidate", plan.chosen))
     if plan.before is not None and plan.after is not None:
-        facts.append(("badness", f"{kit.number(plan.before)} as found, {kit.number(plan.after)} with this plan"))
+        facts.append(
+            ("badness", f"{kit.number(plan.before)} as found, {kit.number(plan.after)} with this plan")
+        )
     blocks: list[kit.Block] = [kit.Facts(facts), *(kit.Prose(note) for note in plan.notes)]
     return kit.Document(
         title=f"Plan for {plan.model}",
-        verdict=kit.Verdict("good" if plan.verdict != "unhealthy" else "warning", plan.verdict or "planned", sentence),
+        verdict=kit.Verdict(
+            "good" if plan.verdict != "unhealthy" else "warning", plan.verdict or "planned", sentence
+        ),
         sections=[
             kit.Section("Summary", blocks),
             kit.Section("By rule", [_by_rule(plan.assignments)]),
@@ -68,7 +72,11 @@ def plan_document(plan: Plan) -> kit.Document:
 def receipt_document(receipt: Receipt) -> kit.Document:
     """What a receipt says, ready for text or a page."""
     written = receipt.written
-    facts: list[tuple[str, object]] = [("seed", receipt.seed), ("written", len(written)), ("kept", len(receipt.entries) - len(written))]
+    facts: list[tuple[str, object]] = [
+        ("seed", receipt.seed),
+        ("written", len(written)),
+        ("kept", len(receipt.entries) - len(written)),
+    ]
     if receipt.before is not None and receipt.after is not None:
         facts.append(("badness", f"{kit.number(receipt.before)} before, {kit.number(receipt.after)} after"))
     rows = [(e.name, e.method, e.rule, kit.number(e.mean), kit.number(e.std)) for e in receipt.entries]
@@ -76,7 +84,9 @@ def receipt_document(receipt: Receipt) -> kit.Document:
     return kit.Document(
         title=f"Receipt for {receipt.model}",
         verdict=kit.Verdict(
-            "good" if receipt.verdict != "unhealthy" else "warning", receipt.verdict or "applied", f"{len(written)} parameters written"
+            "good" if receipt.verdict != "unhealthy" else "warning",
+            receipt.verdict or "applied",
+            f"{len(written)} parameters written",
         ),
         sections=[
             kit.Section("Summary", blocks),
@@ -89,13 +99,23 @@ def _by_rule(assignments: tuple[Assignment, ...]) -> kit.Table:
     groups: dict[tuple[str, str], list[Assignment]] = {}
     for one in assignments:
         groups.setdefault((one.rule, one.method), []).append(one)
-    rows = [(rule, method, len(members), members[0].reason, members[0].source) for (rule, method), members in groups.items()]
+    rows = [
+        (rule, method, len(members), members[0].reason, members[0].source)
+        for (rule, method), members in groups.items()
+    ]
     return kit.Table(("rule", "method", "parameters", "why", "source"), rows)
 
 
 def _parameters(assignments: tuple[Assignment, ...]) -> kit.Table:
     rows = [
-        (one.name, "x".join(map(str, one.layer.shape)) or "scalar", one.role, _method(one), kit.number(one.scale) if not one.keeps else "", one.rule)
+        (
+            one.name,
+            "x".join(map(str, one.layer.shape)) or "scalar",
+            one.role,
+            _method(one),
+            kit.number(one.scale) if not one.keeps else "",
+            one.rule,
+        )
         for one in assignments
     ]
     return kit.Table(("parameter", "shape", "role", "method", "scale", "rule"), rows)

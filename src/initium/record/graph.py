@@ -13,6 +13,16 @@ from initium.record.node import Node
 
 SHORT_BRANCH = 16
 """A branch with more weighted operations than this is a network of its own, not a residual block."""
+DENSE_BRANCH = 8
+"""The same for a branch that is appended to its own input."""
+
+
+def bits(mask: int) -> Iterator[int]:
+    """The positions of the ones in a bit mask, lowest first."""
+    while mask:
+        low = mask & -mask
+        yield low.bit_length() - 1
+        mask ^= low
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +129,36 @@ class Graph:
 
     @cached_property
     def inside(self) -> int:
-        """Bit mask of all nodes that lie on a short residual branch or on the small side of a gate."""
+        """Bit mask of all nodes that lie on a short residual or dense branch or on the small side of a gate."""
         mask = 0
         for residual in self.residuals.values():
             if residual.depth <= SHORT_BRANCH:
                 mask |= residual.inside
         for index in range(len(self.nodes)):
-            mask |= self._gate_side(index)
+            mask |= self._gate_side(index) | self._dense_side(index)
         return mask
+
+    def _dense_side(self, index: int) -> int:
+        """The nodes that compute what a concatenation appends to a value that they were computed from (DenseNet, not U-Net)."""
+        node = self.nodes[index]
+        sources = tuple(dict.fromkeys(node.inputs)) if node.category == "concat" else ()
+        mask = 0
+        for source in sources:
+            bases = [one for one in sources if one != source and self.ancestors[source] >> one & 1]
+            if bases:
+                only = self.ancestors[source]
+                for base in bases:
+                    only &= ~self.ancestors[base]
+                if self._is_dense(only, node):
+                    mask |= only
+        return mask
+
+    def _is_dense(self, branch: int, end: Node) -> bool:
+        """Whether a branch is a few weighted operations that all keep the resolution of its end."""
+        weighted = [self.nodes[i] for i in bits(branch & self.weighted)]
+        return 0 < len(weighted) <= DENSE_BRANCH and all(
+            node.shape[2:] == end.shape[2:] if len(node.shape) > 3 else True for node in weighted
+        )
 
     def _gate_side(self, index: int) -> int:
         """The nodes that compute the smaller operand of a product of two data values."""

@@ -42,6 +42,8 @@ class Node:
         scalars: numbers among its arguments.
         forward: moments of the output; None where it was not measured.
         backward: moments of the loss gradient at the output; None where no gradient arrived.
+        strength: S = sqrt(sum (x dL/dx)^2), how much relative changes of the output's values matter to the loss; rescaling
+            a normalized or ReLU layer leaves it as it is; None where no gradient arrived.
         dead: for activations, the share of units that are zero everywhere; None where units are not known.
         units: number of units (channels, features) of the output; 0 where not known.
         saturated: for bounded activations, the share of outputs within 1 % of a bound.
@@ -60,6 +62,7 @@ class Node:
     scalars: tuple[float, ...] = ()
     forward: Moments | None = None
     backward: Moments | None = None
+    strength: float | None = None
     dead: float | None = None
     saturated: float | None = None
     units: int = 0

@@ -74,14 +74,17 @@ POOLS = frozenset(
     {"aten.mean", "aten.sum", "aten.max_pool2d_with_indices", "aten.avg_pool2d", "aten._adaptive_avg_pool2d",
      "aten.adaptive_max_pool2d", "aten.max_pool3d_with_indices", "aten.avg_pool3d", "aten._adaptive_avg_pool3d",
      "aten.avg_pool1d", "aten.amax", "aten.max", "aten.upsample_bilinear2d", "aten.upsample_nearest2d",
-     "aten.upsample_bicubic2d", "aten._upsample_bilinear2d_aa", "aten._upsample_bicubic2d_aa", "aten.upsample_trilinear3d",
+     "aten.upsample_bicubic2d", "aten._upsample_bilinear2d_aa", "aten._upsample_bicubic2d_aa",
+     "aten.upsample_trilinear3d",
      "aten.grid_sampler_2d", "aten.upsample_nearest1d", "aten.upsample_linear1d", "torchvision.roi_align"}
 )  # fmt: skip
 COPIES = frozenset(
     {"aten.clone", "aten._to_copy", "aten.copy", "aten.copy_", "aten.contiguous", "aten.constant_pad_nd",
      "aten.native_dropout", "aten.roll", "aten.flip", "aten._unsafe_view", "aten.index", "aten.gather",
-     "aten.repeat", "aten.pixel_shuffle", "aten.pixel_unshuffle", "aten.channel_shuffle", "aten.reflection_pad2d", "aten.replication_pad2d",
-     "aten.masked_fill", "aten.where", "aten.index_select", "aten.im2col", "aten.col2im", "aten._reshape_copy", "aten._unsafe_index"}
+     "aten.repeat", "aten.pixel_shuffle", "aten.pixel_unshuffle", "aten.channel_shuffle",
+     "aten.reflection_pad2d", "aten.replication_pad2d",
+     "aten.masked_fill", "aten.where", "aten.index_select", "aten.im2col", "aten.col2im",
+     "aten._reshape_copy", "aten._unsafe_index"}
 )  # fmt: skip
 """Operations that move values without changing their distribution much: looked through when asking what comes next."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ from initium.record.inventory import (
 )
 from initium.record.node import Node
 from initium.record.roles import Part, parts_of
-from initium.record.sampling import moments_of
+from initium.record.sampling import couplings_of, moments_of
 from initium.record.state import restore_parameters, untouched
 from initium.record.tape import Draft, Tape
 from initium.record.uses import Use
@@ -237,10 +238,10 @@ def module_paths(model: nn.Module) -> Iterator[Callable[[], str]]:
     names = {id(module): name for name, module in model.named_modules()}
     stack: list[str] = [""]
 
-    def enter(module: nn.Module, args: Any) -> None:
+    def enter(module: nn.Module, _args: Any) -> None:
         stack.append(names.get(id(module), stack[-1]))
 
-    def leave(module: nn.Module, args: Any, output: Any) -> None:
+    def leave(_module: nn.Module, _args: Any, _output: Any) -> None:
         if len(stack) > 1:
             stack.pop()
 
@@ -312,15 +313,20 @@ def _output_nodes(output: Any, tape: Tape) -> tuple[int, ...]:
 
 
 def _nodes(drafts: list[Draft]) -> tuple[Node, ...]:
-    forward = moments_of([draft.sample for draft in drafts])
-    backward = moments_of([draft.grad_sample for draft in drafts])
+    samples, grads = [draft.sample for draft in drafts], [draft.grad_sample for draft in drafts]
+    forward, backward, coupling = moments_of(samples), moments_of(grads), couplings_of(samples, grads)
     return tuple(
         Node(
             index, d.op, d.category, ops.ACTIVATIONS.get(d.op) or ops.NORMS.get(d.op, ""), d.module, d.inputs, d.operands,
-            d.shape, d.stride, str(d.dtype).removeprefix("torch."), d.scalars, forward[index], backward[index], d.dead, _saturated(d), d.channels[0] if d.channels else 0,
+            d.shape, d.stride, str(d.dtype).removeprefix("torch."), d.scalars, forward[index], backward[index],
+            _strength(coupling[index], d.shape), d.dead, _saturated(d), d.channels[0] if d.channels else 0,
         )
         for index, d in enumerate(drafts)
     )  # fmt: skip
+
+
+def _strength(coupling: float | None, shape: tuple[int, ...]) -> float | None:
+    return None if coupling is None else math.sqrt(coupling * math.prod(shape))
 
 
 def _saturated(draft: Draft) -> float | None:

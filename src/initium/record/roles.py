@@ -16,9 +16,10 @@ Role = Literal[
     "weight", "before_norm", "branch_end", "attention", "query", "key", "value", "gate", "head", "upsampler", "offset",
     "embedding", "position", "token", "bias", "norm_gain", "norm_shift", "scale", "mask", "opaque", "unused",
 ]  # fmt: skip
-"""`weight`: on a chain. `before_norm`: a norm follows. `branch_end`: last weight of a residual branch. `attention`: packed q, k,
-v. `gate`: its activation multiplies another value. `head`: its output leaves the model. `offset`: steers where another operation
-looks. `scale`: multiplied elementwise (layer scale). `mask`: added to attention logits. `opaque`: taken by an unknown operation."""
+"""`weight`: on a chain. `before_norm`: a norm follows. `branch_end`: last weight of a residual branch.
+`attention`: packed q, k, v. `gate`: its activation multiplies another value. `head`: its output leaves the model.
+`offset`: steers where another operation looks. `scale`: multiplied elementwise (layer scale). `mask`: added to
+attention logits. `opaque`: taken by an unknown operation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ class Part:
         chain: weighted operations on the longest unaided chain through it (1 for a layer between norms).
         position: its place on that chain, counted from 1.
         branch: the residual addition that its branch ends in, if it lies on one.
-        scale_free: multiplying it by a positive number leaves the output as it is (a norm follows or it is standardized).
+        scale_free: multiplying it by a positive number leaves the output as it is (a norm follows, or it is
+            standardized).
         standardized: its scale is taken out before use.
         packed: names of parameters combined with it before use.
     """
@@ -82,7 +84,7 @@ def _part(graph: Graph, info: ParameterInfo, uses: list[Use]) -> Part:
         chain=max(graph.chain(use.node) for use in weights),
         position=graph.depths[first.node],
         branch=_branch(graph, first.node),
-        scale_free=standardized or bool(follows) and all(word.startswith("norm:") for word in follows),
+        scale_free=standardized or (bool(follows) and all(word.startswith("norm:") for word in follows)),
         standardized=standardized,
         packed=tuple(name for name in first.names if name != info.name),
     )
@@ -162,6 +164,8 @@ def _vector_role(graph: Graph, info: ParameterInfo, use: Use) -> Role:
     if use.how in ("bias", "gain", "shift"):
         return {"bias": "bias", "gain": "norm_gain", "shift": "norm_shift"}[use.how]  # type: ignore[return-value]
     if use.how == "weight":
+        if len(use.names) > 1:
+            return "scale"  # folded into a weight, as the gain of a standardized convolution is
         return "bias" if len(info.shape) < 2 else "opaque"
     if use.how == "token":
         return "token"

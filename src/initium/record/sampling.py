@@ -1,7 +1,7 @@
 """Moments of large tensors from a small sample that keeps samples (the batch) apart.
 
 Shape legend: B batch, F features of one sample, f sampled features.
-A sample of 8,192 values in runs of 64 costs microseconds where a pass over the tensor costs milliseconds.
+A sample of 16,384 values in runs of up to 64 costs microseconds where a pass over the tensor costs milliseconds.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-SAMPLE_SIZE = 8192
+SAMPLE_SIZE = 16384
+MAX_ROWS = 16
 RUN = 64
 
 
@@ -54,30 +55,43 @@ class Moments:
         return math.sqrt(max(self.second - self.mean**2, 0.0))
 
 
-def take_sample(tensor: Tensor, batch: int) -> Tensor | None:
-    """Up to 8,192 elements of `tensor` as a detached (B, f) copy in its own dtype; None for an empty or meta tensor."""
+def take_sample(tensor: Tensor, batch: int, stride: Sequence[int] = ()) -> Tensor | None:
+    """Up to 16,384 elements of `tensor` as a detached (B, f) copy in its own dtype; None for an empty or meta tensor.
+
+    Args:
+        tensor: what to look at.
+        batch: number of samples.
+        stride: take the elements in the order of these strides, so that two tensors of one shape are sampled alike.
+    """
     if tensor.numel() == 0 or tensor.is_meta or tensor.layout != torch.strided:
         return None
-    flat_BF = _by_batch(tensor.detach(), batch)
+    flat_BF = _by_batch(tensor.detach(), batch, stride or tensor.stride())
+    flat_BF = flat_BF[:: -(-flat_BF.shape[0] // MAX_ROWS)]
     num_rows, num_features = flat_BF.shape
     width = max(SAMPLE_SIZE // num_rows, 1)
+    run = RUN if width >= 32 * RUN else RUN // 4  # many short runs where few long ones would miss most channels
     if num_features <= width:
         return flat_BF.clone()
-    if width < RUN:
-        return flat_BF[:, :: num_features // width][:, :width].clone()
-    num_runs = width // RUN
+    if width < run or tensor.dim() <= 3:
+        # Every token must count alike: the one that the head reads may hold all of the gradient.
+        return flat_BF[:, :: _odd(num_features // width)][:, :width].clone()
+    num_runs = width // run
     step = num_features // num_runs
-    step -= step % 2 == 0  # an odd step does not keep landing on the same border of a feature map
-    runs = flat_BF[:, : num_runs * step].unflatten(1, (num_runs, step))[:, :, :RUN]
+    step = _odd(step)  # so that runs do not keep landing on the same border of a feature map
+    runs = flat_BF[:, : num_runs * step].unflatten(1, (num_runs, step))[:, :, :run]
     return runs.reshape(num_rows, -1)
 
 
-def _by_batch(tensor: Tensor, batch: int) -> Tensor:
+def _odd(step: int) -> int:
+    return max(step - (step % 2 == 0), 1)
+
+
+def _by_batch(tensor: Tensor, batch: int, stride: Sequence[int]) -> Tensor:
     """View (or, for unusual strides, copy) as (B, F); tensors without a batch axis become one row."""
     if tensor.dim() == 0:
         return tensor.reshape(1, 1)
-    if not tensor.is_contiguous():
-        order = sorted(range(tensor.dim()), key=lambda axis: -tensor.stride(axis))
+    order = sorted(range(tensor.dim()), key=lambda axis: -stride[axis])
+    if order != list(range(tensor.dim())):
         if tensor.shape[0] % batch == 0 and order[0] != 0:
             order = [0] + [axis for axis in order if axis != 0]
         tensor = tensor.permute(order)
@@ -85,6 +99,15 @@ def _by_batch(tensor: Tensor, batch: int) -> Tensor:
         tensor = tensor.transpose(0, 1)
     rows = batch if tensor.shape[0] % batch == 0 else 1
     return tensor.reshape(rows, -1)
+
+
+def couplings_of(samples: Sequence[Tensor | None], others: Sequence[Tensor | None]) -> list[float | None]:
+    """E[x^2 y^2] of each pair of samples, where both were taken."""
+    products: list[Tensor | None] = [
+        None if x is None or y is None or x.shape != y.shape else _to_float(x) * _to_float(y)
+        for x, y in zip(samples, others, strict=True)
+    ]
+    return [None if one is None else one.second for one in moments_of(products)]
 
 
 def moments_of(samples: Sequence[Tensor | None]) -> list[Moments | None]:

@@ -70,10 +70,10 @@ def _keeps_columns(graph: Graph, index: int) -> bool:
     if node.category in ("copy",) or graph.is_transparent(index):
         return True
     return (
-        node.category == "norm"
-        and len(node.inputs) == 1
-        or node.category == "mul"
-        and len(set(node.inputs)) == 1
+        (node.category == "norm"
+        and len(node.inputs) == 1)
+        or (node.category == "mul"
+        and len(set(node.inputs)) == 1)
     )
 
 
@@ -115,7 +115,7 @@ def _from_softmax(graph: Graph, index: int) -> bool:
 
 def _columns(graph: Graph, view: View, origin: int, axis: int) -> tuple[int, int] | None:
     """Range of the origin's output columns that a window reads, by following sampled elements back; None if lost."""
-    draw = random.Random(0)
+    draw = random.Random(0)  # noqa: S311 - fixed probes, no secret
     corners = [tuple(0 for _ in view.shape), tuple(side - 1 for side in view.shape)]
     inner = (
         [tuple(draw.randrange(side) for side in view.shape) for _ in range(NUM_PROBES)] if view.numel else []
@@ -127,11 +127,7 @@ def _columns(graph: Graph, view: View, origin: int, axis: int) -> tuple[int, int
     num_columns = len({*known})
     if num_columns == 1 and graph.nodes[origin].shape[axis] > 1 and view.numel > 1:
         return None
-    return _snap(min(known), max(known) + 1)
-
-
-def _snap(low: int, high: int) -> tuple[int, int]:
-    return low, high
+    return min(known), max(known) + 1
 
 
 def _trace(graph: Graph, view: View, index: tuple[int, ...], origin: int, axis: int) -> int | None:

@@ -32,18 +32,18 @@ def untouched(model: nn.Module, *, seed: int) -> Iterator[None]:
     attributes = [_attributes(module) for module in modules]
     buffers = {id(b): (b, b.detach().clone()) for b in model.buffers() if not b.is_meta}
     grads = [(p, p.grad, p.requires_grad) for p in model.parameters()]
-    random_state, numpy_state = random.getstate(), np.random.get_state()
+    random_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 - models may draw from it
     try:
         with torch.random.fork_rng(devices=_cuda_devices(model)):
-            torch.manual_seed(seed)
+            torch.manual_seed(seed)  # noqa: TID251 - of the fork, not of the user
             random.seed(seed)
-            np.random.seed(seed % 2**32)
+            np.random.seed(seed % 2**32)  # noqa: NPY002
             for parameter, _, _ in grads:
                 parameter.grad = None
             yield
     finally:
         random.setstate(random_state)
-        np.random.set_state(numpy_state)
+        np.random.set_state(numpy_state)  # noqa: NPY002
         for module, (plain, dicts) in zip(modules, attributes, strict=True):
             _restore_attributes(module, plain, dicts)
         with torch.no_grad():

@@ -61,6 +61,8 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Info:
+    """An operation: its plain name, category, and which arguments it writes to."""
+
     name: str
     category: ops.Category
     writes: tuple[int, ...]
@@ -252,7 +254,8 @@ class Tape(TorchDispatchMode):
     def _hook(self, index: int) -> Callable[[Tensor], None]:
         def note(grad: Tensor | None) -> None:
             if grad is not None and isinstance(grad, Tensor):
-                self.drafts[index].grad_sample = take_sample(grad, self._batch)
+                draft = self.drafts[index]
+                draft.grad_sample = take_sample(grad, self._batch, draft.stride)
 
         return note
 

@@ -13,8 +13,8 @@ from initium.record import ops
 from initium.theory.layer import Layer
 
 How = Literal["weight", "bias", "gain", "shift", "scale", "add", "token", "opaque"]
-"""`weight`: contracted with data. `bias`: added by the weighted operation itself. `gain`, `shift`: of a norm. `scale`, `add`:
-multiplied or added elsewhere. `token`: concatenated or used as data. `opaque`: taken by an operation in no table."""
+"""`weight`: contracted with data. `bias`: added by the weighted operation itself. `gain`, `shift`: of a norm.
+`scale`, `add`: multiplied or added elsewhere. `token`: concatenated or used as data. `opaque`: taken by an operation in no table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ def _matmul(name: str, node: int, operand: Any) -> list[Use]:
 
 
 def _weight_side(left: Operand, right: Operand) -> tuple[Operand | None, str]:
-    """Which operand of a product is its weight: a parameter not itself the result of a product; the right one if both are."""
+    """Which operand of a product is its weight: one not itself a product of parameters; the right one of two."""
     if right.pure and not right.contracted:
         return right, "right"
     if left.pure and not left.contracted:
