@@ -5,10 +5,12 @@ All sets of nodes are bit masks in Python integers: the ancestors of 3,000 nodes
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from initium.record import ops
 from initium.record.node import Node
 
 SHORT_BRANCH = 16
@@ -130,35 +132,36 @@ class Graph:
     @cached_property
     def inside(self) -> int:
         """Bit mask of all nodes that lie on a short residual or dense branch or on the small side of a gate."""
-        mask = 0
+        gates = 0
+        for index in range(len(self.nodes)):
+            gates |= self._gate_side(index)
+        mask = gates
         for residual in self.residuals.values():
             if residual.depth <= SHORT_BRANCH:
                 mask |= residual.inside
         for index in range(len(self.nodes)):
-            mask |= self._gate_side(index) | self._dense_side(index)
+            mask |= self._dense_side(index, gates)
         return mask
 
-    def _dense_side(self, index: int) -> int:
-        """The nodes that compute what a concatenation appends to a value that they were computed from (DenseNet, not U-Net)."""
+    def _dense_side(self, index: int, gates: int) -> int:
+        """The nodes that compute what a concatenation appends to a value that they come from (DenseNet, not U-Net)."""
         node = self.nodes[index]
         sources = tuple(dict.fromkeys(node.inputs)) if node.category == "concat" else ()
         mask = 0
         for source in sources:
             bases = [one for one in sources if one != source and self.ancestors[source] >> one & 1]
-            if bases:
-                only = self.ancestors[source]
-                for base in bases:
-                    only &= ~self.ancestors[base]
-                if self._is_dense(only, node):
-                    mask |= only
+            only = self.ancestors[source] if bases else 0
+            for base in bases:
+                only &= ~self.ancestors[base]
+            if only and self._is_dense(only & self.weighted & ~gates):
+                mask |= only
         return mask
 
-    def _is_dense(self, branch: int, end: Node) -> bool:
-        """Whether a branch is a few weighted operations that all keep the resolution of its end."""
-        weighted = [self.nodes[i] for i in bits(branch & self.weighted)]
-        return 0 < len(weighted) <= DENSE_BRANCH and all(
-            node.shape[2:] == end.shape[2:] if len(node.shape) > 3 else True for node in weighted
-        )
+    def _is_dense(self, weighted: int) -> bool:
+        """Whether the weighted operations of a branch are few and all at one resolution."""
+        nodes = [self.nodes[index] for index in bits(weighted)]
+        positions = {math.prod(node.shape) // node.units for node in nodes if node.units}
+        return 0 < len(nodes) <= DENSE_BRANCH and len(positions) <= 1
 
     def _gate_side(self, index: int) -> int:
         """The nodes that compute the smaller operand of a product of two data values."""
@@ -178,7 +181,7 @@ class Graph:
         result: list[int] = []
         for index, node in enumerate(self.nodes):
             before = max((result[source] for source in node.inputs), default=0)
-            if node.category in ("norm", "softmax") or index in self.residuals:
+            if self.normalizes(index) or node.category == "softmax" or index in self.residuals:
                 before = 0
             result.append(before + (node.category == "weighted"))
         return result
@@ -189,11 +192,61 @@ class Graph:
         result = [0] * len(self.nodes)
         for index in range(len(self.nodes) - 1, -1, -1):
             node = self.nodes[index]
-            cut = node.category in ("norm", "softmax") or index in self.residuals
+            cut = self.normalizes(index) or node.category == "softmax" or index in self.residuals
             reach = 0 if cut else result[index] + (node.category == "weighted")
             for source in node.inputs:
                 result[source] = max(result[source], reach)
         return result
+
+    def normalizes(self, index: int) -> bool:
+        """Whether a node is a norm, of the framework or written out."""
+        return self.nodes[index].category == "norm" or index in self.written_norms
+
+    @cached_property
+    def written_norms(self) -> dict[int, int]:
+        """Products of a value with a statistic of itself, and the mask of the nodes that compute the statistic.
+
+        For example x * rsqrt(mean(x^2)) or x / |x|, with no weight in between.
+        """
+        found = {index: self._statistic(index) for index in range(len(self.nodes))}
+        return {index: mask for index, mask in found.items() if mask}
+
+    @cached_property
+    def statistics(self) -> int:
+        """Bit mask of the nodes that only serve a written norm."""
+        mask = 0
+        for one in self.written_norms.values():
+            mask |= one
+        for index in self.written_norms:
+            mask &= ~(1 << index)
+        return mask
+
+    def _statistic(self, index: int) -> int:
+        node = self.nodes[index]
+        if node.category != "mul" or len(node.operands) != 2 or len(set(node.inputs)) != 2:
+            return 0
+        small, large = sorted(node.operands, key=lambda operand: operand.distinct)
+        source = self._source(large.node)
+        if small.distinct >= large.distinct or not self.ancestors[small.node] >> source & 1:
+            return 0
+        between = self.between(source, small.node)
+        path = [self.nodes[i] for i in bits(between)]
+        divides = node.op == "aten.div" or any(one.inverts for one in path)
+        reduces = any(one.op in ops.STATISTICS for one in path)
+        return between if divides and reduces and not between & self.weighted else 0
+
+    def between(self, first: int, last: int) -> int:
+        """Bit mask of the nodes on the way from one node, itself left out, to another."""
+        return self.ancestors[last] & self.descendants[first] & ~(1 << first)
+
+    def _source(self, index: int) -> int:
+        """The value before copies, shifts and the subtraction of its own mean: statistics are often taken of that."""
+        while self.nodes[index].inputs and self.nodes[index].category in ("copy", "add"):
+            first, *others = self.nodes[index].inputs
+            if any(self.between(first, other) & self.weighted or other < first for other in others):
+                break
+            index = first
+        return index
 
     def chain(self, index: int) -> int:
         """Length of the longest skip-free and norm-free chain of weighted operations through a node."""
@@ -234,7 +287,8 @@ class Graph:
 
     def follows(self, index: int) -> tuple[str, ...]:
         """What comes next after a value, as words such as `norm:batch`, `activation:relu`, `branch`, `output`."""
-        words = {self._word(consumer, source) for consumer, source in self.next(index)}
+        ahead = [pair for pair in self.next(index) if not self.statistics >> pair[0] & 1]
+        words = {self._word(consumer, source) for consumer, source in ahead}
         if self.reaches_output(index):
             words.add("output")
         return tuple(sorted(words))
@@ -243,6 +297,8 @@ class Graph:
         node = self.nodes[consumer]
         if consumer in self.residuals:
             return "branch" if self.residuals[consumer].branch == source else "stream"
+        if consumer in self.written_norms:
+            return "norm:written"
         if node.category in ("activation", "norm"):
             return f"{node.category}:{node.kind}"
         if node.category == "mul":

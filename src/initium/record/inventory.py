@@ -104,6 +104,13 @@ def check_lazy(model: nn.Module) -> None:
             )
 
 
+def has_meta(model: object) -> bool:
+    """Whether a parameter or buffer of the model is on the meta device, so that it cannot run."""
+    if not isinstance(model, nn.Module):
+        return False
+    return any(tensor.is_meta for tensor in (*model.parameters(), *model.buffers()))
+
+
 def named_tensors(model: nn.Module) -> dict[str, Tensor]:
     """Every parameter by its first name, without duplicates."""
     return dict(model.named_parameters())
@@ -174,7 +181,13 @@ def _values(tensor: Tensor) -> tuple[float, float, float, float | None, bool]:
 @torch.no_grad()
 def _equal_rows(tensor: Tensor) -> Tensor | None:
     """Indices of the rows (axis 0) that another row repeats exactly; None if there are none or rows mean nothing."""
-    if tensor.dim() < 2 or tensor.is_meta or tensor.shape[0] < 2 or tensor[0].numel() < 2 or tensor.is_complex():
+    if (
+        tensor.dim() < 2
+        or tensor.is_meta
+        or tensor.shape[0] < 2
+        or tensor[0].numel() < 2
+        or tensor.is_complex()
+    ):
         return None
     rows = tensor.detach().flatten(1)
     repeated = _repeated(rows[:, :PROBE].float() @ _probe(rows))

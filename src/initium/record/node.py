@@ -23,6 +23,11 @@ class View:
         """Number of elements of the operand."""
         return math.prod(self.shape)
 
+    @property
+    def distinct(self) -> int:
+        """Number of elements that are not repeated by expansion (stride 0)."""
+        return math.prod(side for side, step in zip(self.shape, self.stride, strict=True) if step != 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -42,6 +47,7 @@ class Node:
         scalars: numbers among its arguments.
         forward: moments of the output; None where it was not measured.
         backward: moments of the loss gradient at the output; None where no gradient arrived.
+        gradient: Euclidean norm of the whole loss gradient at the output; None where none arrived.
         strength: S = sqrt(sum (x dL/dx)^2), how much relative changes of the output's values matter to the loss; rescaling
             a normalized or ReLU layer leaves it as it is; None where no gradient arrived.
         dead: for activations, the share of units that are zero everywhere; None where units are not known.
@@ -62,7 +68,15 @@ class Node:
     scalars: tuple[float, ...] = ()
     forward: Moments | None = None
     backward: Moments | None = None
+    gradient: float | None = None
     strength: float | None = None
     dead: float | None = None
     saturated: float | None = None
     units: int = 0
+
+    @property
+    def inverts(self) -> bool:
+        """Whether it takes a reciprocal, perhaps of a root."""
+        return self.kind in ("rsqrt", "reciprocal") or (
+            self.kind == "pow" and any(x < 0 for x in self.scalars)
+        )

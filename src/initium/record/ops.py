@@ -17,9 +17,7 @@ MATMULS = frozenset(
     {"aten.addmm", "aten.mm", "aten.bmm", "aten.baddbmm", "aten.linear", "aten.matmul", "aten.mv",
      "aten.addmv", "aten.dot", "aten.addbmm", "aten._addmm_activation", "aten._scaled_mm"}
 )  # fmt: skip
-BIAS_FIRST = frozenset(
-    {"aten.addmm", "aten.baddbmm", "aten.addmv", "aten.addbmm", "aten._addmm_activation"}
-)
+BIAS_FIRST = frozenset({"aten.addmm", "aten.baddbmm", "aten.addmv", "aten.addbmm", "aten._addmm_activation"})
 """Products whose first argument is added to the result."""
 LOOKUPS = frozenset({"aten.embedding", "aten._embedding_bag", "aten._embedding_bag_forward_only"})
 RECURRENT = frozenset(
@@ -94,6 +92,20 @@ FACTORIES = frozenset(
      "aten.empty_strided", "aten.randint_like"}
 )  # fmt: skip
 """Operations that take only the shape of their tensor argument: what they return is a constant."""
+
+STATISTICS = frozenset(
+    {
+        "aten.mean",
+        "aten.sum",
+        "aten.var",
+        "aten.var_mean",
+        "aten.std",
+        "aten.std_mean",
+        "aten.linalg_vector_norm",
+        "aten.norm",
+    }
+)
+"""Reductions that a norm written out by hand divides by."""
 
 HOMOGENEOUS = frozenset({"relu", "leaky_relu", "prelu", "abs", "identity", "threshold", "clamp_min"})
 """Activations with f(a x) = a f(x) for a > 0 (clamp_min and threshold at zero)."""

@@ -29,7 +29,7 @@ from initium.record.inventory import (
 )
 from initium.record.node import Node
 from initium.record.roles import Part, parts_of
-from initium.record.sampling import couplings_of, moments_of
+from initium.record.sampling import Moments, couplings_of, moments_of
 from initium.record.state import restore_parameters, untouched
 from initium.record.tape import Draft, Tape
 from initium.record.uses import Use
@@ -153,6 +153,23 @@ def record(
         batch=batch,
         training=model.training,
         notes=notes,
+    )
+
+
+def inventory_only(model: nn.Module) -> Record:
+    """The record of a model that cannot run: what it holds, and no run."""
+    model = check_model(model)
+    return Record(
+        model=type(model).__name__,
+        nodes=(),
+        uses=(),
+        parameters=take_inventory(model, used=frozenset(), grads={}),
+        buffers=take_buffers(model),
+        outputs=(),
+        loss=None,
+        batch=0,
+        training=model.training,
+        notes=("not run: parameters or buffers are on the meta device",),
     )
 
 
@@ -315,18 +332,27 @@ def _output_nodes(output: Any, tape: Tape) -> tuple[int, ...]:
 def _nodes(drafts: list[Draft]) -> tuple[Node, ...]:
     samples, grads = [draft.sample for draft in drafts], [draft.grad_sample for draft in drafts]
     forward, backward, coupling = moments_of(samples), moments_of(grads), couplings_of(samples, grads)
+    norms = [None if draft.grad_norm is None else float(draft.grad_norm) for draft in drafts]
     return tuple(
         Node(
             index, d.op, d.category, ops.ACTIVATIONS.get(d.op) or ops.NORMS.get(d.op, ""), d.module, d.inputs, d.operands,
             d.shape, d.stride, str(d.dtype).removeprefix("torch."), d.scalars, forward[index], backward[index],
-            _strength(coupling[index], d.shape), d.dead, _saturated(d), d.channels[0] if d.channels else 0,
+            norms[index], _strength(forward[index], backward[index], coupling[index], norms[index]),
+            d.dead, _saturated(d), d.channels[0] if d.channels else 0,
         )
         for index, d in enumerate(drafts)
     )  # fmt: skip
 
 
-def _strength(coupling: float | None, shape: tuple[int, ...]) -> float | None:
-    return None if coupling is None else math.sqrt(coupling * math.prod(shape))
+def _strength(
+    value: Moments | None, grad: Moments | None, coupling: float | None, norm: float | None
+) -> float | None:
+    """S by rms(x) |dL/dx| over the whole tensor, corrected for where the two meet by what the samples show."""
+    if value is None or grad is None or norm is None:
+        return None
+    apart = value.second * grad.second
+    meeting = math.sqrt(coupling / apart) if coupling is not None and apart > 0 else 1.0
+    return meeting * value.rms * norm
 
 
 def _saturated(draft: Draft) -> float | None:

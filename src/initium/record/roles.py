@@ -183,15 +183,14 @@ def _scale_role(graph: Graph, use: Use) -> Role:
 
 def _after_written_norm(graph: Graph, node: int) -> bool:
     """Whether the value was just divided by a statistic of itself (x * rsqrt(mean(x^2)))."""
-    for source in graph.nodes[node].inputs:
-        if graph.nodes[source].category == "copy" and graph.nodes[source].inputs:
-            source = graph.nodes[source].inputs[0]
-        before = [graph.nodes[i] for i in graph.nodes[source].inputs]
-        if graph.nodes[source].category == "mul" and any(
-            one.kind in ("rsqrt", "sqrt", "reciprocal") for one in before
-        ):
-            return True
-    return False
+    before = list(graph.nodes[node].inputs)
+    before += [
+        source
+        for index in before
+        if graph.nodes[index].category == "copy"
+        for source in graph.nodes[index].inputs
+    ]
+    return any(index in graph.written_norms for index in before)
 
 
 def _add_role(graph: Graph, info: ParameterInfo, use: Use) -> Role:

@@ -69,7 +69,9 @@ def take_sample(tensor: Tensor, batch: int, stride: Sequence[int] = ()) -> Tenso
     flat_BF = flat_BF[:: -(-flat_BF.shape[0] // MAX_ROWS)]
     num_rows, num_features = flat_BF.shape
     width = max(SAMPLE_SIZE // num_rows, 1)
-    run = RUN if width >= 32 * RUN else RUN // 4  # many short runs where few long ones would miss most channels
+    run = (
+        RUN if width >= 32 * RUN else RUN // 4
+    )  # many short runs where few long ones would miss most channels
     if num_features <= width:
         return flat_BF.clone()
     if width < run or tensor.dim() <= 3:
@@ -108,6 +110,14 @@ def couplings_of(samples: Sequence[Tensor | None], others: Sequence[Tensor | Non
         for x, y in zip(samples, others, strict=True)
     ]
     return [None if one is None else one.second for one in moments_of(products)]
+
+
+def norm_of(tensor: Tensor) -> Tensor | None:
+    """Euclidean norm over all elements: a gradient may sit in a few places that no sample meets."""
+    if tensor.is_meta or tensor.layout != torch.strided:
+        return None
+    dtype = torch.float32 if tensor.dtype in (torch.float16, torch.bfloat16) else None
+    return torch.linalg.vector_norm(tensor.detach(), dtype=dtype)
 
 
 def moments_of(samples: Sequence[Tensor | None]) -> list[Moments | None]:

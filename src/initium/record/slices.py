@@ -69,11 +69,8 @@ def _keeps_columns(graph: Graph, index: int) -> bool:
     node = graph.nodes[index]
     if node.category in ("copy",) or graph.is_transparent(index):
         return True
-    return (
-        (node.category == "norm"
-        and len(node.inputs) == 1)
-        or (node.category == "mul"
-        and len(set(node.inputs)) == 1)
+    return (node.category == "norm" and len(node.inputs) == 1) or (
+        node.category == "mul" and len(set(node.inputs)) == 1
     )
 
 

@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_leaves
 
 from initium.record import ops
 from initium.record.node import View
-from initium.record.sampling import take_sample
+from initium.record.sampling import norm_of, take_sample
 from initium.record.units import channels_of, dead_share
 from initium.record.uses import Operand, Use, uses_of
 
@@ -54,6 +54,7 @@ class Draft:
     operands: tuple[View, ...] = ()
     sample: Tensor | None = None
     grad_sample: Tensor | None = None
+    grad_norm: Tensor | None = None
     dead: float | None = None
     channels: tuple[int, int] | None = None
     scalars: tuple[float, ...] = ()
@@ -256,6 +257,7 @@ class Tape(TorchDispatchMode):
             if grad is not None and isinstance(grad, Tensor):
                 draft = self.drafts[index]
                 draft.grad_sample = take_sample(grad, self._batch, draft.stride)
+                draft.grad_norm = norm_of(grad)
 
         return note
 

@@ -58,9 +58,7 @@ class Use:
     rows: tuple[int, ...] = ()
 
 
-def uses_of(
-    name: str, node: int, args: Sequence[Any], operands: Sequence[Operand]
-) -> list[Use]:
+def uses_of(name: str, node: int, args: Sequence[Any], operands: Sequence[Operand]) -> list[Use]:
     """Every use of a parameter by one operation."""
     by_id = {id(operand.tensor): operand for operand in operands}
 

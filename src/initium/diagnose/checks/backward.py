@@ -1,0 +1,78 @@
+"""IN2xx: the gradient on its way back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from initium.diagnose.criteria import WARN
+from initium.diagnose.finding import Finding, Severity, plan_rule
+from initium.diagnose.measures import Measures, TrunkPoint
+from initium.report import number, percent
+
+SPAN = 2.5
+ZERO = 0.05
+
+
+def check_backward(measures: Measures) -> Iterator[Finding]:
+    """IN201 vanishing, IN202 exploding, IN204 weights without gradient."""
+    if measures.broken:
+        return
+    yield from _span(measures)
+    yield from _zero(measures)
+
+
+def _span(measures: Measures) -> Iterator[Finding]:
+    span = measures.gradient_span
+    if span is None or span <= WARN * SPAN:
+        return
+    severity: Severity = "error" if span > SPAN else "warning"
+    points = measures.strengths
+    low, high = min(points, key=lambda pair: pair[1]), max(points, key=lambda pair: pair[1])
+    vanishing = low[0].depth < high[0].depth
+    begin = _begin(points, vanishing)
+    size = "vanishes altogether" if math.isinf(span) else f"changes by {number(span, 2)} decades"
+    yield Finding(
+        "IN201" if vanishing else "IN202",
+        severity,
+        begin.names,
+        f"the gradient {'vanishes' if vanishing else 'explodes'} towards the input: S = |x dL/dx| {size}, "
+        f"from {number(high[1] if vanishing else low[1])} to {number(low[1] if vanishing else high[1])}",
+        f"S within {number(SPAN)} decades over all blocks",
+        "early layers "
+        + ("learn far slower than late ones" if vanishing else "take steps that wreck the late ones"),
+        "use weights that carry the gradient back unchanged (initium.init_ does), or add norms or skips",
+        _rule(measures),
+    )
+
+
+def _begin(points: list[tuple[TrunkPoint, float]], vanishing: bool) -> TrunkPoint:
+    """Going back from the output: the first point where S has left half of its span."""
+    end = points[-1][1]
+    for point, value in reversed(points):
+        low, high = (value, end) if vanishing else (end, value)
+        if high > low * 10 ** (SPAN / 2):
+            return point
+    return points[0][0]
+
+
+def _zero(measures: Measures) -> Iterator[Finding]:
+    share = measures.zero_gradient or 0.0
+    if not measures.without_gradient or measures.twin_weights:
+        return
+    names = tuple(part.name for part in measures.without_gradient)
+    yield Finding(
+        "IN204",
+        "error" if share > ZERO else "warning" if share > 0.01 else "info",
+        names,
+        f"{percent(share)} of the weights have a gradient of exactly zero",
+        f"at most {percent(ZERO)}, deliberate zero gates not counted",
+        "these weights cannot start to move",
+        "give the weights and biases after them values that are not zero",
+        plan_rule(names[0], "he_normal") if len(names) == 1 else None,
+    )
+
+
+def _rule(measures: Measures) -> dict[str, object] | None:
+    roles = {part.role for part in measures.record.parts.values()}
+    return plan_rule("weight", "orthogonal") if "weight" in roles else None

@@ -1,0 +1,150 @@
+"""IN1xx: the signal on its way forward."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from initium.diagnose.criteria import WARN
+from initium.diagnose.finding import Finding, Severity, plan_rule
+from initium.diagnose.measures import Measures, TrunkPoint, decades
+from initium.report import number
+
+LOW, HIGH, SPAN = 1e-3, 1e3, 3.0
+EXPECTED = "the second moment of what a block receives stays between 0.001 and 1,000"
+
+
+def check_forward(measures: Measures) -> Iterator[Finding]:
+    """IN101 vanishing, IN102 exploding, IN103 drifting apart, IN104 not finite."""
+    if measures.broken:
+        yield _not_finite(measures)
+        return
+    found = [*_vanishing(measures), *_exploding(measures)]
+    yield from found
+    if not found:
+        yield from _drifting(measures)
+    yield from _swamped(measures)
+
+
+def _not_finite(measures: Measures) -> Finding:
+    node = measures.broken[0]
+    forward = node.forward is not None and not node.forward.finite
+    return Finding(
+        "IN104" if forward else "IN203",
+        "error",
+        measures.weights_at.get(node.index) or (node.module,),
+        f"the {'output' if forward else 'gradient'} of this operation is not finite",
+        "finite values everywhere",
+        "nan and inf spread to every weight in the first step",
+        "look at the weights and inputs of this layer, or start it anew",
+        _anew(measures),
+    )
+
+
+def _vanishing(measures: Measures) -> Iterator[Finding]:
+    outside = [(point, value) for point, value in measures.signal if value < LOW]
+    if not outside:
+        return
+    point, value = outside[0]
+    least = min(value for _, value in outside)
+    yield Finding(
+        "IN101",
+        "error",
+        point.names,
+        f"the signal vanishes: E[x^2] is {number(value)} after {_layers(point)}, and {number(least)} at the least",
+        EXPECTED,
+        "what comes after hears its biases, not the input, and the weights before it get hardly any gradient",
+        _remedy(measures, point),
+        _anew(measures),
+    )
+
+
+def _exploding(measures: Measures) -> Iterator[Finding]:
+    outside = [(point, value) for point, value in measures.signal if value > HIGH]
+    if not outside:
+        return
+    point, value = outside[0]
+    greatest = max(value for _, value in outside)
+    yield Finding(
+        "IN102",
+        "error",
+        point.names,
+        f"the signal explodes: E[x^2] is {number(value)} after {_layers(point)}, and {number(greatest)} at the most",
+        EXPECTED,
+        "outputs and losses are huge, the first steps are wild, and 16-bit floats overflow",
+        _remedy(measures, point),
+        _anew(measures),
+    )
+
+
+def _drifting(measures: Measures) -> Iterator[Finding]:
+    if measures.drift is None or measures.drift[0] <= WARN * SPAN:
+        return
+    span, first, last = measures.drift
+    severity: Severity = "error" if span > SPAN else "warning"
+    yield Finding(
+        "IN103",
+        severity,
+        last.names,
+        f"the signal drifts: E[x^2] goes from {number(first.second)} to {number(last.second)} without a norm between, "
+        f"{number(span, 2)} decades",
+        f"at most {number(SPAN)} decades from block to block",
+        "no learning rate suits both ends",
+        _remedy(measures, last),
+        _anew(measures),
+    )
+
+
+def _swamped(measures: Measures) -> Iterator[Finding]:
+    """IN105: the epsilon of a norm is larger than the variance that it should divide by."""
+    graph, names = measures.record.graph, measures.norm_gains
+    swamped: list[str] = []
+    for node in graph.nodes:
+        if node.category != "norm" or not node.inputs or not node.scalars:
+            continue
+        moments, epsilon = graph.nodes[node.inputs[0]].forward, node.scalars[-1]
+        if moments is not None and 0 < moments.second < epsilon < 1e-2:
+            swamped += names.get(node.index) or (node.module,)
+    if swamped:
+        yield Finding(
+            "IN105",
+            "warning",
+            tuple(dict.fromkeys(swamped)),
+            "the variance that this norm divides by is smaller than its epsilon",
+            "a variance well above epsilon",
+            "the norm does not restore the scale of its input, so the signal stays small behind it",
+            "start the weights before it larger",
+            cost=0.2,
+        )
+
+
+def _layers(point: TrunkPoint) -> str:
+    return f"{point.depth} layer{'s' * (point.depth != 1)}"
+
+
+def _remedy(measures: Measures, point: TrunkPoint) -> str:
+    chain = [measures.record.parts[name].chain for name in point.names if name in measures.record.parts]
+    longest = max(chain, default=0)
+    if longest > 2:
+        return (
+            f"start the {longest} weights of this chain at its critical scale (initium.init_ does), "
+            "or put norms or skips into it"
+        )
+    return "start this weight at the scale that keeps the second moment (initium.init_ does)"
+
+
+def _anew(measures: Measures) -> dict[str, object] | None:
+    """A rule that starts the plain weights anew; None where the model has none."""
+    roles = [part.role for part in measures.record.parts.values()]
+    for role in ("weight", "before_norm"):
+        if role in roles:
+            return plan_rule(role, "he_normal")
+    return None
+
+
+def factor_per_layer(points: list[tuple[TrunkPoint, float]]) -> float | None:
+    """Geometric mean change per layer between the first and the last point."""
+    if len(points) < 2 or decades(value for _, value in points) in (None, math.inf):
+        return None
+    (first, before), (last, after) = points[0], points[-1]
+    return float((after / before) ** (1.0 / max(last.depth - first.depth, 1)))

@@ -1,0 +1,53 @@
+"""IN6xx: what the heads say before anything is learned."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from initium.diagnose.finding import Finding, plan_rule
+from initium.diagnose.measures import Measures
+from initium.report import number
+
+SIZE = 10.0
+LOSS = 100.0
+"""A component of a detector's loss is of the order of 1; see reference figures in docs/diagnose.md."""
+
+
+def check_head(measures: Measures) -> Iterator[Finding]:
+    """IN601 initial loss, IN602 output scale."""
+    yield from _loss(measures)
+    yield from _size(measures)
+
+
+def _loss(measures: Measures) -> Iterator[Finding]:
+    for name, value in measures.record.losses.items():
+        if math.isfinite(value) and value > LOSS:
+            yield Finding(
+                "IN601",
+                "warning",
+                tuple(name for head in measures.last for name in measures.weights_at.get(head.index, ())),
+                f"the first {name} is {number(value)}",
+                f"a first loss of the order of 1, at most {number(LOSS)}",
+                "the first steps are spent, or lost, on undoing the head's start",
+                "start the class bias at -log((1 - p) / p) for rare classes (p = 0.01) and the head's weights small",
+                cost=min(math.log10(value / LOSS), 3.0) + 0.2,
+            )
+
+
+def _size(measures: Measures) -> Iterator[Finding]:
+    large = [head for head in measures.last if head.forward is not None and head.forward.rms > SIZE]
+    if not large or measures.broken:
+        return
+    worst = max(head.forward.rms for head in large if head.forward is not None)
+    names = tuple(dict.fromkeys(name for head in large for name in measures.weights_at.get(head.index, ())))
+    yield Finding(
+        "IN602",
+        "error",
+        names,
+        f"the outputs are large: their root mean square is {number(worst)}",
+        f"at most {number(SIZE)}",
+        "the first predictions are confident and wrong, so the first loss is huge",
+        "start the head's weight smaller, or at zero",
+        plan_rule(names[0], "lecun_normal") if len(names) == 1 else None,
+    )

@@ -1,0 +1,79 @@
+"""IN4xx: dead and saturated units."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from initium.diagnose.finding import Finding, plan_rule
+from initium.diagnose.measures import Measures
+from initium.record.node import Node
+from initium.report import percent
+
+DEAD = 0.5
+SATURATED = 0.5
+
+
+def check_units(measures: Measures) -> Iterator[Finding]:
+    """IN401 dead units, IN402 saturated units."""
+    yield from _dead(measures)
+    yield from _saturated(measures)
+
+
+def _dead(measures: Measures) -> Iterator[Finding]:
+    share = measures.dead or 0.0
+    bad = [node for node in measures.rectified if (node.dead or 0.0) > DEAD]
+    if share <= DEAD and not bad:
+        return
+    worst = max(bad or measures.rectified, key=lambda node: node.dead or 0.0)
+    yield Finding(
+        "IN401",
+        "error" if share > DEAD else "warning",
+        _names(measures, bad or [worst]),
+        f"{percent(share)} of the rectified units are zero for every sample, {percent(worst.dead or 0.0)} in the worst layer",
+        f"at most {percent(DEAD)}",
+        "a dead unit has no gradient and stays dead",
+        "start the biases at zero and the weights with mean zero (initium.init_ does)",
+        _bias_rule(measures, bad or [worst]),
+    )
+
+
+def _saturated(measures: Measures) -> Iterator[Finding]:
+    inside = measures.record.graph.inside
+    bad = [
+        node
+        for node in measures.record.graph.nodes
+        if (node.saturated or 0.0) > SATURATED
+        and node.kind in ("sigmoid", "tanh", "erf", "hardsigmoid")
+        and math.prod(node.shape) >= 64
+        and not inside >> node.index & 1
+        and node.backward is not None
+    ]
+    if bad:
+        worst = max(bad, key=lambda node: node.saturated or 0.0)
+        yield Finding(
+            "IN402",
+            "warning",
+            _names(measures, bad),
+            f"{percent(worst.saturated or 0.0)} of the {worst.kind} outputs are within 1 % of a bound",
+            f"at most {percent(SATURATED)}",
+            "a saturated unit passes hardly any gradient",
+            "start the weights before it smaller",
+            cost=0.2,
+        )
+
+
+def _names(measures: Measures, nodes: list[Node]) -> tuple[str, ...]:
+    names = (name for node in nodes for name in measures.behind(node.index) or (node.module,))
+    return tuple(dict.fromkeys(names))
+
+
+def _bias_rule(measures: Measures, nodes: list[Node]) -> dict[str, object] | None:
+    """Zero biases, where it is biases that hold the units down."""
+    behind = {name for node in nodes for name in measures.behind(node.index)}
+    makers = {node for name in behind for node in measures.record.parts[name].nodes}
+    biases = [
+        use.names[0] for use in measures.record.uses if use.how in ("bias", "shift") and use.node in makers
+    ]
+    low = [name for name in biases if measures.record.parameter(name).mean < -0.1]
+    return plan_rule(low[0] if len(low) == 1 else "bias", "zeros") if low else None

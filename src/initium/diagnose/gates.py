@@ -1,0 +1,88 @@
+"""Zero gates: parameters that are zero by design and open with the first step, and what they hide until then."""
+
+from __future__ import annotations
+
+import math
+
+from initium.record.graph import Graph
+from initium.record.inventory import ParameterInfo
+from initium.record.record import Record
+from initium.record.roles import Part
+
+MULTIPLYING = ("weight", "gain", "scale")
+
+
+def opening_gates(record: Record) -> dict[int, tuple[str, ...]]:
+    """Node -> parameters that are zero there, multiply data, and get a gradient: they open with the first step."""
+    found: dict[int, tuple[str, ...]] = {}
+    for use in record.uses:
+        if use.how not in MULTIPLYING:
+            continue
+        for name in use.names:
+            info = record.parameter(name)
+            if info.zero and (info.grad_second or 0.0) > 0 and (use.how != "weight" or len(info.shape) > 1):
+                found[use.node] = (*found.get(use.node, ()), name)
+    return found
+
+
+def unexplained_zeros(record: Record) -> tuple[Part, ...]:
+    """Weights with a gradient that is exactly zero and that no opening gate explains."""
+    gates = opening_gates(record)
+    return tuple(
+        record.parts[info.name]
+        for info in record.parameters
+        if has_zero_gradient(info) and not explained(record.graph, record.parts[info.name], gates)
+    )
+
+
+def has_zero_gradient(info: ParameterInfo) -> bool:
+    """Whether a weight was reached by the backward and got nothing."""
+    return info.grad_second == 0.0 and len(info.shape) > 1 and math.prod(info.shape) > 0
+
+
+def explained(graph: Graph, part: Part, gates: dict[int, tuple[str, ...]]) -> bool:
+    """Whether a zero gate before or after a weight explains that its gradient is zero."""
+    return any(
+        node in gates or gate_after(graph, node, gates) or gate_before(graph, node, gates)
+        for node in part.nodes
+    )
+
+
+def gate_after(graph: Graph, start: int, gates: dict[int, tuple[str, ...]]) -> bool:
+    """Whether a gate is reached over values whose gradient is zero."""
+    stack, seen = [start], {start}
+    while stack:
+        index = stack.pop()
+        if not _silent_backward(graph, index):
+            continue
+        for consumer in graph.consumers[index]:
+            if consumer in gates:
+                return True
+            if consumer not in seen:
+                seen.add(consumer)
+                stack.append(consumer)
+    return False
+
+
+def gate_before(graph: Graph, start: int, gates: dict[int, tuple[str, ...]]) -> bool:
+    """Whether a gate is reached back over values that are zero."""
+    stack, seen = [*graph.nodes[start].inputs], {*graph.nodes[start].inputs}
+    while stack:
+        index = stack.pop()
+        if not _silent_forward(graph, index):
+            continue
+        if index in gates:
+            return True
+        upper = [source for source in graph.nodes[index].inputs if source not in seen]
+        seen.update(upper)
+        stack += upper
+    return False
+
+
+def _silent_forward(graph: Graph, index: int) -> bool:
+    moments = graph.nodes[index].forward
+    return moments is None or moments.second == 0.0
+
+
+def _silent_backward(graph: Graph, index: int) -> bool:
+    return not graph.nodes[index].gradient

@@ -1,0 +1,172 @@
+"""`diagnose`: one forward and one backward, and what they say of a model's start."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from torch import nn
+
+from initium.diagnose.checks import run_checks
+from initium.diagnose.criteria import Criterion, badness_of, criteria_of
+from initium.diagnose.finding import Finding
+from initium.diagnose.measures import Measures, TrunkPoint
+from initium.errors import UnhealthyModelError, UsageError
+from initium.record.inventory import has_meta
+from initium.record.record import Forward, Inputs, Loss, Record, inventory_only, record
+
+Verdict = Literal["healthy", "warning", "unhealthy"]
+
+
+@dataclass(frozen=True)
+class HealthReport:
+    """What a diagnosis found.
+
+    Args:
+        findings: worst first.
+        criteria: the quantities that health is defined by, measured.
+        measures: signal and gradient through the depth of the trunk.
+        record: what was recorded; a report read back from JSON has only its totals.
+    """
+
+    findings: tuple[Finding, ...]
+    criteria: tuple[Criterion, ...]
+    measures: tuple[TrunkPoint, ...]
+    record: Record
+
+    @property
+    def verdict(self) -> Verdict:
+        """`unhealthy` if there is an error, `warning` if there is a warning, else `healthy`."""
+        severities = {finding.severity for finding in self.findings}
+        return "unhealthy" if "error" in severities else "warning" if "warning" in severities else "healthy"
+
+    @property
+    def healthy(self) -> bool:
+        """Whether there is no error."""
+        return self.verdict != "unhealthy"
+
+    @property
+    def badness(self) -> float:
+        """How far from perfect, to compare two starts of one model: 0 is perfect, 1 and more is unhealthy."""
+        return badness_of(self.criteria) + sum(finding.cost for finding in self.findings)
+
+    def to_json(self) -> str:
+        """The report as JSON text; plain data."""
+        from initium.diagnose.plain import to_json
+
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> HealthReport:
+        """The report that `to_json` wrote; a clear error for anything else."""
+        from initium.diagnose.plain import from_json
+
+        return from_json(text)
+
+    def to_html(self, path: str | os.PathLike[str]) -> Path:
+        """Write the report as one HTML file and return its path."""
+        from initium.diagnose.view import document
+        from initium.report import write_html
+
+        return write_html(path, document(self))
+
+    def _repr_html_(self) -> str:
+        from initium.diagnose.view import document
+        from initium.report import fragment
+
+        return fragment(document(self))
+
+    def __str__(self) -> str:
+        from initium.diagnose.view import document
+        from initium.report import render
+
+        return render(document(self))
+
+    def __repr__(self) -> str:
+        codes = ", ".join(finding.code for finding in self.findings if finding.severity != "info")
+        return f"<HealthReport of {self.record.model}: {self.verdict}{' (' + codes + ')' if codes else ''}>"
+
+
+def diagnose(
+    model: nn.Module,
+    inputs: Inputs,
+    *,
+    forward: Forward | None = None,
+    loss: Loss | None = None,
+    seed: int = 0,
+) -> HealthReport:
+    """Say whether a model's start is sound, from one forward and one backward; the model is as before afterwards.
+
+    Args:
+        model: any module.
+        inputs: a tensor, a tuple of positional arguments, or a dict of keyword arguments; several samples, best real ones.
+        forward: called as `forward(model, inputs)` in place of the plain call.
+        loss: maps the output to a scalar; by default the sum of a dict of scalar losses, else a random projection.
+        seed: of everything random during the run.
+
+    Raises:
+        UsageTypeError, UsageError: arguments that cannot be used.
+        ModelRunError: the model raised; the cause is attached.
+
+    Example:
+        >>> import torch, initium
+        >>> net = torch.nn.Sequential(torch.nn.Linear(8, 64), torch.nn.ReLU(), torch.nn.Linear(64, 4))
+        >>> initium.diagnose(net, torch.randn(32, 8)).verdict
+        'healthy'
+    """
+    seen = (
+        inventory_only(model)
+        if has_meta(model)
+        else record(model, inputs, forward=forward, loss=loss, seed=seed)
+    )
+    return report_of(seen)
+
+
+def report_of(seen: Record) -> HealthReport:
+    """The report on a record that was taken already."""
+    measures = Measures(seen)
+    return HealthReport(run_checks(measures), criteria_of(measures), measures.points, seen)
+
+
+def assert_healthy(
+    model: nn.Module,
+    inputs: Inputs,
+    *,
+    forward: Forward | None = None,
+    loss: Loss | None = None,
+    seed: int = 0,
+    fail_on: Literal["error", "warning"] = "error",
+) -> HealthReport:
+    """Raise UnhealthyModelError, with the report in it, if `diagnose` finds an error (or a warning).
+
+    Args:
+        model: any module.
+        inputs: as for `diagnose`.
+        forward: as for `diagnose`.
+        loss: as for `diagnose`.
+        seed: as for `diagnose`.
+        fail_on: "error" or "warning": the least severity that fails.
+
+    Returns:
+        The report of a model that passes.
+    """
+    if fail_on not in ("error", "warning"):
+        raise UsageError(
+            f"fail_on is {fail_on!r}",
+            expected="'error' or 'warning'",
+            remedy="choose the least severity that fails",
+        )
+    report = diagnose(model, inputs, forward=forward, loss=loss, seed=seed)
+    failing = [f for f in report.findings if f.severity == "error" or f.severity == fail_on]
+    if failing:
+        error = UnhealthyModelError(
+            f"{report.record.model} is {report.verdict}: "
+            + "; ".join(str(finding) for finding in failing[:3]),
+            expected=failing[0].expected,
+            remedy=f"{failing[0].remedy}; print(error.report) tells all",
+        )
+        error.report = report
+        raise error
+    return report

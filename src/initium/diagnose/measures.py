@@ -1,0 +1,369 @@
+"""What health is measured by: the signal and the gradient along the trunk, and what gathers at its end.
+
+The trunk is everything but short residual branches and gates, whose outputs are small by design. A point of
+the trunk is a value that a block *receives*: the operand of a weighted operation, or a residual stream.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from initium.diagnose.gates import explained, gate_after, has_zero_gradient, opening_gates, unexplained_zeros
+from initium.record.graph import bits
+from initium.record.inventory import ParameterInfo
+from initium.record.node import Node
+from initium.record.record import Record
+from initium.record.roles import Part
+
+MIN_POSITIONS = 32
+"""A unit that was looked at in fewer places is not called dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkPoint:
+    """What one block of the trunk receives.
+
+    Args:
+        depth: weighted operations on the longest way from the inputs to here.
+        node: index of the recorded operation that made the value.
+        module: path of the module that made it.
+        names: weights that it last went through.
+        second: its second moment E[x^2].
+        gradient: second moment of the loss gradient with respect to it; None without a backward.
+        strength: S = sqrt(sum (x dL/dx)^2), which rescaling a ReLU or normalized layer does not change; None as above.
+        between: share of `second` that differs between samples; nan for a batch of one.
+        normed: whether a norm has just given the value its scale.
+    """
+
+    depth: int
+    node: int
+    module: str
+    names: tuple[str, ...]
+    second: float
+    gradient: float | None
+    strength: float | None
+    between: float
+    normed: bool = False
+
+
+class Measures:
+    """The measures of one record, each computed when first asked for."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self._graph = record.graph
+
+    @cached_property
+    def weights_at(self) -> dict[int, tuple[str, ...]]:
+        """Node -> the weights that it takes."""
+        found: dict[int, tuple[str, ...]] = {}
+        for use in self.record.sites:
+            found[use.node] = (*found.get(use.node, ()), *use.names)
+        return found
+
+    @cached_property
+    def norm_gains(self) -> dict[int, tuple[str, ...]]:
+        """Node -> the gain of the norm that it is."""
+        return {use.node: use.names for use in self.record.uses if use.how == "gain"}
+
+    @cached_property
+    def depths(self) -> list[int]:
+        """Weighted operations on the longest way from the inputs to each node, its own counted."""
+        result: list[int] = []
+        for node in self._graph.nodes:
+            before = max((result[source] for source in node.inputs), default=0)
+            result.append(before + (node.category == "weighted"))
+        return result
+
+    @cached_property
+    def points(self) -> tuple[TrunkPoint, ...]:
+        """The points of the trunk, by depth; the inputs themselves are not among them."""
+        chosen = {index for index in self._received() if self.depths[index] > 0 and not self._halfway(index)}
+        ordered = sorted(chosen, key=lambda index: (self.depths[index], index))
+        made = (self._point(self._graph.nodes[index]) for index in ordered)
+        return tuple(point for point in made if point is not None)
+
+    def _received(self) -> Iterator[int]:
+        inside = self._graph.inside
+        for index, node in enumerate(self._graph.nodes):
+            if inside >> index & 1:
+                continue
+            if node.category == "weighted" and node.inputs:
+                yield node.inputs[0]
+            residual = self._graph.residuals.get(index)
+            if residual is not None and self._goes_on(index):
+                yield from (residual.stream, index)
+
+    def _goes_on(self, index: int) -> bool:
+        """Whether a sum is features: a weight takes it later or it leaves the model; sums of boxes end in a loss."""
+        graph = self._graph
+        if graph.descendants[index] & graph.weighted:
+            return True
+        stack, seen = [index], {index}
+        while stack:
+            one = stack.pop()
+            if one in graph.outputs:
+                return len(graph.nodes[one].shape) > 1
+            for consumer in graph.consumers[one]:
+                plain = graph.nodes[consumer].category in ("norm", "copy", "pool") or graph.is_transparent(
+                    consumer
+                )
+                if plain and consumer not in seen:
+                    seen.add(consumer)
+                    stack.append(consumer)
+        return False
+
+    def _halfway(self, index: int) -> bool:
+        """Whether a depthwise weight made the value and the next weight takes it as it is: two halves of one layer."""
+        layers = [use.layer for use in self.record.sites if use.node == index and use.layer is not None]
+        depthwise = any(layer.groups > 1 and layer.groups == layer.num_in for layer in layers)
+        return depthwise and all(
+            self._graph.nodes[one].category == "weighted" for one, _ in self._graph.next(index)
+        )
+
+    def _point(self, node: Node) -> TrunkPoint | None:
+        if node.forward is None or (node.backward is None and self.record.loss is not None):
+            return None
+        hidden = node.gradient == 0.0 and gate_after(self._graph, node.index, self.gates)
+        return TrunkPoint(
+            depth=self.depths[node.index],
+            node=node.index,
+            module=node.module,
+            names=self.behind(node.index),
+            second=node.forward.second,
+            gradient=None
+            if hidden or node.gradient is None
+            else node.gradient**2 / max(math.prod(node.shape), 1),
+            strength=None if hidden else node.strength,
+            between=node.forward.between,
+            normed=self._set_by_norm(node.index),
+        )
+
+    def _set_by_norm(self, index: int) -> bool:
+        """Whether a norm has just given the value its scale."""
+        node = self._graph.nodes[index]
+        while node.category in ("activation", "pool", "copy") and len(node.inputs) == 1:
+            node = self._graph.nodes[node.inputs[0]]
+        return node.category == "norm"
+
+    @cached_property
+    def gates(self) -> dict[int, tuple[str, ...]]:
+        """Deliberate zeros that open with the first step, by node."""
+        return opening_gates(self.record)
+
+    def carried(self, value: Callable[[TrunkPoint], float | None]) -> list[tuple[TrunkPoint, float]]:
+        """(point, the largest value on it or on a path parallel to it): what gets through at that depth."""
+        known = [(point, number) for point in self.points if (number := value(point)) is not None]
+        return [
+            (
+                point,
+                max(
+                    [
+                        number,
+                        *(
+                            other
+                            for q, other in known
+                            if other > number and self._parallel(point.node, q.node)
+                        ),
+                    ]
+                ),
+            )
+            for point, number in known
+        ]
+
+    def _parallel(self, first: int, second: int) -> bool:
+        """Whether two values lie on different paths that part and meet again."""
+        up, down = self._graph.ancestors, self._graph.descendants
+        if up[first] >> second & 1 or up[second] >> first & 1:
+            return False
+        return bool(up[first] & up[second]) and bool(down[first] & down[second])
+
+    def behind(self, index: int) -> tuple[str, ...]:
+        """The weights that a value last went through."""
+        seen, layer = {index}, [index]
+        names: dict[str, None] = {}
+        while layer:
+            upper: list[int] = []
+            for one in layer:
+                if one in self.weights_at:
+                    names.update(dict.fromkeys(self.weights_at[one]))
+                else:
+                    upper += [source for source in self._graph.nodes[one].inputs if source not in seen]
+            seen.update(upper)
+            layer = upper
+        return tuple(names)
+
+    @cached_property
+    def last(self) -> tuple[Node, ...]:
+        """The weighted operations after which no other comes: the heads."""
+        graph = self._graph
+        return tuple(
+            graph.nodes[index]
+            for index in range(len(graph.nodes))
+            if graph.weighted >> index & 1 and graph.descendants[index] & graph.weighted == 1 << index
+        )
+
+    @cached_property
+    def drift(self) -> tuple[float, TrunkPoint, TrunkPoint] | None:
+        """(decades, from, to): the largest change of the second moment from one point to another with no norm between."""
+        values = {point.node: (point, value) for point, value in self.signal if not point.normed}
+        worst: tuple[float, TrunkPoint, TrunkPoint] | None = None
+        for point, value in values.values():
+            for node in bits(self._unnormed[point.node] & sum(1 << one for one in values)):
+                before, other = values[node]
+                size = decades((value, other))
+                if size is not None and (worst is None or size > worst[0]):
+                    worst = (size, before, point)
+        return worst
+
+    @cached_property
+    def _unnormed(self) -> list[int]:
+        """Bit mask of the nodes that reach each node on a way without a norm."""
+        masks: list[int] = []
+        for index, node in enumerate(self._graph.nodes):
+            mask = 1 << index
+            for source in node.inputs if node.category != "norm" else ():
+                mask |= masks[source]
+            masks.append(mask)
+        return masks
+
+    @property
+    def span(self) -> float | None:
+        """Decades of the largest drift."""
+        return None if self.drift is None else self.drift[0]
+
+    @cached_property
+    def signal(self) -> list[tuple[TrunkPoint, float]]:
+        """Second moments through depth."""
+        return self.carried(lambda point: point.second)
+
+    @cached_property
+    def strengths(self) -> list[tuple[TrunkPoint, float]]:
+        """S through depth."""
+        return self.carried(lambda point: point.strength)
+
+    @cached_property
+    def gradient_span(self) -> float | None:
+        """Decades between the largest and the smallest S on the trunk."""
+        return decades(value for _, value in self.strengths)
+
+    @cached_property
+    def between(self) -> float | None:
+        """Between-sample share of what the heads receive, the best of them; None for a batch of one."""
+        shares = [
+            share for head in self.last if head.inputs for share in self._between_before(head.inputs[0])
+        ]
+        return max(shares, default=None)
+
+    def _between_before(self, index: int) -> Iterator[float]:
+        """Of a value, and of what it is pooled from: pooling noise makes all samples alike, which is no fault."""
+        while True:
+            node = self._graph.nodes[index]
+            if node.forward is not None and not math.isnan(node.forward.between):
+                yield node.forward.between
+            if node.category not in ("pool", "copy") or not node.inputs:
+                return
+            index = node.inputs[0]
+
+    @cached_property
+    def output_rms(self) -> float | None:
+        """Root mean square of the largest head output."""
+        return max((head.forward.rms for head in self.last if head.forward is not None), default=None)
+
+    @cached_property
+    def rectified(self) -> tuple[Node, ...]:
+        """Activations with units that can die, each looked at in enough places to say so."""
+        return tuple(
+            node
+            for node in self._graph.nodes
+            if node.dead is not None
+            and node.kind in DEADLY
+            and node.units > 1
+            and math.prod(node.shape) >= MIN_POSITIONS * node.units
+        )
+
+    @cached_property
+    def dead(self) -> float | None:
+        """Share of dead units among all rectified ones."""
+        total = sum(node.units for node in self.rectified)
+        return sum(node.units * (node.dead or 0.0) for node in self.rectified) / total if total else None
+
+    @cached_property
+    def without_gradient(self) -> tuple[Part, ...]:
+        """Weights whose gradient is exactly zero and stays so after deliberate zero gates have opened."""
+        return unexplained_zeros(self.record)
+
+    @cached_property
+    def zero_gradient(self) -> float | None:
+        """Share of all weights (elements) that are among `without_gradient`."""
+        sizes = {
+            info.name: math.prod(info.shape)
+            for info in self.record.parameters
+            if info.grad_second is not None and len(info.shape) > 1
+        }
+        total = sum(sizes.values())
+        return sum(sizes[part.name] for part in self.without_gradient) / total if total else None
+
+    @cached_property
+    def twin_weights(self) -> tuple[ParameterInfo, ...]:
+        """Weights with rows that equal another row, in value and in gradient, and that no closed gate excuses."""
+        return tuple(
+            info
+            for info in self.record.parameters
+            if info.twins > 0
+            and not info.frozen
+            and self.record.parts[info.name].layer.kind in ("linear", "conv", "conv_transpose")
+            and not (
+                has_zero_gradient(info) and explained(self._graph, self.record.parts[info.name], self.gates)
+            )
+        )
+
+    @cached_property
+    def twins(self) -> float | None:
+        """Share of the weights (elements) that lie in such rows."""
+        sizes = {
+            info.name: math.prod(info.shape)
+            for info in self.record.parameters
+            if self.record.parts[info.name].layer.kind in ("linear", "conv", "conv_transpose")
+            and info.grad_second is not None
+        }
+        total = sum(sizes.values())
+        return (
+            sum(sizes.get(info.name, 0) * info.twins for info in self.twin_weights) / total if total else None
+        )
+
+    @cached_property
+    def broken(self) -> tuple[Node, ...]:
+        """Weighted operations and norms whose output or gradient is not finite, in execution order."""
+        return tuple(
+            node
+            for node in self._graph.nodes
+            if node.category in ("weighted", "norm")
+            and any(moments is not None and not moments.finite for moments in (node.forward, node.backward))
+        )
+
+    @cached_property
+    def not_finite(self) -> float:
+        """Share of the weighted operations and norms that are `broken`; 1 if the loss is not finite."""
+        loss = self.record.loss
+        if loss is not None and not math.isfinite(loss):
+            return 1.0
+        total = sum(node.category in ("weighted", "norm") for node in self._graph.nodes)
+        return len(self.broken) / total if total else 0.0
+
+
+DEADLY = frozenset({"relu", "clamp_min", "threshold", "hardtanh", "clamp", "hardswish"})
+
+
+def decades(values: Iterable[float]) -> float | None:
+    """log10(max / min) of positive values; inf if one is zero or not finite; None without any."""
+    seen = list(values)
+    if not seen:
+        return None
+    low, high = min(seen), max(seen)
+    if not (low > 0 and math.isfinite(high)):
+        return math.inf
+    return math.log10(high / low)
