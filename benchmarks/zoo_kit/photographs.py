@@ -9,22 +9,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-SCIKIT_IMAGE = (
-    "coffee",
-    "astronaut",
-    "chelsea",
-    "rocket",
-    "retina",
-    "hubble_deep_field",
-    "immunohistochemistry",
-)
+from initium.data.pictures import IMAGENET_MEAN, IMAGENET_STD
+from initium.data.store import arrays
 
 
 @cache
 def photographs() -> tuple[Tensor, ...]:
-    """Every photograph as a float tensor (3, H, W) in [0, 1]."""
-    images = [*_shipped(), *_scikit_learn()]
+    """Every embedded photograph as a float tensor (3, H, W) in [0, 1]."""
+    images = arrays("photographs.npz").values()
     return tuple(torch.from_numpy(image.copy()).permute(2, 0, 1).float() / 255 for image in images)
 
 
@@ -40,7 +32,7 @@ def batch_of(num: int, height: int, width: int, seed: int, *, normalized: bool =
 def normalize(batch: Tensor) -> Tensor:
     """ImageNet normalization of a batch (N, 3, ...) in [0, 1]."""
     shape = (3, *[1] * (batch.dim() - 2))
-    return (batch - torch.tensor(MEAN).view(shape)) / torch.tensor(STD).view(shape)
+    return (batch - torch.tensor(IMAGENET_MEAN).view(shape)) / torch.tensor(IMAGENET_STD).view(shape)
 
 
 def _crop(image: Tensor, height: int, width: int, rng: np.random.Generator) -> Tensor:
@@ -51,21 +43,3 @@ def _crop(image: Tensor, height: int, width: int, rng: np.random.Generator) -> T
     top, left = int(rng.integers(0, rows - h + 1)), int(rng.integers(0, columns - w + 1))
     crop = image[None, :, top : top + h, left : left + w]
     return F.interpolate(crop, (height, width), mode="bilinear", antialias=True, align_corners=False)[0]
-
-
-def _shipped() -> list[np.ndarray]:
-    try:
-        from initium.data import photographs as shipped
-    except ImportError:
-        from skimage import data
-
-        return [getattr(data, name)() for name in SCIKIT_IMAGE]
-    return [np.asarray(image) for image in shipped()]
-
-
-def _scikit_learn() -> list[np.ndarray]:
-    try:
-        from sklearn.datasets import load_sample_images
-    except ImportError:
-        return []
-    return list(load_sample_images().images)
