@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
-from initium.diagnose import HealthReport, examine
+from initium.diagnose import HealthReport, report_of
 from initium.errors import LayerError, UsageTypeError
 from initium.plan import policies
 from initium.plan.apply import rollback, write
@@ -88,7 +88,7 @@ def plan(
     if policy != "auto":
         base = assign(seen, decide, ruled, sound=False)
         return Plan(type(model).__name__, policy, seed, base)
-    found = examine(seen)
+    found = report_of(seen)
     best = choose(model, run, seen, found, ruled)
     return Plan(
         type(model).__name__, policy, seed, best.assignments, best.name, found.badness,
@@ -198,10 +198,10 @@ def try_out(
     *,
     calibrated: bool = True,
 ) -> Candidate:
-    """Draw, calibrate and examine a candidate on the model, then put the model's own weights back."""
+    """Draw, calibrate and report_of a candidate on the model, then put the model's own weights back."""
     changing = [one for one in assignments if not one.keeps]
     if not changing:
-        return Candidate(name, assignments, examine(seen))
+        return Candidate(name, assignments, report_of(seen))
     parameters = named_tensors(model)
     with rollback(parameters, [one.name for one in changing], always=True):
         write(parameters, changing, run.seed)
@@ -216,5 +216,5 @@ def try_out(
                 f"{failed} could not be calibrated: its output was zero or not finite"
                 for failed in sweep.failed
             )
-        report = examine(run.record(model))
+        report = report_of(run.record(model))
     return Candidate(name, assignments, report, notes)

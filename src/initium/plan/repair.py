@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from torch import nn
 
-from initium.diagnose import HealthReport, examine
+from initium.diagnose import HealthReport, report_of
 from initium.plan import policies
 from initium.plan.apply import apply_assignments
 from initium.plan.assignment import KEEP, Assignment
@@ -51,7 +51,7 @@ def repair_(
     model = check_model(model)
     run = Run(inputs, forward, loss, check_seed(seed))
     seen = run.record(model)
-    found = examine(seen)
+    found = report_of(seen)
     kept = assign(seen, policies.shipped, {}, sound=False)
     if found.healthy:
         return replace(

@@ -71,7 +71,7 @@ def _part(graph: Graph, info: ParameterInfo, uses: list[Use]) -> Part:
         return _vector_part(graph, info, uses)
     first = weights[0]
     assert first.layer is not None
-    layer = first.layer if first.layer.shape == info.shape else replace(first.layer, shape=info.shape)
+    layer = _own_axes(first.layer, info.shape)
     blocks, words = blocks_of(graph, weights, info.shape)
     follows = graph.follows(first.node)
     standardized = all(use.standardized for use in weights)
@@ -88,6 +88,13 @@ def _part(graph: Graph, info: ParameterInfo, uses: list[Use]) -> Part:
         standardized=standardized,
         packed=tuple(name for name in first.names if name != info.name),
     )
+
+
+def _own_axes(layer: Layer, shape: tuple[int, ...]) -> Layer:
+    """The layer with the parameter's own shape; axes that a change of rank has lost make it `other`."""
+    if len(layer.shape) == len(shape):
+        return replace(layer, shape=shape)
+    return Layer("other", shape)
 
 
 def _fits(use: Use, info: ParameterInfo) -> bool:

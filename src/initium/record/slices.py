@@ -58,20 +58,20 @@ def _reads(graph: Graph, use: Use) -> dict[str, tuple[int, int]]:
                     columns = _columns(graph, view, use.node, axis)
                     if columns is not None:
                         found[word] = columns
-            elif consumer not in seen and _keeps_columns(graph, consumer):
+            elif consumer not in seen and _keeps_columns(graph, consumer, use.node):
                 seen.add(consumer)
                 stack.append(consumer)
     return found
 
 
-def _keeps_columns(graph: Graph, index: int) -> bool:
-    """Whether a node maps its one large operand elementwise or by copying (scaling, q/k norm, rotary products excluded)."""
+def _keeps_columns(graph: Graph, index: int, origin: int) -> bool:
+    """Whether a node maps its one large operand elementwise or by copying (scaling, q and k norms, rotations)."""
     node = graph.nodes[index]
-    if node.category in ("copy",) or graph.is_transparent(index):
+    if node.category == "copy" or graph.is_transparent(index):
         return True
-    return (node.category == "norm" and len(node.inputs) == 1) or (
-        node.category == "mul" and len(set(node.inputs)) == 1
-    )
+    if node.category == "add":  # a rotation adds two products of one value
+        return all(graph.ancestors[one] >> origin & 1 for one in node.inputs)
+    return node.category in ("norm", "mul") and len(set(node.inputs)) == 1
 
 
 def _attention_operands(graph: Graph, index: int, source: int) -> list[tuple[str, View]]:
