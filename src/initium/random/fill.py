@@ -14,7 +14,7 @@ from initium.random.checks import check
 from initium.random.distributions import Blocks, Built, Constant, Draw, Orthogonal
 from initium.random.kernel import TYPES, Kernel, kernel, packed_key
 from initium.random.key import Key
-from initium.random.orthogonal import build_orthogonal
+from initium.random.orthogonal import build_orthogonal, fill_orthogonal
 from initium.random.recipe import Kind, Recipe, recipe
 from initium.random.region import Region, check_region
 from initium.random.sharding import is_dtensor, local_region
@@ -103,6 +103,8 @@ def _place(job: _Job, chunks: list[pool.Job]) -> None:
     elif isinstance(draw, Blocks):
         for part in _blocks(job, draw):
             _place(part, chunks)
+    elif isinstance(draw, Orthogonal) and region.is_whole and not draw.layout and _plain_fp32(tensor):
+        fill_orthogonal(tensor.view(draw.batch, draw.rows, draw.cols), key, draw.gain)
     elif isinstance(draw, Orthogonal | Built):
         whole = _structured(draw, region.shape, key)
         for place, box in region.boxes():
@@ -134,6 +136,10 @@ def _structured(draw: Orthogonal | Built, shape: tuple[int, ...], key: Key) -> T
     return whole if draw.scale == 1 else whole * draw.scale
 
 
+def _plain_fp32(tensor: Tensor) -> bool:
+    return tensor.dtype == torch.float32 and tensor.device.type == "cpu" and tensor.is_contiguous()
+
+
 def _direct(view: Tensor, made: Recipe) -> bool:
     """Whether the kernel can write straight into this memory."""
     plain = view.is_contiguous() and not view.is_neg()
@@ -156,7 +162,7 @@ def _copy_slabs(view: Tensor, made: Recipe, key: Key, box: Region) -> None:
     for place, slab in _slabs(box, limit):
         to = view[place]
         if found is None:
-            to.copy_(_draw(made, key, slab, view.device))
+            to.copy_(torch_path.draw_box(made, key, slab, view.device))
         else:
             piece = torch.empty(to.shape, dtype=view.dtype if view.dtype in TYPES else torch.float32)
             _run(list(_chunks(found, piece, made, packed_key(key), slab)), piece.numel())
@@ -181,15 +187,3 @@ def _slabs(box: Region, limit: int) -> Iterator[tuple[tuple[slice, ...], Region]
         place = tuple(slice(at, at + length) for ((at, length),) in piece.spans)
         starts = tuple(box.spans[a][0][0] + place[a].start for a in range(len(size)))
         yield place, Region.box(box.shape, starts, piece.size)
-
-
-def _draw(made: Recipe, key: Key, box: Region, device: torch.device) -> Tensor:
-    """The values of a rectangular piece, by torch operations."""
-    first, *others = box.runs(2**62)
-    if first.rows == 1 and not others:
-        return torch_path.draw_range(made, key, first.first, first.length, device).view(box.size)
-    index = torch.zeros((), dtype=torch.int64, device=device)
-    for length, ((start, size),) in zip(box.shape, box.spans, strict=True):
-        axis = torch.arange(start, start + size, device=device)
-        index = index.unsqueeze(-1) * length + axis
-    return torch_path.draw_at(made, key, index)

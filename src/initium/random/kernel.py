@@ -46,6 +46,12 @@ class Kernel:
         self.subsets: Any = library.initium_subsets
         self.subsets.argtypes = (pointer, pointer, *(word,) * 5, pointer, ctypes.c_int32)
         self.subsets.restype = None
+        self.orthogonal: Any = library.initium_orthogonal
+        self.orthogonal.argtypes = (pointer, pointer, *(word,) * 4, pointer, ctypes.c_float, ctypes.c_int32)
+        self.orthogonal.restype = None
+        self.reflectors: Any = library.initium_reflectors
+        self.reflectors.argtypes = (pointer, pointer, word, word, ctypes.c_int32)
+        self.reflectors.restype = None
         mask = library.initium_variants()
         self.variants = tuple(name for bit, name in enumerate(VARIANTS) if mask >> bit & 1)
         self.variant = len(self.variants) - 1

@@ -123,5 +123,5 @@ def _ends(low: float, high: float, inside: float) -> tuple[float, float]:
 
 
 def _make(kind: Kind, *p: float, last: int = -1) -> Recipe:
-    rounded = tuple(exact.fp32(x) for x in (*p, *(0.0,) * (10 - len(p))))
+    rounded = tuple(exact.fp32(x + 0.0) for x in (*p, *(0.0,) * (10 - len(p))))
     return Recipe(kind, rounded, last, packed=struct.pack("<10f", *rounded))

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from initium.random.key import Key
 from initium.random.recipe import Kind, Recipe
+from initium.random.region import Region
 
 TILE = 1024
 LANES = 256
@@ -68,6 +69,17 @@ def draw_at(recipe: Recipe, key: Key, index: Tensor) -> Tensor:
     if recipe.kind == Kind.INTEGERS:
         chosen = _whole(chosen, _choose(_words(key, counter, stream=1), upper, odd), recipe)
     return _finish(chosen, recipe)
+
+
+def draw_box(recipe: Recipe, key: Key, box: Region, device: torch.device) -> Tensor:
+    """The elements of a rectangular piece, in its shape."""
+    first, *others = box.runs(2**62)
+    if first.rows == 1 and not others:
+        return draw_range(recipe, key, first.first, first.length, device).view(box.size)
+    index = torch.zeros((), dtype=torch.int64, device=device)
+    for length, ((start, size),) in zip(box.shape, box.spans, strict=True):
+        index = index.unsqueeze(-1) * length + torch.arange(start, start + size, device=device)
+    return draw_at(recipe, key, index)
 
 
 def threefry(counter: tuple[Tensor, Tensor, Tensor, Tensor], key: Key) -> list[Tensor]:
