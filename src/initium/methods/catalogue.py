@@ -3,14 +3,47 @@
 from __future__ import annotations
 
 from initium.errors import unknown_name
-from initium.methods import constant, identity, orthogonal, variance_scaling
+from initium.methods import (
+    attention,
+    constant,
+    convolution,
+    driven,
+    heads,
+    identity,
+    left_out,
+    mirrored,
+    orthogonal,
+    recurrent,
+    residual,
+    signal,
+    sparse,
+    special,
+    transfer,
+    transformer,
+    upsampling,
+    variance_scaling,
+)
 from initium.methods.method import Method
 
 CATALOGUE: tuple[Method, ...] = (
     *constant.METHODS,
     *variance_scaling.METHODS,
+    *signal.METHODS,
     *orthogonal.METHODS,
+    *mirrored.METHODS,
     *identity.METHODS,
+    *sparse.METHODS,
+    *residual.METHODS,
+    *transformer.METHODS,
+    *attention.METHODS,
+    *convolution.METHODS,
+    *heads.METHODS,
+    *upsampling.METHODS,
+    *transfer.METHODS,
+    *recurrent.METHODS,
+    *special.METHODS,
+    *driven.METHODS,
+    *left_out.METHODS,
 )
 
 _BY_NAME = {name: method for method in CATALOGUE for name in (method.name, *method.aliases)}

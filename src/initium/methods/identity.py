@@ -7,10 +7,10 @@ import functools
 import torch
 from torch import Tensor
 
-from initium.methods.layout import Canonical, built, tap
+from initium.methods.layout import Canonical, built, drawn, tap
 from initium.methods.method import Method, Paper, Param
 from initium.methods.scaling import GAIN
-from initium.random.distributions import Draw
+from initium.random.distributions import Draw, Normal
 from initium.random.key import Key
 from initium.theory.layer import Layer
 
@@ -43,11 +43,64 @@ def dirac(layer: Layer, *, gain: float, fill: str) -> Draw:
 def _identity(sizes: Canonical, key: Key, *, gain: float, fill: str) -> Tensor:
     del key
     weight = torch.zeros(sizes.shape)
-    if weight.numel() == 0:
-        return weight
     out = torch.arange(sizes.num_out if fill == "cycle" else min(sizes.num_out, sizes.num_in))
     tap(weight, sizes.centre)[:, out, out % sizes.num_in] = gain
     return weight
+
+
+def zero_hadamard(layer: Layer) -> Draw:
+    """A partial identity where out <= in, a slice of a scaled Hadamard matrix where out > in.
+
+    Deterministic; the Hadamard part mixes all inputs into the surplus outputs, so that the rank
+    can grow beyond the input width, which a padded identity forbids. Elements of the Hadamard part
+    are +-2^(-p/2) with p = ceil(log2 out). Convolutions hold it at the centre tap.
+
+    Reference: Zhao, Schaefer and Anandkumar (2021), arXiv:2110.12661, algorithm 1.
+    """
+    return built(layer, _zero_hadamard)
+
+
+def _zero_hadamard(sizes: Canonical, key: Key) -> Tensor:
+    del key
+    weight = torch.zeros(sizes.shape)
+    if sizes.num_out <= sizes.num_in:
+        matrix = torch.eye(sizes.num_out, sizes.num_in)
+    else:
+        power = (sizes.num_out - 1).bit_length()
+        matrix = _hadamard(power)[: sizes.num_out, : sizes.num_in] / 2 ** (power / 2)
+    tap(weight, sizes.centre).copy_(matrix.expand(sizes.shape[:3]))
+    return weight
+
+
+def _hadamard(power: int) -> Tensor:
+    """Sylvester's Hadamard matrix of side 2^power."""
+    matrix = torch.ones(1, 1)
+    for _ in range(power):
+        matrix = torch.cat([torch.cat([matrix, matrix], 1), torch.cat([matrix, -matrix], 1)], 0)
+    return matrix
+
+
+def idinit(layer: Layer, *, tau: float, noise: float) -> Draw:
+    """W_ij = tau where i = j modulo the shorter side, plus a little noise: an identity of full rank.
+
+    Convolutions are read as matrices (out, in * taps), so that outputs keep whole patches ("patch
+    maintain"). The noise ("loose" condition) breaks the ties between repeated rows. tau = 1 in the
+    stem, tau = 1e-6 for the last weight of a residual branch (IDIZ: nearly zero, but no dead unit).
+
+    Reference: Pan et al. (2025), arXiv:2503.04626, sections 3.1 to 3.3.
+    """
+    return built(layer, functools.partial(_idinit, tau=tau, noise=noise))
+
+
+def _idinit(sizes: Canonical, key: Key, *, tau: float, noise: float) -> Tensor:
+    rows, cols = sizes.num_out, sizes.num_in * sizes.taps
+    weight = drawn((sizes.groups, rows, cols), Normal(0.0, noise), key)
+    side, long = min(rows, cols), torch.arange(max(rows, cols))
+    if rows >= cols:
+        weight[:, long, long % side] += tau
+    else:
+        weight[:, long % side, long] += tau
+    return weight.reshape(sizes.shape)
 
 
 _FILL = Param("fill", "zero", "rows without a partner: zero, or repeat inputs", choices=("zero", "cycle"))
@@ -75,5 +128,27 @@ METHODS = (
         dirac,
         activations=("relu", "identity"),
         instead="identity",
+    ),
+    Method(
+        "zero_hadamard",
+        "identity",
+        "ZerO: partial identity, Hadamard where the layer widens; no randomness.",
+        (),
+        ("linear", "conv"),
+        Paper("Zhao, Schaefer, Anandkumar", 2021, "ZerO Initialization", "2110.12661"),
+        zero_hadamard,
+        activations=("relu",),
+    ),
+    Method(
+        "idinit",
+        "identity",
+        "Padded identity of full rank with slight noise.",
+        (
+            Param("tau", 1.0, "value on the diagonals; 1e-6 for the last weight of a branch", low=0.0),
+            Param("noise", 1e-6, "standard deviation of the noise", low=0.0),
+        ),
+        ("linear", "conv"),
+        Paper("Pan et al.", 2025, "IDInit", "2503.04626"),
+        idinit,
     ),
 )

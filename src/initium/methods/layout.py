@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from initium.random.distributions import Built, Draw
+from initium.random.distributions import Built, Constant, Draw
 from initium.random.fill import fill_
 from initium.random.key import Key
 from initium.theory.layer import Layer
@@ -69,8 +69,8 @@ def to_weight(tensor: Tensor, layer: Layer) -> Tensor:
 
 
 def built(layer: Layer, build: Callable[[Canonical, Key], Tensor]) -> Draw:
-    """A draw that builds the whole weight in canonical order."""
-    return Built(_Build(layer, build), 1.0)
+    """A draw that builds the whole weight in canonical order; an empty weight stays empty."""
+    return Built(_Build(layer, build), 1.0) if math.prod(layer.shape) else Constant(0.0)
 
 
 def tap(weight: Tensor, index: tuple[int, ...]) -> Tensor:

@@ -12,7 +12,7 @@ from initium.random.distributions import Blocks, Constant, Draw
 from initium.theory.fans import blocks
 from initium.theory.layer import Kind, Layer
 
-Need = Literal["shape", "graph", "data", "gradient"]
+Need = Literal["shape", "graph", "data", "gradient", "weights"]
 Value = bool | int | float | str | tuple[float, ...] | None
 
 WEIGHTS: tuple[Kind, ...] = ("linear", "conv", "conv_transpose", "embedding", "other")
@@ -138,9 +138,11 @@ class Method:
         draw: builder of the draw, called with the layer and every parameter by keyword; None where the
             method needs more than a layer (`needs`), or where a card alone tells why it is left out.
         aliases: other names of the same thing.
-        needs: shape (a layer is enough), graph, data or gradient.
+        needs: shape (a layer is enough), graph, data, gradient, or weights of another model.
         activations: activations it is derived for; empty means any.
         instead: the nearest method that serves the layers this one cannot.
+        whole: the builder looks at packed blocks itself; others are called once a block.
+        left_out: why a published method is in the catalogue as a card only.
     """
 
     name: str
@@ -154,6 +156,8 @@ class Method:
     needs: Need = "shape"
     activations: tuple[str, ...] = ()
     instead: str = ""
+    whole: bool = False
+    left_out: str = ""
 
     def resolve(self, **params: object) -> dict[str, Value]:
         """All parameters, defaults filled in and every given one checked.
@@ -182,7 +186,7 @@ class Method:
         build = self._builder()
         if layer.kind not in self.layers:
             raise self.refuse(layer, f"a weight of kind {' or '.join(self.layers)}")
-        parts = blocks(layer)
+        parts = (layer,) if self.whole else blocks(layer)
         draws = tuple(build(part, **values) for part in parts)
         if len(parts) == 1 or all(isinstance(d, Constant) and d == draws[0] for d in draws):
             return draws[0]
@@ -197,10 +201,10 @@ class Method:
         if self.draw is not None:
             return self.draw
         means = {"data": "a batch of inputs", "gradient": "gradients", "graph": "the whole model"}
-        need = means.get(self.needs, "more")
+        need = means.get(self.needs, "the weights of another model")
         raise UsageError(
             f"{self.name} asked for a single layer",
-            expected=f"a method that is a function of the layer; this one needs {need}",
+            expected=self.left_out or f"a method that is a function of the layer; this one needs {need}",
             remedy=f"see `initium explain {self.name}`; nearest for a layer: {self.instead or 'he_normal'}",
         )
 

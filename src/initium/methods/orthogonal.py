@@ -11,7 +11,7 @@ from torch import Tensor
 from initium.methods.layout import Canonical, built, canonical, drawn, tap
 from initium.methods.method import MATRICES, Method, Paper, Param, refuse
 from initium.methods.scaling import FANS, GAIN, fans_of
-from initium.random.distributions import Constant, Draw, Orthogonal
+from initium.random.distributions import Constant, Draw, Orthogonal, Uniform
 from initium.random.key import Key
 from initium.theory.layer import Layer
 
@@ -62,25 +62,74 @@ def delta_orthogonal(layer: Layer, *, gain: float) -> Draw:
 
     Reference: Xiao et al. (2018), arXiv:1806.05393, section 2.4.
     """
-    sizes = canonical(layer)
-    if sizes.num_out < sizes.num_in:
-        raise refuse(
-            "delta_orthogonal",
-            layer,
-            f"at least as many outputs as inputs in a group, not {sizes.num_in} to {sizes.num_out}",
-            instead='orthogonal with scale="forward"',
-        )
+    _check_wide("delta_orthogonal", layer)
     return built(layer, functools.partial(_delta, gain=gain))
 
 
 def _delta(sizes: Canonical, key: Key, *, gain: float) -> Tensor:
     weight = torch.zeros(sizes.shape)
-    if weight.numel():
-        rows = sizes.groups * sizes.num_out
-        draw = Orthogonal(gain, sizes.num_out, sizes.num_in, sizes.groups)
-        flat = drawn((rows, sizes.num_in), draw, key)
-        tap(weight, sizes.centre).copy_(flat.reshape(sizes.shape[:3]))
+    draw = Orthogonal(gain, sizes.num_out, sizes.num_in, sizes.groups)
+    tap(weight, sizes.centre).copy_(drawn(sizes.shape[:3], draw, key))
     return weight
+
+
+def scaled_orthogonal(layer: Layer, *, gain: float, fans: str) -> Draw:
+    """`orthogonal` times sqrt(max(rows, cols) / fan_in): the mean square of the signal is kept.
+
+    The scaled-uniform orthogonal of DKS. Its PyTorch port takes torch's filters for (in, out, ...)
+    and multiplies the wrong layers: the mean square becomes in/out or out/in.
+
+    Reference: Martens et al. (2021), arXiv:2110.01765, section 5.
+    """
+    return orthogonal(layer, gain=gain, scale="forward", fans=fans)
+
+
+def conv_orthogonal(layer: Layer, *, gain: float) -> Draw:
+    """A convolution with every tap at work that is exactly an isometry (circular, stride 1).
+
+    An orthonormal map (out, in), then for each axis k - 1 factors [P, I - P] of two taps, P a random
+    projector of the outputs; such a factor is an isometry, and so is their composition. Needs
+    out >= in in each group. With zero padding the border loses a little.
+
+    Reference: Xiao et al. (2018), arXiv:1806.05393, algorithm 1; Kautsky and Turcajova (1994).
+    """
+    _check_wide("conv_orthogonal", layer)
+    return built(layer, functools.partial(_conv_orthogonal, gain=gain))
+
+
+def _conv_orthogonal(sizes: Canonical, key: Key, *, gain: float) -> Tensor:
+    square = Orthogonal(1.0, sizes.num_out, sizes.num_out, sizes.groups)
+    weight = drawn(sizes.shape[:3], Orthogonal(gain, sizes.num_out, sizes.num_in, sizes.groups), key)
+    weight = weight.reshape(*sizes.shape[:3], *[1] * len(sizes.kernel))
+    for step in range(max(sizes.kernel, default=1) - 1):
+        for axis, side in enumerate(sizes.kernel):
+            if step < side - 1:
+                name = f"projector {step} {axis}"
+                basis = drawn((sizes.groups, sizes.num_out, sizes.num_out), square, key.child(name))
+                kept = drawn((sizes.groups, 1, sizes.num_out), Uniform(0.0, 1.0), key.child(f"{name} kept"))
+                part = torch.einsum("goi,gi...->go...", (basis * (kept < 0.5)) @ basis.mT, weight)
+                weight = _shifted(part, axis, 0) + _shifted(weight - part, axis, 1)
+    return weight
+
+
+def _shifted(weight: Tensor, axis: int, by: int) -> Tensor:
+    """`weight` grown by one tap along a kernel axis, its taps moved up by `by`."""
+    grown = list(weight.shape)
+    grown[3 + axis] += 1
+    out = torch.zeros(grown)
+    out.narrow(3 + axis, by, grown[3 + axis] - 1).copy_(weight)
+    return out
+
+
+def _check_wide(name: str, layer: Layer) -> None:
+    sizes = canonical(layer)
+    if sizes.num_out < sizes.num_in:
+        raise refuse(
+            name,
+            layer,
+            f"at least as many outputs as inputs in a group, not {sizes.num_in} to {sizes.num_out}",
+            instead="scaled_orthogonal",
+        )
 
 
 _SCALE = Param(
@@ -100,6 +149,28 @@ METHODS = (
         _SAXE,
         orthogonal,
         aliases=("ortho", "saxe"),
+    ),
+    Method(
+        "scaled_orthogonal",
+        "orthogonal",
+        "Orthogonal, rectangular layers scaled to keep the mean square.",
+        (GAIN, FANS),
+        MATRICES,
+        Paper("Martens et al.", 2021, "Deep Kernel Shaping", "2110.01765"),
+        scaled_orthogonal,
+        aliases=("suo", "scaled_uniform_orthogonal"),
+    ),
+    Method(
+        "conv_orthogonal",
+        "orthogonal",
+        "A convolution with all taps in use that is an exact isometry.",
+        (GAIN,),
+        ("conv",),
+        _XIAO,
+        conv_orthogonal,
+        aliases=("convolutional_orthogonal", "orthogonal_2d"),
+        activations=("tanh", "identity"),
+        instead="scaled_orthogonal",
     ),
     Method(
         "delta_orthogonal",

@@ -1,0 +1,181 @@
+"""Convolutions: filters with structure in space."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import torch
+from torch import Tensor
+
+from initium.methods.layout import Canonical, built, canonical, drawn
+from initium.methods.method import Method, Paper, Param, refuse
+from initium.methods.scaling import FANS, GAIN, fans_of, spread
+from initium.random.distributions import Draw, Normal, Uniform
+from initium.random.key import Key
+from initium.theory.layer import Kind, Layer
+
+
+def efficientnet(layer: Layer) -> Draw:
+    """Convolutions N(0, 2 / (taps out / groups)), linear layers U(-b, b) with b = 1 / sqrt(out).
+
+    The TPU code's fan_out, which divides by the groups (so a depthwise 3x3 has 9) and ignores stride.
+
+    Reference: Tan and Le (2019), arXiv:1905.11946; the official TensorFlow code.
+    """
+    sizes = canonical(layer)
+    if layer.kind == "linear":
+        return spread("uniform", 1 / math.sqrt(3 * max(sizes.num_out, 1)))
+    return spread("normal", math.sqrt(2 / max(sizes.num_out * sizes.taps, 1)))
+
+
+def conv_aware(layer: Layer, *, gain: float, noise: float, fans: str) -> Draw:
+    """Filters whose Fourier coefficients are orthogonal over the inputs of each unit, then scaled.
+
+    For each unit, orthogonal rows (as many as inputs, in groups of the spectrum's size) are taken as
+    spectra and turned back by an inverse real FFT; a little noise breaks ties. The whole weight is
+    scaled to variance gain^2 / fan_in exactly. Kernels of one tap are normal.
+
+    Reference: Aghajanyan (2017), arXiv:1702.06295.
+    """
+    target = gain / math.sqrt(max(fans_of(layer, fans).fan_in, 1e-12))
+    if canonical(layer).taps == 1:
+        return spread("normal", target)
+    return built(layer, functools.partial(_conv_aware, target=target, noise=noise))
+
+
+def _conv_aware(sizes: Canonical, key: Key, *, target: float, noise: float) -> Tensor:
+    *others, last = sizes.kernel
+    spectrum = (*others, last // 2 + 1)
+    side, units = math.prod(spectrum), sizes.groups * sizes.num_out
+    bases = -(-sizes.num_in // side)
+    square = drawn((units * bases, side, side), Normal(0.0, 1.0), key.child("basis"))
+    basis = torch.linalg.eigh(square + square.mT)[1].reshape(units, bases * side, side)[:, : sizes.num_in]
+    waves = basis.reshape(units, sizes.num_in, *spectrum).to(torch.complex64)
+    filters: Tensor = torch.fft.irfftn(waves, s=sizes.kernel, dim=tuple(range(2, 2 + len(sizes.kernel))))
+    filters = filters + drawn(tuple(filters.shape), Normal(0.0, noise), key.child("noise"))
+    return (filters * (target / filters.std(correction=0).clamp_min(1e-12))).reshape(sizes.shape)
+
+
+def conv_covariance(layer: Layer, *, sigma: float, fans: str) -> Draw:
+    """Depthwise filters drawn from a Gaussian field: smooth, centred, of width `sigma` kernel sides.
+
+    Taps i, j of a filter have covariance M_i (C_ij - S_j / 2), made symmetric, where C_ij is a Gaussian
+    bump of the distance between the taps, S and M the same bump about the centre; negative
+    eigenvalues are cut. Scaled to a mean variance of 1 / fan_in. `sigma` grows with depth in the paper:
+    0.15 in early, 0.5 and more in late layers.
+
+    Rebuilt from the paper's description; the constants of its depth rule are yours to choose.
+
+    Reference: Trockman, Willmott and Kolter (2022), arXiv:2210.03651, section 4.
+    """
+    sizes = canonical(layer)
+    if sizes.num_in != 1 or sizes.taps == 1:
+        raise refuse("conv_covariance", layer, "a depthwise kernel of more than one tap", instead="he_normal")
+    return built(layer, functools.partial(_conv_covariance, sigma=sigma, fan=fans_of(layer, fans).fan_in))
+
+
+def _conv_covariance(sizes: Canonical, key: Key, *, sigma: float, fan: float) -> Tensor:
+    values, vectors = torch.linalg.eigh(filter_covariance(sizes.kernel, sigma))
+    values = values.clamp_min(0.0)
+    root: Tensor = vectors * (values / values.mean() / max(fan, 1e-12)).sqrt()
+    shape = (sizes.groups * sizes.num_out, sizes.taps)
+    return (drawn(shape, Normal(0.0, 1.0), key) @ root.mT.float()).reshape(sizes.shape)
+
+
+def filter_covariance(kernel: tuple[int, ...], sigma: float) -> Tensor:
+    """The covariance of `conv_covariance` between taps, before negative eigenvalues are cut."""
+    grids = torch.meshgrid(*(torch.arange(side).double() for side in kernel), indexing="ij")
+    place = torch.stack([grid.flatten() for grid in grids], 1)
+    middle = torch.tensor([float(side // 2) for side in kernel], dtype=torch.float64)
+    width = sigma * max(kernel)
+    bump = torch.exp(-torch.cdist(place, place).square() / (2 * width**2))
+    centred = torch.exp(-(place - middle).square().sum(1) / (2 * width**2))
+    skewed = centred[:, None] * (bump - centred[None, :] / 2)
+    return (skewed + skewed.mT) / 2
+
+
+def impulse_filter(layer: Layer, *, shape: str, box: int) -> Draw:
+    """Depthwise filters with one random tap, or one random box, of value sqrt(1/3) / box^n; others 0.
+
+    Spatial mixing may stay fixed if the channels' filters span the space of filters: random single
+    taps do. sqrt(1/3) matches the norm of torch's default, U(-1/k, 1/k).
+
+    Reference: Zheng, Li and Lucey (2024), arXiv:2404.01139.
+    """
+    sizes = canonical(layer)
+    if sizes.num_in != 1 or sizes.taps == 1:
+        raise refuse("impulse_filter", layer, "a depthwise kernel of more than one tap", instead="he_normal")
+    return built(layer, functools.partial(_impulse_filter, box=box if shape == "box" else 1))
+
+
+def _impulse_filter(sizes: Canonical, key: Key, *, box: int) -> Tensor:
+    units = sizes.groups * sizes.num_out
+    weight = torch.full((units, 1), math.sqrt(1 / 3))
+    for axis, side in enumerate(sizes.kernel):
+        length = min(box, side)
+        start = drawn((units,), Uniform(0.0, 1.0), key.child(f"axis {axis}")) * (side - length + 1)
+        offset = torch.arange(side) - start.long().clamp_max(side - length)[:, None]
+        inside = ((offset >= 0) & (offset < length)).float() / length
+        weight = (weight[:, :, None] * inside[:, None, :]).flatten(1)
+    return weight.reshape(sizes.shape)
+
+
+_DEPTHWISE: tuple[Kind, ...] = ("conv",)
+
+METHODS = (
+    Method(
+        "efficientnet",
+        "convolution",
+        "N(0, 2 / fan_out per group), as the TPU code of MBConv nets.",
+        (),
+        ("linear", "conv"),
+        Paper("Tan, Le", 2019, "EfficientNet", "1905.11946"),
+        efficientnet,
+        aliases=("goog",),
+        activations=("silu", "relu"),
+    ),
+    Method(
+        "conv_aware",
+        "convolution",
+        "Filters orthogonal in Fourier space.",
+        (
+            Param("gain", math.sqrt(2), GAIN.help, low=0.0),
+            Param("noise", 0.05, "standard deviation of the noise before scaling", low=0.0),
+            FANS,
+        ),
+        ("conv",),
+        Paper("Aghajanyan", 2017, "Convolution Aware Initialization", "1702.06295"),
+        conv_aware,
+        aliases=("cai", "convolution_aware"),
+        activations=("relu",),
+        instead="orthogonal",
+    ),
+    Method(
+        "conv_covariance",
+        "convolution",
+        "Smooth depthwise filters from a Gaussian field.",
+        (Param("sigma", 0.3, "width of the field in kernel sides", low=1e-3), FANS),
+        _DEPTHWISE,
+        Paper(
+            "Trockman, Willmott, Kolter", 2022, "Covariance Structure of Convolutional Filters", "2210.03651"
+        ),
+        conv_covariance,
+        aliases=("convcov",),
+        instead="he_normal",
+    ),
+    Method(
+        "impulse_filter",
+        "convolution",
+        "Depthwise filters of one random tap or box.",
+        (
+            Param("shape", "impulse", "one tap or a box", choices=("impulse", "box")),
+            Param("box", 3, "side of the box", low=1),
+        ),
+        _DEPTHWISE,
+        Paper("Zheng, Li, Lucey", 2024, "Structured Initialization for Attention", "2404.01139"),
+        impulse_filter,
+        aliases=("impulse", "box"),
+        instead="he_normal",
+    ),
+)

@@ -1,0 +1,148 @@
+"""Mirrored weights: every unit has a twin of opposite sign, and a ReLU net starts as a linear one."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import torch
+from torch import Tensor
+
+from initium.methods.layout import Canonical, built, canonical, drawn, tap
+from initium.methods.method import Method, Paper, Param, refuse
+from initium.methods.scaling import GAIN, SLOPE
+from initium.random.distributions import Draw, Orthogonal
+from initium.random.key import Key
+from initium.theory.layer import Kind, Layer
+
+_BALDUZZI = Paper("Balduzzi et al.", 2017, "The Shattered Gradients Problem", "1702.08591")
+_GADHIKAR = Paper("Gadhikar, Burkholz", 2022, "Dynamical Isometry for Residual Networks", "2210.02411")
+_SERVED: tuple[Kind, ...] = ("linear", "conv")
+_ODD_PART = ("relu", "leaky_relu", "gelu", "silu", "hardswish", "identity")
+
+
+def mirrored(layer: Layer, *, position: str, gain: float, a: float | None, taps: str, scale: str) -> Draw:
+    """W = [[W0, -W0], [-W0, W0]] with W0 orthogonal: at the start the whole net computes a linear map.
+
+    Units come in pairs (h, -h), and f(h) - f(-h) = h for ReLU, GELU, SiLU and hardswish, (1 + a) h
+    for a leaky ReLU, so W f(h, -h) = (W0 h, -W0 h): exactly linear, exactly isometric, at any depth.
+    position="first" is [W0; -W0], "last" is [W0, -W0]. Convolutions put W0 at the centre tap
+    (taps="all": over all taps, linear but not isometric). The halves must be even.
+
+    Reference: Balduzzi et al. (2017), arXiv:1702.08591, section 4; Burkholz and Dubatovka (2018),
+    arXiv:1806.06362.
+    """
+    rows, cols = _halves("mirrored", layer, position)
+    inside = canonical(layer).taps if taps == "all" else 1
+    if scale != "isometry" and rows * cols:
+        kept = cols * inside if scale == "forward" else rows * inside
+        gain *= math.sqrt(max(rows, cols * inside) / kept)
+    gain /= 1 + (a or 0.0)
+    return built(layer, functools.partial(_mirrored, position=position, gain=gain, whole=taps == "all"))
+
+
+def _halves(name: str, layer: Layer, position: str) -> tuple[int, int]:
+    """Rows and columns of W0."""
+    sizes = canonical(layer)
+    if sizes.groups > 1:
+        raise refuse(name, layer, "one group: a unit and its twin must meet", instead="delta_orthogonal")
+    odd_out, odd_in = position != "last" and sizes.num_out % 2, position != "first" and sizes.num_in % 2
+    if odd_out or odd_in:
+        side = f"{sizes.num_out} outputs" if odd_out else f"{sizes.num_in} inputs"
+        raise refuse(name, layer, f"an even number of units to pair, not {side}", instead="scaled_orthogonal")
+    rows = sizes.num_out if position == "last" else sizes.num_out // 2
+    return rows, sizes.num_in if position == "first" else sizes.num_in // 2
+
+
+def _mirrored(sizes: Canonical, key: Key, *, position: str, gain: float, whole: bool) -> Tensor:
+    rows = sizes.num_out if position == "last" else sizes.num_out // 2
+    cols = sizes.num_in if position == "first" else sizes.num_in // 2
+    half = torch.zeros(1, rows, cols, *sizes.kernel)
+    if whole:
+        half = drawn((1, rows, cols, *sizes.kernel), Orthogonal(gain, rows, cols * sizes.taps), key)
+    else:
+        tap(half, sizes.centre).copy_(drawn((1, rows, cols), Orthogonal(gain, rows, cols), key))
+    return _paired(half, position)
+
+
+def _paired(half: Tensor, position: str) -> Tensor:
+    wide = half if position == "first" else torch.cat([half, -half], 2)
+    return wide if position == "last" else torch.cat([wide, -wide], 1)
+
+
+def risotto(layer: Layer, *, part: str, alpha: float) -> Draw:
+    """Residual blocks x + alpha W2 f(W1 x) that are exactly isometric for paired ReLU inputs.
+
+    The input of a block is a = (f(h), f(-h)) >= 0. part="first": W1 = I, which f passes on;
+    part="last": W2 = (M - I) / alpha with M mirrored orthogonal, so that W2 a + a = M a: the pair
+    (W0 h, -W0 h). Blocks with a projection on the skip: part="skip" is the mirrored identity E,
+    part="last_projected" is (M - E) / alpha. Layers outside blocks: `mirrored`.
+
+    Our derivation of the paper's isometry; of the free choices it takes W1 = I.
+
+    Reference: Gadhikar and Burkholz (2022), arXiv:2210.02411, theorems 2.3 and 2.4.
+    """
+    if part != "first":
+        _halves("risotto", layer, "hidden")
+    sizes = canonical(layer)
+    if part in ("first", "last") and sizes.num_in != sizes.num_out:
+        raise refuse("risotto", layer, f'as many inputs as outputs for part="{part}"', instead="mirrored")
+    return built(layer, functools.partial(_risotto, part=part, alpha=alpha))
+
+
+def _risotto(sizes: Canonical, key: Key, *, part: str, alpha: float) -> Tensor:
+    weight = torch.zeros(sizes.shape)
+    if part == "first":
+        tap(weight, sizes.centre).copy_(torch.eye(sizes.num_out, sizes.num_in).expand(sizes.shape[:3]))
+        return weight
+    rows, cols = sizes.num_out // 2, sizes.num_in // 2
+    skip = _paired(torch.eye(rows, cols)[None], "hidden")
+    if part == "skip":
+        tap(weight, sizes.centre).copy_(skip)
+        return weight
+    if part == "last":
+        skip = torch.eye(sizes.num_out)[None]
+    whole = _paired(drawn((1, rows, cols), Orthogonal(1.0, rows, cols), key), "hidden")
+    tap(weight, sizes.centre).copy_((whole - skip) / alpha)
+    return weight
+
+
+METHODS = (
+    Method(
+        "mirrored",
+        "mirrored",
+        "Paired units of opposite sign: a ReLU net that starts linear and isometric.",
+        (
+            Param("position", "hidden", "place in the net", choices=("first", "hidden", "last")),
+            GAIN,
+            SLOPE,
+            Param("taps", "centre", "where W0 sits in a kernel", choices=("centre", "all")),
+            Param(
+                "scale",
+                "isometry",
+                "for rectangular W0, what is kept",
+                choices=("isometry", "forward", "backward"),
+            ),
+        ),
+        _SERVED,
+        _BALDUZZI,
+        mirrored,
+        aliases=("looks_linear", "ll"),
+        activations=_ODD_PART,
+        instead="scaled_orthogonal",
+    ),
+    Method(
+        "risotto",
+        "mirrored",
+        "Exactly isometric residual blocks without norms.",
+        (
+            Param("part", "last", "place in the block", choices=("first", "last", "skip", "last_projected")),
+            Param("alpha", 1.0, "the block's branch multiplier", low=1e-6),
+        ),
+        _SERVED,
+        _GADHIKAR,
+        risotto,
+        activations=("relu",),
+        instead="scaled_orthogonal",
+    ),
+)
