@@ -35,3 +35,4 @@ from initium.report.svg import Svg as Svg
 from initium.report.svg import standalone as standalone
 from initium.report.text import render as render
 from initium.report.text import show as show
+from initium.report.text import wrap as wrap

@@ -45,6 +45,14 @@ def render(document: Document, *, width: int = WIDTH) -> str:
     return "\n".join(line.plain.rstrip() for line in lines(document, width))
 
 
+def wrap(text: str, *, width: int = WIDTH, hang: int = 2) -> str:
+    """Plain text with every line broken at spaces to `width`, continued lines indented by `hang`."""
+    broken = (
+        piece.plain.rstrip() for line in clean(text).split("\n") for piece in wrapped(Text(line), width, hang)
+    )
+    return "\n".join(broken)
+
+
 def show(document: Document, file: IO[str] | None = None) -> None:
     """Prints `document`: on a terminal in colour (unless NO_COLOR is set) and as wide as it, else plain."""
     out = sys.stdout if file is None else file

@@ -1,0 +1,65 @@
+"""`initium methods`: what there is."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from initium.errors import UsageError
+
+if TYPE_CHECKING:
+    from initium.methods.method import Method
+
+
+@click.command("methods")
+@click.argument("pattern", default="*")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+def command(pattern: str, as_json: bool) -> None:
+    """List the initialization methods, or those that match PATTERN.
+
+    \b
+        initium methods
+        initium methods '*orthogonal*'
+    """
+    import initium
+    from initium.report import Document, Section, Table, show
+
+    catalogue = initium.methods()
+    found = [method for method in catalogue if _matches(method, pattern)]
+    if not found:
+        raise UsageError(
+            f"no method matches {pattern!r}",
+            expected="a pattern on names, other names or families, such as '*orthogonal*'",
+            remedy="see `initium methods` for all of them",
+        )
+    if as_json:
+        click.echo(json.dumps([_plain(method) for method in found], indent=1))
+        return
+    rows = [(one.name, one.family, one.summary) for one in found]
+    title = f"{len(found)} initialization methods" if len(found) > 1 else "1 initialization method"
+    table = Table(("name", "family", "what it does"), rows)
+    show(Document(title, None, [Section("Methods", table)], footer="more: initium explain NAME"))
+
+
+def _matches(method: Method, pattern: str) -> bool:
+    wanted = pattern if any(sign in pattern for sign in "*?[") else f"*{pattern}*"
+    return any(fnmatch.fnmatch(name, wanted) for name in (method.name, method.family, *method.aliases))
+
+
+def _plain(method: Method) -> dict[str, Any]:
+    """The record without its function."""
+    return {
+        "name": method.name,
+        "family": method.family,
+        "summary": method.summary,
+        "aliases": list(method.aliases),
+        "needs": method.needs,
+        "layers": list(method.layers),
+        "activations": list(method.activations),
+        "params": [asdict(param) for param in method.params],
+        "paper": asdict(method.paper),
+    }

@@ -1,0 +1,40 @@
+"""The model to look at and what to feed it, from the options of a verb."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from initium.cli.inputs import make_inputs
+from initium.cli.model import build
+from initium.cli.spec import InputSpec
+
+
+def subject(
+    target: str,
+    arguments: Mapping[str, Any],
+    specs: Sequence[InputSpec],
+    images: Path | None,
+    *,
+    batch: int,
+    seed: int,
+    evaluate: bool,
+) -> tuple[nn.Module, Any]:
+    """The model that `target` names and inputs for it.
+
+    Args:
+        target: MODEL.
+        arguments: keyword arguments of its factory.
+        specs: shapes of the inputs.
+        images: folder of images.
+        batch: number of samples.
+        seed: of the model's own weights and of random inputs.
+        evaluate: whether to put the model in evaluation mode.
+    """
+    model = build(target, arguments, seed=seed)
+    if evaluate:
+        model.eval()
+    return model, make_inputs(target, model, specs, images, batch=batch, seed=seed)
