@@ -144,10 +144,17 @@ class Measures:
 
     def _set_by_norm(self, index: int) -> bool:
         """Whether a norm has just given the value its scale."""
-        node = self._graph.nodes[index]
-        while node.category in ("activation", "pool", "copy") and len(node.inputs) == 1:
-            node = self._graph.nodes[node.inputs[0]]
-        return node.category == "norm"
+        graph = self._graph
+        while not graph.normalizes(index):
+            node = graph.nodes[index]
+            if (
+                len(node.inputs) != 1
+                or node.category not in ("activation", "pool", "copy")
+                and not graph.is_transparent(index)
+            ):
+                return False
+            index = node.inputs[0]
+        return True
 
     @cached_property
     def gates(self) -> dict[int, tuple[str, ...]]:
@@ -225,7 +232,7 @@ class Measures:
         masks: list[int] = []
         for index, node in enumerate(self._graph.nodes):
             mask = 1 << index
-            for source in node.inputs if node.category != "norm" else ():
+            for source in () if self._graph.normalizes(index) else node.inputs:
                 mask |= masks[source]
             masks.append(mask)
         return masks

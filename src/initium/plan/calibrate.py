@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from initium.plan.assignment import Assignment
 from initium.record import ops
 from initium.record.inventory import named_tensors
-from initium.record.record import Forward, Inputs, Record, batch_size, check_inputs, module_paths, run_forward
+from initium.record.record import Record
+from initium.record.run import Forward, Inputs, batch_size, check_inputs, module_paths, run_forward
 from initium.record.roles import Part
 from initium.record.state import restore_parameters, untouched
 from initium.record.tape import Call, Tape

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from initium.errors import InitiumError, ModelRunError, UsageError, UsageTypeError
-from initium.random import fill_, key_for
-from initium.random.distributions import Normal
+from initium.errors import UsageError, UsageTypeError
 from initium.record import ops
+from initium.record.backward import Loss as Loss
+from initium.record.backward import backward, tensors_of
 from initium.record.graph import Graph
 from initium.record.inventory import (
     BufferInfo,
@@ -29,14 +27,24 @@ from initium.record.inventory import (
 )
 from initium.record.node import Node
 from initium.record.roles import Part, parts_of
+from initium.record.run import (
+    Forward as Forward,
+)
+from initium.record.run import (
+    Inputs as Inputs,
+)
+from initium.record.run import (
+    batch_size,
+    check_inputs,
+    differentiable,
+    module_paths,
+    run_forward,
+    tracked,
+)
 from initium.record.sampling import Moments, couplings_of, moments_of
-from initium.record.state import restore_parameters, untouched
+from initium.record.state import untouched
 from initium.record.tape import Draft, Tape
 from initium.record.uses import Use
-
-Inputs = Tensor | tuple[Any, ...] | dict[str, Any]
-Forward = Callable[[nn.Module, Any], Any]
-Loss = Callable[[Any], Tensor]
 
 
 @dataclass(frozen=True)
@@ -127,18 +135,20 @@ def record(
         ['0.weight', '2.weight']
     """
     model = check_model(model)
-    leaves = check_inputs(inputs)
+    check_inputs(inputs)
     parameters = named_tensors(model)
     batch = batch_size(inputs)
-    with module_paths(model) as where, untouched(model, seed=seed):
+    with differentiable(), module_paths(model) as where, untouched(model, seed=seed):
         tape = Tape(parameters, batch=batch, where=where)
+        inputs = tracked(inputs)
+        tensors = [leaf for leaf in tree_leaves(inputs) if isinstance(leaf, Tensor)]
         try:
-            tape.add_inputs([leaf for leaf in leaves if isinstance(leaf, Tensor)])
+            tape.add_inputs(tensors)
             output = run_forward(model, inputs, forward, tape)
             tape.finish()
-            value, losses, grads, notes = _backward(output, loss, parameters, seed)
+            value, losses, grads, notes = backward(output, loss, parameters, tensors, seed)
         finally:
-            restore_parameters(parameters, tape.saved)
+            tape.restore()
         outputs = _output_nodes(output, tape)
     used = frozenset(name for use in tape.uses for name in use.names)
     return Record(
@@ -192,140 +202,8 @@ def check_model(model: object) -> nn.Module:
     return model
 
 
-def check_inputs(inputs: object) -> list[Any]:
-    """The leaves of the inputs, or a clear error for wrong types and values that are not finite."""
-    if not isinstance(inputs, (Tensor, tuple, dict)):
-        raise UsageTypeError(
-            f"inputs is a {type(inputs).__name__}",
-            expected="a tensor, a tuple of positional arguments, or a dict of keyword arguments",
-            remedy="wrap a list of images as (images,), or pass forward=",
-        )
-    leaves = tree_leaves(inputs)
-    for leaf in leaves:
-        if (
-            isinstance(leaf, Tensor)
-            and leaf.is_floating_point()
-            and not leaf.is_meta
-            and not torch.isfinite(leaf).all()
-        ):
-            raise UsageError(
-                f"inputs hold values that are not finite (tensor of shape {tuple(leaf.shape)})",
-                expected="finite inputs",
-                remedy="remove nan and inf from the batch",
-            )
-    return leaves
-
-
-def batch_size(inputs: Inputs) -> int:
-    """Number of samples: the first axis of the first tensor, or the length of a list of images."""
-    first = (
-        inputs
-        if isinstance(inputs, Tensor)
-        else next(iter(inputs.values() if isinstance(inputs, dict) else inputs), None)
-    )
-    if isinstance(first, (list, tuple)):
-        return max(len(first), 1)
-    if isinstance(first, Tensor) and first.dim() > 0:
-        return max(first.shape[0], 1)
-    return 1
-
-
-def run_forward(model: nn.Module, inputs: Inputs, forward: Forward | None, tape: Tape) -> Any:
-    """Call the model under a tape with gradients on; its own errors come back as ModelRunError."""
-    try:
-        with torch.enable_grad(), tape:
-            if forward is not None:
-                return forward(model, inputs)
-            if isinstance(inputs, dict):
-                return model(**inputs)
-            return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
-    except InitiumError:
-        raise
-    except Exception as error:
-        raise ModelRunError(
-            f"{type(model).__name__} raised {type(error).__name__}: {error}",
-            expected=f"a forward that runs on the inputs given ({_describe(inputs)})",
-            remedy="check shape, dtype and device of the inputs, or pass forward=; the model is as it was",
-        ) from error
-
-
-@contextmanager
-def module_paths(model: nn.Module) -> Iterator[Callable[[], str]]:
-    """Yield a function that returns the path of the module executing now."""
-    names = {id(module): name for name, module in model.named_modules()}
-    stack: list[str] = [""]
-
-    def enter(module: nn.Module, _args: Any) -> None:
-        stack.append(names.get(id(module), stack[-1]))
-
-    def leave(_module: nn.Module, _args: Any, _output: Any) -> None:
-        if len(stack) > 1:
-            stack.pop()
-
-    handles = (
-        nn.modules.module.register_module_forward_pre_hook(enter),
-        nn.modules.module.register_module_forward_hook(leave, always_call=True),
-    )
-    try:
-        yield lambda: stack[-1]
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _backward(
-    output: Any, loss: Loss | None, parameters: dict[str, Tensor], seed: int
-) -> tuple[float | None, dict[str, float], dict[str, Tensor | None], tuple[str, ...]]:
-    """(loss value, named losses, parameter gradients, notes)."""
-    scalar, losses = (loss(output), {}) if loss is not None else default_loss(output, seed)
-    wanted = {name: p for name, p in parameters.items() if p.requires_grad}
-    if scalar is None or not scalar.requires_grad or not wanted:
-        return None, losses, {}, ("no backward: no output depends differentiably on a parameter",)
-    if scalar.numel() != 1:
-        raise UsageError(
-            f"the loss has shape {tuple(scalar.shape)}",
-            expected="a scalar",
-            remedy="reduce it, for example with .mean()",
-        )
-    grads = torch.autograd.grad(scalar, list(wanted.values()), allow_unused=True)
-    return float(scalar.detach()), losses, dict(zip(wanted, grads, strict=True)), ()
-
-
-def default_loss(output: Any, seed: int) -> tuple[Tensor | None, dict[str, float]]:
-    """The sum of a dict of scalar losses, else a random projection of every floating-point output.
-
-    The projection's gradient has norm 1 per output tensor, so gradients of different models compare.
-    """
-    if isinstance(output, Mapping):
-        scalars = {
-            str(k): v
-            for k, v in output.items()
-            if isinstance(v, Tensor) and v.numel() == 1 and v.requires_grad
-        }
-        if scalars and len(scalars) == len(output):
-            return sum(scalars.values(), torch.zeros(())), {k: float(v.detach()) for k, v in scalars.items()}
-    total: Tensor | None = None
-    for number, leaf in enumerate(_tensors(output)):
-        if leaf.is_floating_point() and leaf.requires_grad and leaf.numel():
-            direction = torch.empty(leaf.shape, dtype=torch.float32, device=leaf.device)
-            fill_(direction, Normal(0.0, leaf.numel() ** -0.5), key_for(seed, f"loss.{number}"))
-            term = (leaf.float() * direction).sum()
-            total = term if total is None else total + term
-    return total, {}
-
-
-def _tensors(output: Any) -> list[Tensor]:
-    leaves = []
-    for leaf in tree_leaves(output):
-        if isinstance(leaf, Tensor):
-            leaves.append(leaf)
-        elif hasattr(leaf, "__dict__") and not isinstance(leaf, type):
-            leaves += [value for value in vars(leaf).values() if isinstance(value, Tensor)]
-    return leaves
-
-
 def _output_nodes(output: Any, tape: Tape) -> tuple[int, ...]:
-    nodes = {tape.node_of(leaf) for leaf in _tensors(output)}
+    nodes = {tape.node_of(leaf) for leaf in tensors_of(output)}
     return tuple(sorted(node for node in nodes if node >= 0))
 
 
@@ -362,12 +240,3 @@ def _saturated(draft: Draft) -> float | None:
     margin = 0.01 * (bounds[1] - bounds[0])
     values = draft.sample.float()
     return float(((values < bounds[0] + margin) | (values > bounds[1] - margin)).float().mean())
-
-
-def _describe(inputs: Inputs) -> str:
-    shapes = [
-        f"{tuple(leaf.shape)} {str(leaf.dtype).removeprefix('torch.')} on {leaf.device}"
-        for leaf in tree_leaves(inputs)
-        if isinstance(leaf, Tensor)
-    ]
-    return "; ".join(shapes[:4]) or "no tensor"

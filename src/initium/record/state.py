@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -54,7 +54,7 @@ def untouched(model: nn.Module, *, seed: int) -> Iterator[None]:
             parameter.requires_grad_(requires_grad)
 
 
-def restore_parameters(parameters: dict[str, Tensor], saved: dict[str, Tensor]) -> None:
+def restore_parameters(parameters: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None:
     """Write back the parameters that a run overwrote."""
     with torch.no_grad():
         for name, value in saved.items():

@@ -19,6 +19,7 @@ from torch.utils._pytree import tree_leaves
 from initium.record import ops
 from initium.record.node import View
 from initium.record.sampling import norm_of, take_sample
+from initium.record.state import restore_parameters
 from initium.record.units import channels_of, dead_share
 from initium.record.uses import Operand, Use, uses_of
 
@@ -98,6 +99,7 @@ class Tape(TorchDispatchMode):
         self.drafts: list[Draft] = []
         self.uses: list[Use] = []
         self.saved: dict[str, Tensor] = {}
+        self._inputs: dict[int, tuple[Tensor, Tensor | None]] = {}
         self._batch, self._where, self._measure = batch, where, measure
         self._values: dict[int, Value] = {}
         self._alive: list[object] = []
@@ -118,6 +120,7 @@ class Tape(TorchDispatchMode):
                 if self._measure:
                     draft.sample = take_sample(tensor, self._batch)
                 self.drafts.append(draft)
+                self._inputs[_storage(tensor)] = tensor, None
                 self._set(tensor, Value("data", node=len(self.drafts) - 1))
                 self._pending.append((tensor, len(self.drafts) - 1))
 
@@ -129,6 +132,14 @@ class Tape(TorchDispatchMode):
     def finish(self) -> None:
         """Attach the last gradient hooks; call after the forward."""
         self._flush()
+
+    def restore(self) -> None:
+        """Write back the parameters and inputs that the run overwrote; call after the backward."""
+        restore_parameters(self._parameters, self.saved)
+        with torch.no_grad():
+            for tensor, saved in self._inputs.values():
+                if saved is not None:
+                    tensor.detach().copy_(saved)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self._flush()
@@ -234,6 +245,9 @@ class Tape(TorchDispatchMode):
                 if value is not None and value.direct and value.params[0] not in self.saved:
                     name = value.params[0]
                     self.saved[name] = self._parameters[name].detach().clone()
+                elif isinstance(leaf, Tensor) and _storage(leaf) in self._inputs:
+                    tensor, saved = self._inputs[_storage(leaf)]
+                    self._inputs[_storage(leaf)] = tensor, tensor.detach().clone() if saved is None else saved
 
     def _set(self, tensor: Tensor, value: Value) -> None:
         storage = _storage(tensor)

@@ -30,6 +30,30 @@ CHECKS: tuple[Check, ...] = (
 """One function for each family of codes, IN1 to IN8."""
 
 
+EXPLAINS: dict[str, str] = {
+    "IN701": "IN1 IN2 IN3 IN4 IN5 IN6 IN8",
+    "IN702": "IN1 IN2 IN3 IN4 IN5 IN6 IN8",
+    "IN703": "IN1 IN2 IN4 IN5 IN6 IN8",
+    "IN104": "IN101 IN102 IN103 IN2 IN4 IN5 IN6 IN8",
+    "IN203": "IN201 IN202 IN204",
+    "IN301": "IN1 IN2 IN302 IN4 IN5 IN602",
+    "IN101": "IN103 IN401",
+    "IN102": "IN103 IN402 IN602 IN8",
+    "IN501": "IN401",
+}
+"""Cause -> beginnings of the codes that are its consequences: one finding for one cause."""
+
+
 def run_checks(measures: Measures) -> tuple[Finding, ...]:
-    """All findings, worst first."""
-    return worst_first([finding for check in CHECKS for finding in check(measures)])
+    """All findings, worst first, without those that another error explains."""
+    found = [finding for check in CHECKS for finding in check(measures)]
+    causes = {finding.code for finding in found if finding.severity == "error"}
+    return worst_first([finding for finding in found if not _explained(finding.code, causes)])
+
+
+def _explained(code: str, causes: set[str]) -> bool:
+    return any(
+        code != cause and code.startswith(tuple(EXPLAINS[cause].split()))
+        for cause in causes
+        if cause in EXPLAINS
+    )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from initium.diagnose.finding import Finding, plan_rule
 from initium.diagnose.measures import Measures
-from initium.record.inventory import ParameterInfo
+from initium.record.inventory import BufferInfo, ParameterInfo
 
 GARBAGE = 1e8
 """No start is this large; memory that was never written often is."""
@@ -24,8 +24,7 @@ def check_coverage(measures: Measures) -> Iterator[Finding]:
 
 
 def _meta(measures: Measures) -> Iterator[Finding]:
-    record = measures.record
-    names = [one.name for one in (*record.parameters, *record.buffers) if one.meta]
+    names = [one.name for one in _tensors(measures) if one.meta]
     if names:
         yield Finding(
             "IN701",
@@ -39,9 +38,12 @@ def _meta(measures: Measures) -> Iterator[Finding]:
         )
 
 
+def _tensors(measures: Measures) -> list[ParameterInfo | BufferInfo]:
+    return [*measures.record.parameters, *measures.record.buffers]
+
+
 def _not_finite(measures: Measures) -> Iterator[Finding]:
-    record = measures.record
-    names = [one.name for one in (*record.parameters, *record.buffers) if not one.finite]
+    names = [one.name for one in _tensors(measures) if not one.finite]
     if names:
         yield Finding(
             "IN702",

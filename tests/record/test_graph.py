@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from tests.nets import Basic, Bottleneck, ConvNeXtBlock, TransformerBlock, mlp, noise, plain_conv
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from initium.record import Record, record
+from initium.record.graph import bits
+
+
+def residuals(seen: Record) -> list[tuple[int, int, int]]:
+    """(stream, block, depth) of every residual addition."""
+    return [(one.number, one.block, one.depth) for one in seen.graph.residuals.values()]
+
+
+def inside(seen: Record) -> set[str]:
+    """Weights whose operation lies on a branch or gate."""
+    mask = seen.graph.inside
+    return {use.names[0] for use in seen.sites if mask >> use.node & 1}
+
+
+def test_bits() -> None:
+    assert list(bits(0b101001)) == [0, 3, 5]
+    assert list(bits(0)) == []
+
+
+def test_a_plain_chain_has_no_residuals() -> None:
+    seen = record(plain_conv(5, 8), noise(2, 3, 8, 8))
+    assert residuals(seen) == []
+    assert inside(seen) == set()
+    assert [seen.parts[f"{2 * i}.weight"].position for i in range(5)] == [1, 2, 3, 4, 5]
+    assert {seen.parts[f"{2 * i}.weight"].chain for i in range(5)} == {6}  # the head is the sixth
+
+
+def test_norms_cut_chains() -> None:
+    seen = record(plain_conv(5, 8, norm=True), noise(2, 3, 8, 8))
+    weights = [part for part in seen.parts.values() if part.role == "before_norm"]
+    assert len(weights) == 5
+    assert all(part.chain == 1 and part.scale_free for part in weights)
+    assert not seen.parts["17.weight"].scale_free
+
+
+def test_basic_blocks() -> None:
+    seen = record(nn.Sequential(nn.Conv2d(3, 8, 3), Basic(8, 8), Basic(8, 16)), noise(2, 3, 8, 8))
+    assert residuals(seen) == [(0, 0, 2), (0, 1, 2)]
+    assert inside(seen) == {"1.conv1.weight", "1.conv2.weight", "2.conv1.weight", "2.conv2.weight"}
+    assert seen.parts["1.conv2.weight"].role == "branch_end"
+    assert seen.parts["1.conv1.weight"].role == "before_norm"
+    assert seen.parts["1.conv1.weight"].branch is not None
+    assert seen.parts["2.down.weight"].branch is None
+
+
+def test_bottlenecks() -> None:
+    seen = record(nn.Sequential(nn.Conv2d(3, 16, 3), Bottleneck(16), Bottleneck(16)), noise(2, 3, 8, 8))
+    assert residuals(seen) == [(0, 0, 3), (0, 1, 3)]
+    ends = [name for name, part in seen.parts.items() if part.role == "branch_end"]
+    assert ends == ["1.conv3.weight", "2.conv3.weight"]
+
+
+def test_transformer_blocks() -> None:
+    seen = record(nn.Sequential(TransformerBlock(), TransformerBlock(), nn.LayerNorm(32)), noise(2, 5, 32))
+    assert residuals(seen) == [(0, 0, 2), (0, 1, 2), (0, 2, 2), (0, 3, 2)]
+    assert {name for name, part in seen.parts.items() if part.role == "branch_end"} == {
+        "0.proj.weight", "0.fc2.weight", "1.proj.weight", "1.fc2.weight",
+    }  # fmt: skip
+    assert seen.parts["0.qkv.weight"].layer.blocks == (32, 32, 32)
+
+
+def test_convnext_blocks() -> None:
+    seen = record(
+        nn.Sequential(nn.Conv2d(3, 16, 4, 4), ConvNeXtBlock(), ConvNeXtBlock()), noise(2, 3, 32, 32)
+    )
+    assert residuals(seen) == [(0, 0, 3), (0, 1, 3)]
+    assert seen.parts["1.gamma"].role == "scale"
+    assert seen.parts["1.fc2.weight"].role == "branch_end"
+    assert seen.parts["1.dw.weight"].layer.groups == 16
+
+
+def test_post_norm_blocks() -> None:
+    class PostNorm(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc1, self.fc2, self.norm = nn.Linear(8, 16), nn.Linear(16, 8), nn.LayerNorm(8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.norm(x + self.fc2(F.relu(self.fc1(x))))
+
+    seen = record(nn.Sequential(nn.Linear(8, 8), PostNorm(), PostNorm()), noise(4, 8))
+    assert len(seen.graph.residuals) == 2
+    assert seen.parts["1.fc2.weight"].role == "branch_end"
+    assert not seen.parts["1.fc2.weight"].scale_free
+
+
+def test_gates_are_inside() -> None:
+    class Squeeze(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.down, self.up = nn.Conv2d(3, 16, 3), nn.Conv2d(16, 4, 1), nn.Conv2d(4, 16, 1)
+            self.last = nn.Conv2d(16, 8, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = F.relu(self.conv(x))
+            gate = self.up(F.relu(self.down(x.mean((2, 3), keepdim=True)))).sigmoid()
+            return self.last(x * gate)
+
+    seen = record(Squeeze(), noise(2, 3, 8, 8))
+    assert inside(seen) == {"down.weight", "up.weight"}
+    assert seen.parts["up.weight"].role == "gate"
+
+
+def test_dense_blocks_are_inside_and_u_nets_are_not() -> None:
+    class Dense(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.a = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 4, 3, padding=1)
+            self.b, self.head = nn.Conv2d(12, 4, 3, padding=1), nn.Conv2d(16, 2, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.stem(x)
+            x = torch.cat([x, F.relu(self.a(x))], 1)
+            return self.head(torch.cat([x, F.relu(self.b(x))], 1))
+
+    class UNet(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.enc, self.mid = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 16, 3, padding=1)
+            self.up, self.dec = nn.ConvTranspose2d(16, 8, 2, 2), nn.Conv2d(16, 2, 3, padding=1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            skip = F.relu(self.enc(x))
+            deep = self.up(F.relu(self.mid(F.max_pool2d(skip, 2))))
+            return self.dec(torch.cat([skip, deep], 1))
+
+    assert inside(record(Dense(), noise(2, 3, 8, 8))) == {"a.weight", "b.weight"}
+    assert inside(record(UNet(), noise(2, 3, 8, 8))) == set()
+
+
+def test_scale_free_means_what_it_says() -> None:
+    """Doubling a scale-free weight leaves the output as it is, doubling another one changes it."""
+    model = nn.Sequential(
+        nn.Conv2d(3, 8, 3, bias=False), nn.BatchNorm2d(8, eps=1e-12), nn.ReLU(),
+        nn.Conv2d(8, 8, 3, bias=False), nn.GroupNorm(2, 8, eps=1e-12), nn.ReLU(),
+        nn.Conv2d(8, 4, 3, bias=False), nn.Flatten(),
+    )  # fmt: skip
+    x = noise(4, 3, 10, 10)
+    seen = record(model, x)
+    for name in ("0.weight", "3.weight", "6.weight"):
+        parameter = model.get_parameter(name)
+        with torch.no_grad():
+            before = model(x)
+            parameter.mul_(2.0)
+            after = model(x)
+            parameter.mul_(0.5)
+        same = torch.allclose(before, after, rtol=1e-3, atol=1e-4)
+        assert seen.parts[name].scale_free is same
+
+
+def test_follows() -> None:
+    seen = record(mlp(1, 6, nn.GELU), noise(3, 6))
+    assert seen.parts["0.weight"].follows == ("activation:gelu",)
+    assert seen.parts["2.weight"].follows == ("output",)
+    assert seen.parts["2.weight"].role == "head"
+
+
+def test_swish_by_hand_is_an_activation_not_a_gate() -> None:
+    class Swish(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Linear(6, 6), nn.Linear(6, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.a(x)
+            return self.b(y * torch.sigmoid(y))
+
+    seen = record(Swish(), noise(3, 6))
+    assert seen.parts["a.weight"].role == "weight"
+    assert inside(seen) == set()
+
+
+def test_a_gated_linear_unit_is_a_gate() -> None:
+    class Gated(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.gate, self.up, self.down = nn.Linear(6, 8), nn.Linear(6, 8), nn.Linear(8, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.down(torch.sigmoid(self.gate(x)) * self.up(x))
+
+    assert record(Gated(), noise(3, 6)).parts["gate.weight"].role == "gate"
+
+
+@pytest.mark.parametrize("depth", [1, 7, 40])
+def test_chain_lengths(depth: int) -> None:
+    seen = record(mlp(depth, 6, nn.Tanh), noise(3, 6))
+    parts = [seen.parts[use.names[0]] for use in seen.sites]
+    assert [part.position for part in parts] == list(range(1, depth + 2))
+    assert {part.chain for part in parts} == {depth + 1}
+
+
+def test_norm_written_by_hand() -> None:
+    class RMS(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.gain, self.b = nn.Linear(6, 6), nn.Parameter(torch.ones(6)), nn.Linear(6, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.a(x)
+            return self.b(y * torch.rsqrt(y.square().mean(-1, keepdim=True) + 1e-6) * self.gain)
+
+    seen = record(RMS(), noise(3, 6))
+    assert seen.parts["gain"].role == "norm_gain"
+    assert seen.parts["a.weight"].scale_free
+    assert seen.parts["b.weight"].chain == 1
