@@ -20,7 +20,8 @@ from initium.report.document import (
     Table,
     Verdict,
 )
-from initium.report.text import render, show
+from initium.report.format import clean
+from initium.report.text import render, show, wrap
 
 DOCUMENT = Document(
     "Diagnosis of Net",
@@ -140,11 +141,36 @@ def test_hostile_names_are_inert_everywhere(hostile):
         assert "[bold]x[/bold]" in text
 
 
-@given(
-    st.lists(st.tuples(st.text(max_size=60), st.floats(), st.integers()), max_size=8), st.integers(30, 120)
-)
+def test_prose_in_tables_is_wrapped_and_stays_in_its_column():
+    table = Table(["rule", "why", "n"], [["a.long.name", "because " * 12 + "so", 1], ["b", "short", 2]])
+    lines = render(Document("t", None, [Section("s", table)]), width=50).splitlines()[3:]
+    assert all(len(line) <= 50 for line in lines)
+    column = lines[0].index("why")
+    assert lines[2].startswith("a.long.name")
+    assert lines[3].index("because") == column
+    assert " ".join(line[column:47] for line in lines[2:-1]).split() == ["because"] * 12 + ["so"]
+    assert lines[-1].split() == ["b", "short", "2"]
+
+
+def test_chinese_is_broken_between_ideographs_but_not_before_punctuation():
+    text = "\u4f60\u597d\uff0c" * 9  # two ideographs and a comma, each two columns wide
+    lines = wrap(text, width=20, hang=2).split("\n")
+    assert "".join(line.strip() for line in lines) == text
+    assert all(cell_len(line) <= 20 for line in lines)
+    assert all(not line.strip().startswith("\uff0c") for line in lines)
+
+
+@given(st.text(st.characters(codec="ascii")), st.integers(20, 80))
+def test_wrapping_keeps_every_word(text, width):
+    assert wrap(text, width=width).split() == clean(text).split()
+
+
+WORDS = st.text(st.characters(exclude_categories=["Z", "C"]), max_size=60)
+
+
+@given(st.lists(st.tuples(WORDS, st.floats(), st.integers()), max_size=8), st.integers(30, 120))
 def test_tables_are_aligned_and_fit(rows, width):
     text = render(Document("t", None, [Section("s", Table(["name", "a", "b"], rows))]), width=width)
     lines = text.splitlines()[3:]
-    assert all(cell_len(line) <= max(width, 30) for line in lines)
+    assert all(cell_len(line) <= width for line in lines)
     assert len(rows) + 2 == len(lines)

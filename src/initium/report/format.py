@@ -39,7 +39,8 @@ def number(value: float, digits: int = 3) -> str:
     if not 1e-3 <= abs(value) < 1e5:
         mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
         return _short(mantissa, f"e{exponent}", value)
-    places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    rounded = float(f"{value:.{digits - 1}e}")  # 0.9999 has the places of 1.00
+    places = max(0, digits - 1 - math.floor(math.log10(abs(rounded))))
     return _short(f"{value:,.{places}f}", "", value)
 
 

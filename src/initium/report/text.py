@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -39,6 +40,12 @@ WIDTH = 100
 
 MIN_COLUMN = 8
 
+# An ideograph with the punctuation that must not start a line; or a run of anything else up to a space.
+_TOKENS = re.compile(
+    "[\u2e80-\u2fff\u3040-\u9fff\uac00-\ud7af\uf900-\ufaff][\u3000-\u303f\uff00-\uffef]*|"
+    "[^\\s\u2e80-\u2fff\u3040-\u9fff\uac00-\ud7af\uf900-\ufaff]+|\\s+"
+)
+
 
 def render(document: Document, *, width: int = WIDTH) -> str:
     """`document` as plain text, no line wider than `width` but those that cannot be broken."""
@@ -46,11 +53,29 @@ def render(document: Document, *, width: int = WIDTH) -> str:
 
 
 def wrap(text: str, *, width: int = WIDTH, hang: int = 2) -> str:
-    """Plain text with every line broken at spaces to `width`, continued lines indented by `hang`."""
-    broken = (
-        piece.plain.rstrip() for line in clean(text).split("\n") for piece in wrapped(Text(line), width, hang)
-    )
-    return "\n".join(broken)
+    """Plain text with its lines broken to `width`, and continued ones indented by `hang`."""
+    made: list[str] = []
+    for line in clean(text).split("\n"):
+        first, *rest = broken(line, width, hang)
+        made += [first, *(" " * hang + piece for piece in rest)]
+    return "\n".join(made)
+
+
+def broken(text: str, width: int, hang: int = 0) -> list[str]:
+    """`text` in lines of `width` columns, those after the first `hang` shorter.
+
+    Breaks are at spaces and between ideographs, as Chinese is written without spaces.
+    """
+    made: list[str] = []
+    line = ""
+    for token in _TOKENS.findall(text):
+        room = width - (hang if made else 0)
+        if line.strip() and cell_len((line + token).rstrip()) > room:
+            made.append(line.rstrip())
+            line = token.lstrip()
+        else:
+            line += token
+    return [*made, line.rstrip()]
 
 
 def show(document: Document, file: IO[str] | None = None) -> None:
@@ -114,16 +139,17 @@ def block_lines(block: Block, width: int) -> Iterator[Text]:
 
 
 def table_lines(table: Table, width: int) -> Iterator[Text]:
-    """Aligned columns; the widest text columns give way when the line is too long."""
+    """Aligned columns; where the line is too long the widest give way: text is wrapped, names lose their middle."""
     kept = table.rows if table.limit is None else table.rows[: table.limit]
     grid = [[_plain(value) for value in row] for row in kept]
     heads = [clean(name) for name in table.columns]
     right = [table.numeric(i) for i in range(len(heads))]
     sizes = _column_sizes([heads, *grid], width)
-    yield Text(_row(heads, sizes, right), "bold")
+    yield from _row_lines(heads, ["bold"] * len(heads), sizes, right)
     yield Text("  ".join("-" * size for size in sizes), "dim")
     for row, values in zip(grid, kept, strict=True):
-        yield _styled_row(row, values, sizes, right)
+        styles = [STYLES[value.level] if isinstance(value, Mark) else "" for value in values]
+        yield from _row_lines(row, styles, sizes, right)
     if len(kept) < len(table.rows):
         yield Text(f"... and {len(table.rows) - len(kept):,} more", "dim")
 
@@ -171,16 +197,22 @@ def _column_sizes(grid: list[list[str]], width: int) -> list[int]:
     return sizes
 
 
-def _row(cells: list[str], sizes: list[int], right: list[bool]) -> str:
-    return "  ".join(_fit(c, size, flush) for c, size, flush in zip(cells, sizes, right, strict=True))
+def _row_lines(cells: list[str], styles: list[str], sizes: list[int], right: list[bool]) -> Iterator[Text]:
+    """One row, as many lines as its longest text needs."""
+    pieces = [_pieces(text, size) for text, size in zip(cells, sizes, strict=True)]
+    for i in range(max(map(len, pieces))):
+        line = Text()
+        for j, (piece, style, size, flush) in enumerate(zip(pieces, styles, sizes, right, strict=True)):
+            line.append("  " if j else "")
+            line.append(_fit(piece[i] if i < len(piece) else "", size, flush), style)
+        yield line
 
 
-def _styled_row(cells: list[str], values: Sequence[object], sizes: list[int], right: list[bool]) -> Text:
-    text = Text()
-    for i, (value, size, flush) in enumerate(zip(values, sizes, right, strict=True)):
-        text.append("  " if i else "")
-        text.append(_fit(cells[i], size, flush), STYLES[value.level] if isinstance(value, Mark) else None)
-    return text
+def _pieces(text: str, size: int) -> list[str]:
+    """`text` in lines of `size` columns where it has spaces to break it at."""
+    if cell_len(text) <= size or " " not in text.strip():
+        return [text]
+    return broken(text, size)
 
 
 def _fit(text: str, size: int, right: bool) -> str:
