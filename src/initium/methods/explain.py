@@ -32,7 +32,7 @@ def explain(name: str, *, lang: str = "en", layer: Layer | str | None = None) ->
     """
     method, words = find(name), labels(lang)
     about = card(method, lang=lang)
-    lines = [f"{method.name}  ({method.family})"]
+    lines = [f"{method.name}  ({words['left_out'] if method.left_out else method.family})"]
     if lang == "en":
         lines.append(method.summary)
     lines.append("")
@@ -40,7 +40,7 @@ def explain(name: str, *, lang: str = "en", layer: Layer | str | None = None) ->
         lines.append(f"{words[field]}: {getattr(about, field)}")
         if field == "formula" and layer is not None:
             lines.append(_worked(method, layer, words))
-    return "\n".join([*lines, "", *_facts(method, words)])
+    return "\n".join([*lines, "", *_facts(method, words, lang)])
 
 
 def card(method: Method, *, lang: str = "en") -> Card:
@@ -80,10 +80,12 @@ def _worked(method: Method, layer: Layer | str, words: dict[str, str]) -> str:
     return f"{text}; fan_in*E[w^2] = {forward:.4g}, fan_out*E[w^2] = {backward:.4g}"
 
 
-def _facts(method: Method, words: dict[str, str]) -> list[str]:
+def _facts(method: Method, words: dict[str, str], lang: str) -> list[str]:
+    helps = _texts(lang, "helps")["helps"] if lang != "en" else {}
     lines = [f"{words['parameters']}:"] if method.params else []
-    lines += [f"  {p.name} = {p.default} ({p.range}): {p.help}" for p in method.params]
-    lines.append(f"{words['layers']}: {', '.join(method.layers)}")
+    lines += [f"  {p.name} = {p.default} ({p.range}): {helps.get(p.help, p.help)}" for p in method.params]
+    if method.layers:
+        lines.append(f"{words['layers']}: {', '.join(method.layers)}")
     if method.activations:
         lines.append(f"{words['activations']}: {', '.join(method.activations)}")
     lines.append(f"{words['needs']}: {words[method.needs]}")

@@ -288,8 +288,9 @@ def _cdf(draw: Uniform | Normal | TruncatedNormal, x: Tensor) -> Tensor:
     if isinstance(draw, Normal):
         return _phi((x - draw.mean) / draw.std)
     parent = draw.std / truncation(draw.low, draw.high)[1] if draw.corrected else draw.std
-    low, high = _phi(torch.tensor([draw.low, draw.high], dtype=torch.float64)).tolist()
-    return ((_phi((x - draw.mean) / parent) - low) / (high - low)).clamp(0, 1)
+    low, high = _phi(torch.tensor([draw.low, draw.high], dtype=torch.float64))
+    inside: Tensor = (_phi((x - draw.mean) / parent) - low) / (high - low)
+    return inside.clamp(0, 1)
 
 
 def _phi(z: Tensor) -> Tensor:
