@@ -51,7 +51,9 @@ def check_target(model: object) -> nn.Module:
     return model
 
 
-def match(parameters: Mapping[str, Tensor], assignments: Sequence[Assignment]) -> None:
+def match(
+    parameters: Mapping[str, Tensor], assignments: Sequence[Assignment], *, storage: bool = True
+) -> None:
     """Raise unless the plan and the model speak of the same parameters with the same shapes."""
     planned = {one.name: one for one in assignments}
     missing, extra = sorted(planned.keys() - parameters.keys()), sorted(parameters.keys() - planned.keys())
@@ -68,7 +70,7 @@ def match(parameters: Mapping[str, Tensor], assignments: Sequence[Assignment]) -
                 expected=f"shape {one.layer.shape}, as in the plan",
                 remedy="make a plan for this model: initium.plan(model, inputs)",
             )
-        if parameters[name].is_meta and not one.keeps:
+        if storage and parameters[name].is_meta and not one.keeps:
             raise PlanMismatchError(
                 f"parameter {name!r} is on the meta device and holds no values",
                 expected="a model with storage",

@@ -29,6 +29,7 @@ class Assignment:
         params: parameters of the method, defaults left out.
         scale: calibrated factor on the method's draw.
         source: where the rule comes from.
+        found: for a kept parameter, method and parameters of a draw like the values that were found; empty if unknown.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Assignment:
     params: Mapping[str, Value] = field(default_factory=dict)
     scale: float = 1.0
     source: str = ""
+    found: Mapping[str, Value] = field(default_factory=dict)
 
     @property
     def keeps(self) -> bool:
@@ -54,6 +56,13 @@ class Assignment:
         """
         draw = find(self.method)(self.layer, **self.params)
         return draw if self.scale == 1.0 else draw.scaled(self.scale)
+
+    def as_found(self) -> Draw | None:
+        """A draw like the values that the parameter held when the plan was made; None if they are not known."""
+        if not self.found:
+            return None
+        params = dict(self.found)
+        return find(str(params.pop("method")))(self.layer, **params)
 
 
 def check_assignments(assignments: tuple[Assignment, ...]) -> None:

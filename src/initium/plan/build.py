@@ -16,10 +16,11 @@ from initium.plan.calibrate import calibrate
 from initium.plan.plan import Plan
 from initium.plan.rules import Rule, first_matches
 from initium.record import Record, record
-from initium.record.inventory import named_tensors
+from initium.record.inventory import ParameterInfo, named_tensors
 from initium.record.record import Forward, Inputs, Loss, check_model
+from initium.record.roles import Part
 
-Policy = Callable[[policies.Part, policies.ParameterInfo, policies.Context], Assignment]
+Policy = Callable[[Part, ParameterInfo, policies.Context], Assignment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,8 @@ def plan(
     if policy != "auto":
         base = assign(seen, decide, ruled, sound=False)
         return Plan(type(model).__name__, policy, seed, base)
+    if any(info.meta for info in seen.parameters):
+        return _theory_only(model, seen, ruled, seed)
     found = report_of(seen)
     best = choose(model, run, seen, found, ruled)
     return Plan(
@@ -95,6 +98,14 @@ def plan(
         None if best.report is None else best.report.badness,
         "" if best.report is None else best.report.verdict, best.notes,
     )  # fmt: skip
+
+
+def _theory_only(model: nn.Module, seen: Record, ruled: dict[str, Assignment], seed: int) -> Plan:
+    """The plan of a model without values: scales by theory, nothing measured."""
+    decided = assign(seen, policies.auto, ruled, sound=False)
+    scaled = tuple(one if one.name in ruled else policies.by_theory(one, seen) for one in decided)
+    note = "theory only: made from a meta-device tape without data, so no scale was calibrated and nothing was verified"
+    return Plan(type(model).__name__, "auto", seed, scaled, "theory", notes=(note,))
 
 
 def check_seed(seed: object) -> int:
@@ -140,7 +151,9 @@ def _by_rule(seen: Record, name: str, rule: Rule) -> Assignment:
     part = seen.parts[name]
     layer = replace(part.layer, shape=seen.parameter(name).shape)
     one = Assignment(name, rule.method, layer, part.role, "rule", f"the user's {rule!r}", rule.params)
-    if rule.method != KEEP:
+    if rule.method == KEEP:
+        one = replace(one, found=policies.as_found(part, seen.parameter(name)))
+    else:
         try:
             one.draw()
         except LayerError as error:

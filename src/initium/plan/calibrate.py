@@ -20,8 +20,8 @@ from initium.plan.assignment import Assignment
 from initium.record import ops
 from initium.record.inventory import named_tensors
 from initium.record.record import Record
-from initium.record.run import Forward, Inputs, batch_size, check_inputs, module_paths, run_forward
 from initium.record.roles import Part
+from initium.record.run import Forward, Inputs, batch_size, check_inputs, module_paths, run_forward
 from initium.record.state import restore_parameters, untouched
 from initium.record.tape import Call, Tape
 from initium.record.uses import Use, uses_of
@@ -40,7 +40,7 @@ class Sweep:
     failed: tuple[str, ...]
 
 
-class CalibratingTape(Tape):
+class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
     """A tape that rescales the weights in `targets` as their operations run."""
 
     def __init__(

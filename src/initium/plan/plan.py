@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from initium.plan.apply import apply_assignments
 from initium.plan.assignment import Assignment
+from initium.plan.checkpoint import write_checkpoint
+from initium.plan.materialize import bind_assignments, materialize_assignments
 from initium.plan.receipt import Receipt
 from initium.plan.serial import plan_from_data, plan_to_data
 
@@ -67,6 +70,55 @@ class Plan:
             ApplyError: what was written is not finite; everything was rolled back.
         """
         return apply_assignments(model, self.assignments, seed=seed)
+
+    def materialize(
+        self,
+        meta_model: nn.Module,
+        *,
+        seed: int = 0,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype | None = None,
+    ) -> nn.Module:
+        """Give a model on the meta device storage and fill it; returns the model itself.
+
+        Every element is drawn once, where it lives: a sharded (DTensor, FSDP2) parameter fills its own shard and no
+        full copy is made. The bits are those of `apply` with the same seed, whatever the sharding.
+
+        Args:
+            meta_model: model with some or all parameters on meta; those with storage are filled in place.
+            seed: of the draws.
+            device: where storage is made.
+            dtype: of floating-point parameters and buffers; None keeps the model's.
+
+        Raises:
+            PlanMismatchError: names or shapes differ.
+            UsageError: the plan keeps a parameter of which nothing is known.
+
+        Warns:
+            LostBufferWarning: buffers that no method of their modules re-creates.
+        """
+        return materialize_assignments(meta_model, self.assignments, seed=seed, device=device, dtype=dtype)
+
+    def bind(self, model: nn.Module, *, seed: int = 0) -> nn.Module:
+        """Install `reset_parameters()` on every module that owns parameters.
+
+        FSDP, Lightning and torchtitan call it after they have given a meta model storage, and so run this plan.
+        """
+        return bind_assignments(model, self.assignments, seed=seed)
+
+    def save(
+        self,
+        directory: str | Path,
+        *,
+        seed: int = 0,
+        dtype: torch.dtype = torch.float32,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> Path:
+        """Draw the weights straight into a sharded safetensors checkpoint with an index, each rank its own file."""
+        return write_checkpoint(
+            self.assignments, directory, seed=seed, dtype=dtype, rank=rank, world_size=world_size
+        )
 
     def to_json(self) -> str:
         """The plan as JSON text: plain data, no code and no import names."""

@@ -10,12 +10,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from initium.errors import LayerError
+from initium.errors import LayerError, UnknownNameError
 from initium.methods.catalogue import find
 from initium.plan.assignment import KEEP, Assignment
+from initium.record.graph import Graph
 from initium.record.inventory import ParameterInfo
 from initium.record.record import Record
 from initium.record.roles import Part
+from initium.theory.gains import gain as gain_of
 
 DEEP = 3
 """Unaided weighted operations in a row from which on an isometric start is worth its cost."""
@@ -41,7 +43,22 @@ def _assign(
 
 def keep(part: Part, info: ParameterInfo, rule: str, reason: str, source: str = "") -> Assignment:
     """Leave the parameter as it is."""
-    return _assign(part, info, KEEP, rule, reason, source)
+    return replace(_assign(part, info, KEEP, rule, reason, source), found=as_found(part, info))
+
+
+def as_found(part: Part, info: ParameterInfo) -> dict[str, float | str]:
+    """A draw like the values that a parameter holds, for a meta model that cannot keep them."""
+    if info.meta:
+        neutral = {"norm_gain": 1.0, "norm_shift": 0.0, "bias": 0.0, "offset": 0.0, "mask": 0.0}
+        return {"method": "constant", "value": neutral[part.role]} if part.role in neutral else {}
+    if info.constant is not None:
+        return {"method": "constant", "value": info.constant}
+    if not info.finite or math.prod(info.shape) == 0:
+        return {"method": "constant", "value": 0.0}
+    if info.std > 0 and info.peak <= 1.05 * math.sqrt(3.0) * info.std + abs(info.mean):
+        half = math.sqrt(3.0) * info.std
+        return {"method": "uniform", "low": info.mean - half, "high": info.mean + half}
+    return {"method": "normal", "mean": info.mean, "std": info.std}
 
 
 def _protected(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
@@ -250,3 +267,31 @@ def _default_bound(part: Part, info: ParameterInfo, context: Context) -> float |
     if part.layer.kind == "embedding" or not shapes or len(shapes[0]) < 2:
         return None
     return 1.0 / math.sqrt(max(math.prod(shapes[0][1:]), 1))
+
+
+def by_theory(one: Assignment, seen: Record) -> Assignment:
+    """The assignment with the scale that theory gives, for a model that cannot be run on data."""
+    part = seen.parts[one.name]
+    if one.keeps or part.scale_free or one.method not in ("he_normal", "orthogonal", "lecun_normal"):
+        return one
+    gain = _feeding_gain(seen.graph, part.nodes[0])
+    if part.branch is not None and part.role == "branch_end":
+        gain /= math.sqrt(sum(r.number == part.branch.number for r in seen.graph.residuals.values()))
+    reason = "variance gain^2 / fan_in for the activation that feeds it; nothing could be measured"
+    return replace(one, method="he_normal", params={"gain": gain, "mode": "fan_in"}, reason=reason)
+
+
+def _feeding_gain(graph: Graph, node: int) -> float:
+    """The forward gain of the activation that feeds an operation; 1 where there is none or it is not known."""
+    sources = graph.nodes[node].inputs
+    while sources:
+        source = graph.nodes[sources[0]]
+        if source.category == "activation":
+            try:
+                return gain_of(source.kind)
+            except UnknownNameError:
+                return 1.0
+        if source.category not in ("copy", "pool", "concat"):
+            return 1.0
+        sources = source.inputs
+    return 1.0

@@ -68,7 +68,7 @@ def plan_from_data(text: str) -> dict[str, Any]:
 
 def _assignment_to_data(one: Assignment) -> dict[str, Any]:
     data = asdict(one)
-    data["params"] = dict(one.params)
+    data["params"], data["found"] = dict(one.params), dict(one.found)
     return data
 
 
@@ -88,8 +88,17 @@ def _assignment_from_data(data: dict[str, Any]) -> Assignment:
         raise ValueError(f"scale {scale!r} of {data['name']!r} is not a positive number")
     return Assignment(
         _text(data["name"]), method, _layer(data["layer"]), _text(data["role"]), _text(data["rule"]),
-        _text(data["reason"]), params, float(scale), _text(data["source"]),
+        _text(data["reason"]), params, float(scale), _text(data["source"]), _found(data.get("found", {})),
     )  # fmt: skip
+
+
+def _found(data: dict[str, Any]) -> dict[str, Any]:
+    """How the values were found: a method of the catalogue and its parameters."""
+    if not data:
+        return {}
+    params = dict(data)
+    found = find(_text(params.pop("method")))
+    return {"method": found.name, **{key: found.resolve(**params)[key] for key in params}}
 
 
 def _layer(data: dict[str, Any]) -> Layer:
@@ -104,7 +113,8 @@ def _layer(data: dict[str, Any]) -> Layer:
         "groups"
     ] < 1:
         raise ValueError(f"axes of a layer {numbers} do not fit shape {sizes['shape']}")
-    return Layer(kind=kind, **sizes, **numbers)
+    fields: dict[str, Any] = {**sizes, **numbers}
+    return Layer(kind=kind, **fields)
 
 
 def _sizes(values: Any) -> tuple[int, ...]:

@@ -24,6 +24,8 @@ def backward(
     wanted = {name: p for name, p in parameters.items() if p.requires_grad}
     if scalar is None or not scalar.requires_grad or not wanted:
         return None, losses, {}, ("no backward: no output depends differentiably on a parameter",)
+    if scalar.is_meta:
+        return None, losses, {}, ("no backward: the model is on the meta device and holds no values",)
     try:
         grads = _gradients(scalar, list(wanted.values()), inputs)
     except RuntimeError as error:
@@ -104,7 +106,8 @@ def default_loss(output: Any, seed: int) -> tuple[Tensor | None, dict[str, float
     for number, leaf in enumerate(tensors_of(output)):
         if leaf.is_floating_point() and leaf.requires_grad and leaf.numel():
             direction = torch.empty(leaf.shape, dtype=torch.float32, device=leaf.device)
-            fill_(direction, Normal(0.0, leaf.numel() ** -0.5), key_for(seed, f"loss.{number}"))
+            if not leaf.is_meta:
+                fill_(direction, Normal(0.0, leaf.numel() ** -0.5), key_for(seed, f"loss.{number}"))
             term = (leaf.float() * direction).sum()
             total = term if total is None else total + term
     return total, {}

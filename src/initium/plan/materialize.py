@@ -1,0 +1,183 @@
+"""Give a meta-device model storage and fill it, every rank only the elements that it holds."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MethodType
+
+import torch
+from torch import Tensor, nn
+
+from initium.errors import UsageError
+from initium.plan.apply import check_target, match
+from initium.plan.assignment import Assignment
+from initium.random import Draw, fill_, fill_many_, key_for
+from initium.record.inventory import aliases_of, named_tensors
+
+REBUILDERS = (
+    "reset_running_stats",
+    "init_non_persistent_buffers",
+    "reset_buffers",
+    "reset_parameters",
+    "_reset_parameters",
+)
+"""Methods by which modules re-create their buffers; what they do to parameters is overwritten by the plan."""
+
+
+class LostBufferWarning(UserWarning):
+    """Buffers of a meta model that no method of its modules re-creates."""
+
+
+def materialize_assignments(
+    model: nn.Module,
+    assignments: Sequence[Assignment],
+    *,
+    seed: int = 0,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype | None = None,
+) -> nn.Module:
+    """Fill a model whose parameters are on the meta device; each element is drawn once, where it lives.
+
+    A parameter that the plan keeps cannot be kept, since it holds nothing: it is drawn like the values that were found
+    when the plan was made (the same constant, or the same mean and spread).
+
+    Raises:
+        PlanMismatchError: names or shapes differ from the plan's.
+        UsageError: the plan keeps a parameter of which nothing is known.
+
+    Warns:
+        LostBufferWarning: buffers that nothing re-creates.
+    """
+    model = check_target(model)
+    parameters = named_tensors(model)
+    match(parameters, assignments, storage=False)
+    draws = {one.name: filling(one) for one in assignments}
+    fresh = {name for name, tensor in parameters.items() if tensor.is_meta}
+    lost = {name for name, buffer in model.named_buffers() if buffer.is_meta}
+    aliases = aliases_of(model)
+    if fresh or lost:
+        _allocate(model, torch.device(device), dtype)
+        _tie(model, aliases)
+    missing = _rebuild_buffers(model, lost)
+    parameters = named_tensors(model)
+    keys = {one.name: one for one in assignments if one.name in fresh or not one.keeps}
+    fill_many_([(parameters[name].detach(), draws[name], key_for(seed, name)) for name in keys])
+    if missing:
+        warnings.warn(_lost(missing), LostBufferWarning, stacklevel=3)
+    return model
+
+
+def filling(one: Assignment) -> Draw:
+    """The draw for a parameter without values: the plan's, or for a kept one what was found."""
+    if not one.keeps:
+        return one.draw()
+    found = one.as_found()
+    if found is None:
+        raise UsageError(
+            f"the plan keeps {one.name!r}, and nothing is known of its values",
+            expected="a plan that was made from a model with values, or a rule for this parameter",
+            remedy=f'make the plan with rules=[Rule(where="{one.name}", method=...)]',
+        )
+    return found
+
+
+def _allocate(model: nn.Module, device: torch.device, dtype: torch.dtype | None) -> None:
+    """Storage for everything on meta, without values; what has storage stays."""
+
+    def empty(tensor: Tensor) -> Tensor:
+        if not tensor.is_meta:
+            return tensor
+        wanted = dtype if dtype is not None and tensor.is_floating_point() else tensor.dtype
+        return torch.empty_like(tensor, device=device, dtype=wanted)
+
+    model._apply(empty)  # type: ignore[no-untyped-call]
+
+
+def _tie(model: nn.Module, aliases: Mapping[str, Sequence[str]]) -> None:
+    """Share again what allocation has parted."""
+    for name, others in aliases.items():
+        parameter = model.get_parameter(name)
+        for other in others:
+            path, _, leaf = other.rpartition(".")
+            model.get_submodule(path)._parameters[leaf] = parameter
+
+
+def _rebuild_buffers(model: nn.Module, lost: set[str]) -> list[str]:
+    """Ask the modules to re-create the buffers that were on meta; names of those that nothing touched."""
+    buffers = dict(model.named_buffers())
+    for name in lost:
+        _poison(buffers[name])
+    owners = {name.rpartition(".")[0] for name in lost}
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        for path in owners:
+            module = model.get_submodule(path)
+            for method in REBUILDERS:
+                if callable(getattr(module, method, None)) and not isinstance(
+                    getattr(module, method), _Bound
+                ):
+                    getattr(module, method)()
+    buffers = dict(model.named_buffers())
+    return sorted(name for name in lost if name in buffers and _is_poisoned(buffers[name]))
+
+
+def _poison(buffer: Tensor) -> None:
+    with torch.no_grad():
+        if buffer.is_floating_point() or buffer.is_complex():
+            buffer.fill_(float("nan"))
+        else:
+            buffer.fill_(_poison_value(buffer.dtype))
+
+
+def _is_poisoned(buffer: Tensor) -> bool:
+    if buffer.numel() == 0:
+        return False
+    if buffer.is_floating_point() or buffer.is_complex():
+        return bool(buffer.isnan().all())
+    return bool((buffer == _poison_value(buffer.dtype)).all()) and buffer.dtype != torch.bool
+
+
+def _poison_value(dtype: torch.dtype) -> int:
+    return 1 if dtype == torch.bool else torch.iinfo(dtype).max - 7
+
+
+def _lost(missing: Sequence[str]) -> str:
+    more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+    return (
+        f"buffers {', '.join(missing[:5])}{more} were on meta and no method of their modules re-creates them\n"
+        "  expected: a module with reset_parameters() or the like, or buffers with storage\n"
+        "  what to do: set them yourself before the first forward (position tables, rotary caches)"
+    )
+
+
+@dataclass(frozen=True)
+class _Bound:
+    """`reset_parameters` of one module: fills the module's own parameters as planned."""
+
+    assignments: tuple[Assignment, ...]
+    prefix: str
+    seed: int
+
+    def __call__(self, module: nn.Module) -> None:
+        for one in self.assignments:
+            parameter = module._parameters[one.name.removeprefix(self.prefix)]
+            if parameter is not None:
+                fill_(parameter, filling(one), key_for(self.seed, one.name))
+
+
+def bind_assignments(model: nn.Module, assignments: Sequence[Assignment], *, seed: int = 0) -> nn.Module:
+    """Give every module that owns parameters a `reset_parameters()` that fills them as planned.
+
+    FSDP, Lightning and torchtitan call it after they have given a meta model storage.
+    """
+    model = check_target(model)
+    match(named_tensors(model), assignments, storage=False)
+    groups: dict[str, list[Assignment]] = {}
+    for one in assignments:
+        groups.setdefault(one.name.rpartition(".")[0], []).append(one)
+    for path, members in groups.items():
+        module = model.get_submodule(path)
+        reset = _Bound(tuple(members), f"{path}." if path else "", seed)
+        module.reset_parameters = MethodType(reset, module)  # type: ignore[assignment]
+    return model
