@@ -30,7 +30,7 @@ _CACHE_CHUNK, _DEVICE_CHUNK = 1 << 16, 1 << 22
 
 class _Job(NamedTuple):
     tensor: Tensor
-    draw: Draw
+    draw: Draw | Recipe
     key: Key
     region: Region
 
@@ -67,6 +67,14 @@ def fill_many_(jobs: Sequence[tuple[Tensor, Draw, Key]]) -> None:
     _fill([_locate(tensor, draw, key, None) for tensor, draw, key in jobs])
 
 
+def fill_made_(tensor: Tensor, made: Recipe, key: Key) -> None:
+    """`fill_` for a recipe, on a tensor that has been checked."""
+    if is_dtensor(tensor):
+        _fill([_Job(tensor.to_local(), made, key, local_region(tensor))])
+    else:
+        _fill([_Job(tensor, made, key, Region.whole(tuple(tensor.shape)))])
+
+
 def _locate(tensor: Tensor, draw: Draw, key: Key, region: Region | None) -> _Job:
     if is_dtensor(tensor):
         region = region or local_region(tensor)
@@ -81,28 +89,28 @@ def _locate(tensor: Tensor, draw: Draw, key: Key, region: Region | None) -> _Job
 
 
 def _fill(jobs: list[_Job]) -> None:
-    chunks: list[pool.Job] = []
+    todo: list[pool.Job] = []
     with torch.no_grad():
         for job in jobs:
             if job.tensor.numel():
-                _place(job, chunks)
-        _run(chunks, sum(job.tensor.numel() for job in jobs))
+                _place(job, todo)
+        _run(todo, sum(job.tensor.numel() for job in jobs))
     for job in jobs:
         torch.autograd.graph.increment_version(job.tensor)
 
 
-def _run(chunks: list[pool.Job], num_elements: int) -> None:
-    pool.run(chunks, torch.get_num_threads() if num_elements >= SMALL else 1)
+def _run(todo: list[pool.Job], num_elements: int) -> None:
+    pool.run(todo, torch.get_num_threads() if num_elements >= SMALL else 1)
 
 
-def _place(job: _Job, chunks: list[pool.Job]) -> None:
+def _place(job: _Job, todo: list[pool.Job]) -> None:
     """Fill what cannot wait at once, and put the kernel's share on the list."""
     tensor, draw, key, region = job
     if isinstance(draw, Constant):
         tensor.fill_(draw.value)
     elif isinstance(draw, Blocks):
         for part in _blocks(job, draw):
-            _place(part, chunks)
+            _place(part, todo)
     elif isinstance(draw, Orthogonal) and region.is_whole and not draw.layout and _plain_fp32(tensor):
         fill_orthogonal(tensor.view(draw.batch, draw.rows, draw.cols), key, draw.gain)
     elif isinstance(draw, Orthogonal | Built):
@@ -110,14 +118,14 @@ def _place(job: _Job, chunks: list[pool.Job]) -> None:
         for place, box in region.boxes():
             tensor[place].copy_(whole[tuple(slice(a, a + n) for ((a, n),) in box.spans)])
     else:
-        made = recipe(draw)
+        made = draw if isinstance(draw, Recipe) else recipe(draw)
         for place, box in region.boxes():
             view = tensor if region.is_whole else tensor[place]
             found = kernel() if _direct(view, made) else None
             if found is None:
                 _copy_slabs(view, made, key, box)
             else:
-                chunks += _chunks(found, view, made, packed_key(key), box)
+                todo += chunks(found, view, made, packed_key(key), box)
 
 
 def _blocks(job: _Job, draw: Blocks) -> Iterator[_Job]:
@@ -146,7 +154,8 @@ def _direct(view: Tensor, made: Recipe) -> bool:
     return view.device.type == "cpu" and view.dtype in TYPES and plain and made.kind <= Kind.CUT_FAR
 
 
-def _chunks(found: Kernel, to: Tensor, made: Recipe, key: bytes, box: Region) -> Iterator[pool.Job]:
+def chunks(found: Kernel, to: Tensor, made: Recipe, key: bytes | int, box: Region) -> Iterator[pool.Job]:
+    """The kernel's work on contiguous memory that holds a rectangular piece, cut for the threads."""
     address, size = to.data_ptr(), to.element_size()
     limit = CHUNK if to.numel() > 2 * CHUNK else max(SMALL // 2, -(-to.numel() // 2))
     for run in box.runs(limit):
@@ -165,7 +174,7 @@ def _copy_slabs(view: Tensor, made: Recipe, key: Key, box: Region) -> None:
             to.copy_(torch_path.draw_box(made, key, slab, view.device))
         else:
             piece = torch.empty(to.shape, dtype=view.dtype if view.dtype in TYPES else torch.float32)
-            _run(list(_chunks(found, piece, made, packed_key(key), slab)), piece.numel())
+            _run(list(chunks(found, piece, made, packed_key(key), slab)), piece.numel())
             to.copy_(piece)
 
 

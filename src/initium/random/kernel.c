@@ -31,14 +31,19 @@
 #endif
 
 enum { LANES = 256, TILE = 1024, STEP = 16 };
-enum { WORDS, UNIFORM, NORMAL, CUT, CUT_FAR, NUM_KINDS };
+enum { WORDS, UNIFORM, NORMAL, CUT_NEAR, CUT, CUT_FAR, NUM_KINDS };
 enum { F32, F64, BF16, F16, NUM_TYPES };
 enum { BASE, AVX2, AVX512, NUM_VARIANTS };
 
+/* As recipe.py packs it. */
+typedef struct {
+    float p[10]; /* see the transforms for what each kind keeps here */
+    int32_t last, kind;
+} Recipe;
+
 typedef struct {
     uint32_t key[5];
-    float p[10]; /* see the transforms for what each kind keeps here */
-    int32_t last;
+    Recipe made;
 } Stream;
 
 /* ---- random words ---------------------------------------------------------------------------- */
@@ -80,10 +85,9 @@ INLINE uint32_t as_bits(float value)
     return bits;
 }
 
-/* Without a branch: compilers turn ?: into one where an arm is costly, and then do not vectorise. */
-INLINE float pick(int condition, float yes, float no)
+/* By mask, all ones for yes: compilers turn ?: into a branch where an arm is costly, and do not vectorise. */
+INLINE float pick(uint32_t mask, float yes, float no)
 {
-    uint32_t mask = 0u - (uint32_t)condition;
     return as_float((as_bits(yes) & mask) | (as_bits(no) & ~mask));
 }
 
@@ -97,14 +101,11 @@ INLINE float minus_log(float u)
     int32_t bits = (int32_t)as_bits(u) - 0x3f3504f3;
     float e = (float)(bits >> 23);
     float f = as_float((uint32_t)(bits & 0x7fffff) + 0x3f3504f3u) - 1.0f;
-    float p = 0x1.9cf96ap-4f;
-    p = p * f + -0x1.4b606cp-3f;
-    p = p * f + 0x1.612428p-3f;
-    p = p * f + -0x1.97b166p-3f;
-    p = p * f + 0x1.ff6928p-3f;
-    p = p * f + -0x1.5558f4p-2f;
-    p = p * f + 0x1.00006cp-1f;
-    return e * -0x1.62e43p-1f + (f * f * p - f);
+    float f2 = f * f;
+    float p = f2 * 0x1.9cf96ap-4f + (f * -0x1.4b606cp-3f + 0x1.612428p-3f);
+    p = f2 * p + (f * -0x1.97b166p-3f + 0x1.ff6928p-3f);
+    p = f2 * p + (f * -0x1.5558f4p-2f + 0x1.00006cp-1f);
+    return e * -0x1.62e43p-1f + (f2 * p - f);
 }
 
 /* Box-Muller: two words to two standard normals. */
@@ -124,51 +125,54 @@ INLINE void normal_pair(uint32_t first, uint32_t second, float *one, float *two)
     *two = as_float(sb ^ swap);
 }
 
-/* The standard normal quantile at distance: the z with P(|Z| > z) = e, e in [1e-37, 1]. */
+/* The standard normal quantile at distance: the z with P(|Z| > z) = e, for z up to 2.05. */
+INLINE float near_quantile(float e)
+{
+    float c = 1.0f - e;
+    float s = e * (1.0f + c), s2 = s * s;
+    float n = s2 * (s2 * 0x1.572652p+6f + (s * 0x1.c0479p+9f + 0x1.b25944p+9f)) + (s * 0x1.1c6e6ap+7f + 0x1.90da8cp+1f);
+    float d = s2 * (s2 * 0x1.89b72ep+7f + (s * 0x1.9a4466p+9f + 0x1.00844ap+9f)) + (s * 0x1.ebb632p+5f + 1.0f);
+    return c * (n / d);
+}
+
+/* The same for z up to 3.05, or if `far` up to 12.7. */
 INLINE float quantile(float e, int far)
 {
     float c = 1.0f - e;
     float w = minus_log(e * (1.0f + c));
     float t = w - 2.75f;
-    float z = 0x1.3cc8dcp-26f;
-    z = z * t + 0x1.0c61e2p-21f;
-    z = z * t + -0x1.049622p-18f;
-    z = z * t + -0x1.a0e5c4p-17f;
-    z = z * t + 0x1.36f70cp-12f;
-    z = z * t + -0x1.818ddap-10f;
-    z = z * t + -0x1.d2d1b2p-8f;
-    z = z * t + 0x1.61d44p-2f;
-    z = z * t + 0x1.1ae52ap+1f;
+    float t2 = t * t;
+    float z = t2 * 0x1.3cc8dcp-26f + (t * 0x1.0c61e2p-21f + -0x1.049622p-18f);
+    z = t2 * z + (t * -0x1.a0e5c4p-17f + 0x1.36f70cp-12f);
+    z = t2 * z + (t * -0x1.818ddap-10f + -0x1.d2d1b2p-8f);
+    z = t2 * z + (t * 0x1.61d44p-2f + 0x1.1ae52ap+1f);
     if (far) {
         float y = SQRT(most(w, 5.5f));
         float v = 1.0f / y - 0.265625f;
-        float p = -0x1.c7123p+8f;
-        p = p * v + -0x1.936cfap+6f;
-        p = p * v + 0x1.ab0822p+4f;
-        p = p * v + 0x1.a9d6fep+3f;
-        p = p * v + 0x1.2e15cap-2f;
-        p = p * v + 0x1.8d1f2ap-1f;
-        p = p * v + 0x1.32e666p-3f;
-        p = p * v + -0x1.1ac538p-2f;
-        p = p * v + 0x1.5a6caap+0f;
-        z = pick(w < 5.5f, z, p * y);
+        float v2 = v * v;
+        float p = v2 * -0x1.c7123p+8f + (v * -0x1.936cfap+6f + 0x1.ab0822p+4f);
+        p = v2 * p + (v * 0x1.a9d6fep+3f + 0x1.2e15cap-2f);
+        p = v2 * p + (v * 0x1.8d1f2ap-1f + 0x1.32e666p-3f);
+        p = v2 * p + (v * -0x1.1ac538p-2f + 0x1.5a6caap+0f);
+        z = pick(0u - (uint32_t)(w < 5.5f), z, p * y);
     }
     return z * c;
 }
 
 /* p: scale and offset of the result, its bounds, then start and slope of e below and above zero. */
-INLINE float cut_normal(const Stream *s, uint32_t word, int far)
+INLINE float cut_normal(const Recipe *s, uint32_t word, int kind)
 {
     uint32_t x = word >> 1;
-    int under = (int32_t)x <= s->last;
-    float k = (float)(int32_t)(under ? x : 0x7fffffffu - x) + 0.5f;
-    float e = (under ? s->p[5] : s->p[7]) * k + (under ? s->p[4] : s->p[6]);
-    float z = quantile(e, far);
-    return clamp((under ? -z : z) * s->p[0] + s->p[1], s->p[2], s->p[3]);
+    uint32_t above = 0u - (uint32_t)((int32_t)x > s->last);
+    float k = (float)(int32_t)(x ^ (above & 0x7fffffffu)) + 0.5f;
+    float e = pick(above, s->p[7], s->p[5]) * k + pick(above, s->p[6], s->p[4]);
+    float z = kind == CUT_NEAR ? near_quantile(e) : quantile(e, kind == CUT_FAR);
+    z = as_float(as_bits(z) ^ (~above & 0x80000000u));
+    return clamp(z * s->p[0] + s->p[1], s->p[2], s->p[3]);
 }
 
 /* p: half width, middle, bounds. */
-INLINE float uniform(const Stream *s, uint32_t word)
+INLINE float uniform(const Recipe *s, uint32_t word)
 {
     float t = (float)((int32_t)word >> 8) * 0x1p-23f;
     return clamp(t * s->p[0] + s->p[1], s->p[2], s->p[3]);
@@ -179,22 +183,23 @@ INLINE void tile(const Stream *s, uint64_t counter, int from, int to, int kind, 
 {
     const uint32_t low = (uint32_t)counter, high = (uint32_t)(counter >> 32);
     const Stream job = *s;
+    const Recipe *made = &job.made;
     for (int b = from; b < to; b++) {
         uint32_t x[4];
         float y[4];
         threefry(job.key, low + (uint32_t)b, high, x);
-        for (int w = 0; w < 4; w++) y[w] = kind == UNIFORM ? uniform(&job, x[w]) : as_float(x[w]);
+        for (int w = 0; w < 4; w++) y[w] = kind == UNIFORM ? uniform(made, x[w]) : as_float(x[w]);
         if (kind == NORMAL) {
             normal_pair(x[0], x[1], &y[0], &y[1]);
             normal_pair(x[2], x[3], &y[2], &y[3]);
-            for (int w = 0; w < 4; w++) y[w] = y[w] * job.p[0] + job.p[1];
+            for (int w = 0; w < 4; w++) y[w] = y[w] * made->p[0] + made->p[1];
         }
         out[b] = y[0], out[LANES + b] = y[1], out[2 * LANES + b] = y[2], out[3 * LANES + b] = y[3];
     }
-    if (kind == CUT || kind == CUT_FAR)
+    if (kind >= CUT_NEAR)
         for (int w = 0; w < 4; w++)
             for (int b = from; b < to; b++)
-                out[w * LANES + b] = cut_normal(&job, as_bits(out[w * LANES + b]), kind == CUT_FAR);
+                out[w * LANES + b] = cut_normal(made, as_bits(out[w * LANES + b]), kind);
 }
 
 /* ---- casts, to nearest even ------------------------------------------------------------------ */
@@ -238,13 +243,14 @@ typedef void (*CastFn)(const float *, void *, int);
     target static void words_##name(const Stream *s, uint64_t c, int f, int t, float *o) { tile(s, c, f, t, WORDS, o); } \
     target static void uniform_##name(const Stream *s, uint64_t c, int f, int t, float *o) { tile(s, c, f, t, UNIFORM, o); } \
     target static void normal_##name(const Stream *s, uint64_t c, int f, int t, float *o) { tile(s, c, f, t, NORMAL, o); } \
+    target static void cut_near_##name(const Stream *s, uint64_t c, int f, int t, float *o) { tile(s, c, f, t, CUT_NEAR, o); } \
     target static void cut_##name(const Stream *s, uint64_t c, int f, int t, float *o) { tile(s, c, f, t, CUT, o); } \
     target static void cut_far_##name(const Stream *s, uint64_t c, int f, int t, float *o) { tile(s, c, f, t, CUT_FAR, o); } \
     target static void f32_##name(const float *f, void *t, int n) { cast(f, t, n, F32); } \
     target static void f64_##name(const float *f, void *t, int n) { cast(f, t, n, F64); } \
     target static void bf16_##name(const float *f, void *t, int n) { cast(f, t, n, BF16); } \
     target static void f16_##name(const float *f, void *t, int n) { cast(f, t, n, F16); }
-#define TILE_ROW(name) {words_##name, uniform_##name, normal_##name, cut_##name, cut_far_##name}
+#define TILE_ROW(name) {words_##name, uniform_##name, normal_##name, cut_near_##name, cut_##name, cut_far_##name}
 #define CAST_ROW(name) {f32_##name, f64_##name, bf16_##name, f16_##name}
 
 TILES(base, )
@@ -297,21 +303,43 @@ static void range(const Stream *s, TileFn fill, CastFn convert, int type, char *
     }
 }
 
-/* Fill `to` with `rows` runs of `run` elements; run r starts at element first + r * stride.
- *
- * key: four words in two integers. p: see the transforms. last: the last 31-bit word that falls below zero (cut). */
-EXPORT void initium_fill(
-    void *to, uint64_t first, uint64_t run, uint64_t stride, uint64_t rows,
-    const uint64_t *key, const float *p, int32_t last, int kind, int type, int variant)
+INLINE Stream stream(const uint64_t *key, const Recipe *made)
 {
-    Stream s;
+    Stream s = {{0}, *made};
     for (int i = 0; i < 4; i++) s.key[i] = (uint32_t)(key[i / 2] >> (i % 2 * 32));
     s.key[4] = 0x1BD11BDAu ^ s.key[0] ^ s.key[1] ^ s.key[2] ^ s.key[3];
-    memcpy(s.p, p, sizeof s.p);
-    s.last = last;
+    return s;
+}
+
+/* Fill `to` with `rows` runs of `run` elements; run r starts at element first + r * stride.
+ *
+ * key: four words in two integers. code: type of `to` + NUM_TYPES * variant. */
+EXPORT void initium_fill(
+    void *to, uint64_t first, uint64_t run, uint64_t stride, uint64_t rows,
+    const uint64_t *key, const Recipe *made, int code)
+{
+    const int type = code % NUM_TYPES, variant = code / NUM_TYPES;
+    const Stream s = stream(key, made);
     for (uint64_t r = 0; r < rows; r++)
-        range(&s, TILE_FN[variant][kind], CAST_FN[variant][type], type,
+        range(&s, TILE_FN[variant][made->kind], CAST_FN[variant][type], type,
               (char *)to + r * run * (uint64_t)SIZE[type], first + r * stride, run);
+}
+
+/* The first `count` elements: few arguments, for small tensors. */
+EXPORT void initium_fill_small(void *to, uint64_t count, const uint64_t *key, const Recipe *made, int code)
+{
+    initium_fill(to, 0, count, 0, 1, key, made, code);
+}
+
+/* Set values[i] to zero where mask[i]; `size` bytes each. */
+EXPORT void initium_clear(void *values, const uint8_t *mask, uint64_t count, int size)
+{
+    if (size == 2)
+        for (uint64_t i = 0; i < count; i++) ((uint16_t *)values)[i] &= (uint16_t)(mask[i] - 1);
+    else if (size == 4)
+        for (uint64_t i = 0; i < count; i++) ((uint32_t *)values)[i] &= (uint32_t)mask[i] - 1u;
+    else
+        for (uint64_t i = 0; i < count; i++) ((uint64_t *)values)[i] &= (uint64_t)mask[i] - 1u;
 }
 
 /* Columns [from, until) of a byte mask (rows, cols): 1 at a random subset of `size` rows of each column.
@@ -324,7 +352,7 @@ EXPORT void initium_subsets(
 {
     enum { STRIPE = 32 };
     uint32_t words[TILE];
-    const float unused[10] = {0};
+    const Recipe plain = {{0}, -1, WORDS};
     const int flip = size > rows / 2;
     const uint64_t steps = flip ? rows - size : size;
     for (uint64_t left = from; left < until; left += STRIPE) {
@@ -334,11 +362,11 @@ EXPORT void initium_subsets(
             uint8_t *column = scratch + c;
             for (uint64_t done = 0; done < steps; done += TILE) {
                 uint64_t batch = steps - done < TILE ? steps - done : TILE;
-                initium_fill(words, (left + c) * rows + done, batch, 0, 1, key, unused, 0, WORDS, F32, variant);
+                initium_fill(words, (left + c) * rows + done, batch, 0, 1, key, &plain, NUM_TYPES * variant);
                 for (uint64_t j = 0; j < batch; j++) {
                     uint64_t last = rows - steps + done + j;
                     uint64_t pick = (uint64_t)words[j] * (last + 1) >> 32;
-                    column[(column[pick * STRIPE] ? last : pick) * STRIPE] = 1;
+                    column[(pick + column[pick * STRIPE] * (last - pick)) * STRIPE] = 1; /* last if taken */
                 }
             }
         }
@@ -439,14 +467,14 @@ EXPORT void initium_orthogonal(
     float *out, float *scratch, uint64_t first, uint64_t batch, uint64_t rows, uint64_t cols,
     const uint64_t *key, float gain, int variant)
 {
-    const float standard[10] = {1.0f};
+    const Recipe standard = {{1.0f}, -1, NORMAL};
     const uint64_t size = rows * cols;
     const int n = (int)(rows > cols ? rows : cols), p = (int)(rows > cols ? cols : rows);
     const int wide = (p + STEP - 1) / STEP * STEP;
     const size_t down = rows >= cols ? (size_t)p : 1, across = rows >= cols ? 1 : (size_t)n;
     float *x = scratch, *y = scratch + size, *q = y + 3 * wide;
     for (uint64_t b = 0; b < batch; b++, out += size) {
-        initium_fill(x, (first + b) * size, size, 0, 1, key, standard, 0, NORMAL, F32, variant);
+        initium_fill(x, (first + b) * size, size, 0, 1, key, &standard, NUM_TYPES * variant);
         PRODUCT_FN[variant](q, x, y, n, p, wide, gain);
         for (int i = 0; i < n; i++)
             for (int k = 0; k < p; k++) out[(size_t)i * down + (size_t)k * across] = q[(size_t)i * wide + k];

@@ -106,9 +106,7 @@ def _kernel_reflectors(run: Run, key: Key, found: Kernel) -> tuple[Tensor, Tenso
 
 
 def _reflectors(run: Run, key: Key) -> tuple[Tensor, Tensor]:
-    """Rows u of the reflections I - u u' that take each row of a draw, from its diagonal on, to a multiple of
-    a coordinate axis; and the signs of those multiples.
-    """
+    """Rows u of the reflections I - u u' that take rows of a draw to a coordinate axis each, and its signs."""
     start, n = divmod(run.first, run.stride)[1], run.stride
     rows = Region.box((2**62 // n, n), (run.first // n, start), (run.rows, run.length))
     u = torch_path.draw_box(_NORMAL, key, rows, _CPU)

@@ -14,20 +14,21 @@ from initium.random.distributions import Integers, Normal, TruncatedNormal, Unif
 
 _WORDS = 2**31  # a truncated draw spends 31 bits
 _REACH = 6.67  # Box-Muller on 31 bits ends at sqrt(64 ln 2) = 6.661 standard deviations
-_CENTRAL = 3.05  # bounds within which the central branch of the quantile is enough
+_NEAR, _CENTRAL = 2.05, 3.05  # bounds within which simpler forms of the quantile are enough
 _FAR = 11.0  # nearest bound beyond which the mass is too small for fp32
 
 
 class Kind(IntEnum):
-    """What to make of the random words; the first five are also the kernel's."""
+    """What to make of the random words; all but the last two are also the kernel's."""
 
     WORDS = 0
     UNIFORM = 1
     NORMAL = 2
-    CUT = 3
-    CUT_FAR = 4
-    TAIL = 5
-    INTEGERS = 6
+    CUT_NEAR = 3
+    CUT = 4
+    CUT_FAR = 5
+    TAIL = 6
+    INTEGERS = 7
 
 
 class Recipe(NamedTuple):
@@ -38,7 +39,7 @@ class Recipe(NamedTuple):
         p: fp32 numbers; their meaning is told at each transform (kernel.c, torch_path.py).
         last: of the 2**31 words of a cut normal, the last that falls below zero; -1 if none does.
         whole: low and width of a range of integers.
-        packed: `p` as the kernel reads it.
+        packed: all of this as the kernel reads it.
     """
 
     kind: Kind
@@ -48,7 +49,7 @@ class Recipe(NamedTuple):
     packed: bytes = b""
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=1024)
 def recipe(draw: Uniform | Normal | TruncatedNormal | Integers) -> Recipe:
     """The constants of `draw`."""
     if isinstance(draw, Integers):
@@ -70,17 +71,20 @@ def recipe(draw: Uniform | Normal | TruncatedNormal | Integers) -> Recipe:
         ) from None
 
 
+@functools.lru_cache(maxsize=1024)
 def uniform(low: float, high: float) -> Recipe:
     """Uniform on [low, high)."""
     ends = exact.fp32_up(low), exact.fp32_below(high) if high > low else exact.fp32(high)
     return _make(Kind.UNIFORM, 0.5 * high - 0.5 * low, 0.5 * low + 0.5 * high, *_ends(*ends, low))
 
 
+@functools.lru_cache(maxsize=1024)
 def normal(mean: float, std: float) -> Recipe:
     """Normal."""
     return _make(Kind.NORMAL, std, mean)
 
 
+@functools.lru_cache(maxsize=1024)
 def cut_normal(mean: float, std: float, low: float, high: float) -> Recipe:
     """Normal cut to [low, high], all in standard deviations of the uncut one, whose `std` this is."""
     if low <= -_REACH and high >= _REACH:
@@ -88,7 +92,8 @@ def cut_normal(mean: float, std: float, low: float, high: float) -> Recipe:
     if max(low, -high) > _FAR:
         return _far_tail(mean, std, low, high)
     below, shape = _sides(low, high)
-    kind = Kind.CUT if max(-low, high) <= _CENTRAL else Kind.CUT_FAR
+    widest = max(-low, high)
+    kind = Kind.CUT_NEAR if widest <= _NEAR else Kind.CUT if widest <= _CENTRAL else Kind.CUT_FAR
     return _make(kind, std, mean, *_bounds(mean, std, low, high), *shape, last=below - 1)
 
 
@@ -123,5 +128,5 @@ def _ends(low: float, high: float, inside: float) -> tuple[float, float]:
 
 
 def _make(kind: Kind, *p: float, last: int = -1) -> Recipe:
-    rounded = tuple(exact.fp32(x + 0.0) for x in (*p, *(0.0,) * (10 - len(p))))
-    return Recipe(kind, rounded, last, packed=struct.pack("<10f", *rounded))
+    numbers = struct.pack("=10f", *(x + 0.0 for x in p), *(0.0,) * (10 - len(p)))  # no negative zeros
+    return Recipe(kind, struct.unpack("=10f", numbers), last, packed=numbers + struct.pack("=2i", last, kind))

@@ -25,14 +25,16 @@ def _hex(*digits: str) -> tuple[float, ...]:
     return tuple(float.fromhex(text) for text in digits)
 
 
-# Highest power first, for Horner's rule. Minimax fits: -ln(1 + f) = P f^2 - f, the sine and cosine of an
-# eighth of a turn, the normal quantile over c = 1 - e in w = -ln(e (2 - e)), and far out in 1 / sqrt(w).
+# Highest power first. Minimax fits: -ln(1 + f) = P f^2 - f, the sine and cosine of an
+# eighth of a turn, the normal quantile over c = 1 - e: a ratio in s = e (2 - e), in w = -ln(s), in 1 / sqrt(w).
 _LOG = _hex("0x1.9cf96ap-4", "-0x1.4b606cp-3", "0x1.612428p-3", "-0x1.97b166p-3") + _hex(
     "0x1.ff6928p-3", "-0x1.5558f4p-2", "0x1.00006cp-1"
 )
 _MINUS_LN2 = float.fromhex("-0x1.62e43p-1")
 _SIN = _hex("-0x1.2d9302p-15", "0x1.465e92p-9", "-0x1.4abbbap-4", "0x1.921fb6p-1")
 _COS = _hex("-0x1.4ea9e8p-12", "0x1.03b162p-6", "-0x1.3bd3a2p-2", "1.0")
+_NEAR_OVER = _hex("0x1.572652p+6", "0x1.c0479p+9", "0x1.b25944p+9", "0x1.1c6e6ap+7", "0x1.90da8cp+1")
+_NEAR_UNDER = _hex("0x1.89b72ep+7", "0x1.9a4466p+9", "0x1.00844ap+9", "0x1.ebb632p+5", "0x1p+0")
 _CENTRAL = _hex(
     "0x1.3cc8dcp-26", "0x1.0c61e2p-21", "-0x1.049622p-18", "-0x1.a0e5c4p-17", "0x1.36f70cp-12"
 ) + _hex("-0x1.818ddap-10", "-0x1.d2d1b2p-8", "0x1.61d44p-2", "0x1.1ae52ap+1")
@@ -137,12 +139,21 @@ def _horner(coefficients: tuple[float, ...], x: Tensor) -> Tensor:
     return total
 
 
+def _by_pairs(coefficients: tuple[float, ...], x: Tensor, square: Tensor) -> Tensor:
+    """Horner's rule in x**2, of an odd number of coefficients: half as long a chain of operations."""
+    total = square * coefficients[0] + (x * coefficients[1] + coefficients[2])
+    for odd, even in zip(coefficients[3::2], coefficients[4::2], strict=True):
+        total = square * total + (x * odd + even)
+    return total
+
+
 def _minus_log(u: Tensor) -> Tensor:
     """-ln(u) for u in (0, 1]."""
     bits = u.view(torch.int32) - 0x3F3504F3
     e = (bits >> 23).float()
     f = ((bits & 0x7FFFFF) + 0x3F3504F3).view(torch.float32) - 1.0
-    return e * _MINUS_LN2 + (f * f * _horner(_LOG, f) - f)
+    square = f * f
+    return e * _MINUS_LN2 + (square * _by_pairs(_LOG, f, square) - f)
 
 
 def _normal_pair(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
@@ -159,15 +170,20 @@ def _normal_pair(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(swap, s, c), torch.where(swap, c, s)
 
 
-def _quantile(e: Tensor, *, far: bool) -> Tensor:
+def _quantile(e: Tensor, kind: Kind) -> Tensor:
     """The z with P(|Z| > z) = e."""
     c = 1.0 - e
-    w = _minus_log(e * (c + 1.0))
-    z = _horner(_CENTRAL, w - 2.75)
-    if far:
+    s = e * (c + 1.0)
+    if kind == Kind.CUT_NEAR:
+        square = s * s
+        return _by_pairs(_NEAR_OVER, s, square) / _by_pairs(_NEAR_UNDER, s, square) * c
+    w = _minus_log(s)
+    t = w - 2.75
+    z = _by_pairs(_CENTRAL, t, t * t)
+    if kind == Kind.CUT_FAR:
         y = _sqrt(w.clamp(min=5.5))
         v = torch.ones_like(y) / y - 0.265625
-        z = torch.where(w < 5.5, z, _horner(_OUTER, v) * y)
+        z = torch.where(w < 5.5, z, _by_pairs(_OUTER, v, v * v) * y)
     return z * c
 
 
@@ -178,7 +194,7 @@ def _cut_normal(x: Tensor, recipe: Recipe) -> Tensor:
     under = x <= recipe.last
     k = torch.where(under, x, 0x7FFFFFFF - x).float() + 0.5
     e = torch.where(under, k * p[5] + p[4], k * p[7] + p[6])
-    z = _quantile(e, far=recipe.kind == Kind.CUT_FAR)
+    z = _quantile(e, recipe.kind)
     return (torch.where(under, -z, z) * p[0] + p[1]).clamp(p[2], p[3])
 
 
@@ -217,6 +233,6 @@ def _finish(x: Tensor, recipe: Recipe) -> Tensor:
         return ((x >> 8).float() * 2.0**-23 * p[0] + p[1]).clamp(p[2], p[3])
     if recipe.kind == Kind.NORMAL:
         return x * p[0] + p[1]
-    if recipe.kind in (Kind.CUT, Kind.CUT_FAR):
+    if recipe.kind in (Kind.CUT_NEAR, Kind.CUT, Kind.CUT_FAR):
         return _cut_normal(x, recipe)
     return _far_tail(x, recipe) if recipe.kind == Kind.TAIL else x
