@@ -99,10 +99,12 @@ def test_constant_weights_are_twins() -> None:
 def test_buffers() -> None:
     model = nn.BatchNorm2d(4)
     model.register_buffer("table", torch.tensor([1.0, math.nan]), persistent=False)
+    model.register_buffer("mask", torch.tensor([0.0, -math.inf]))
     infos = {info.name: info for info in take_buffers(model)}
-    assert infos["running_mean"].finite
+    assert not infos["running_mean"].nan
     assert infos["running_mean"].persistent
-    assert not infos["table"].finite
+    assert infos["table"].nan
+    assert not infos["mask"].nan
     assert not infos["table"].persistent
     assert infos["num_batches_tracked"].dtype == "int64"
 

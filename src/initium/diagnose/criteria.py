@@ -12,7 +12,7 @@ from initium.diagnose.measures import Measures
 Level = Literal["good", "warning", "error", "unknown"]
 Scale = Literal["decades", "share", "none"]
 
-WARN = 0.85
+WARN = 0.95
 """Share of a limit from which on a criterion is a warning."""
 FREE = 0.5
 """Share of a limit up to which a criterion adds nothing to the badness."""
@@ -55,14 +55,14 @@ class Criterion:
 
 def criteria_of(measures: Measures) -> tuple[Criterion, ...]:
     """Every criterion, measured."""
-    signal = [value for _, value in measures.signal]
+    signal, unaided = [value for _, value in measures.signal], [value for _, value in measures.unaided]
     rows: tuple[tuple[str, str, float | None, float, Scale], ...] = (
-        ("smallest signal", "least second moment that a block receives", min(signal, default=None), 1e-3, "decades"),
+        ("smallest signal", "least second moment that a block receives", min(unaided, default=None), 1e-3, "decades"),
         ("largest signal", "greatest second moment that a block receives", max(signal, default=None), 1e3, "decades"),
         ("signal span", "decades from the least to the greatest, norms left out", measures.span, 3.0, "share"),
         ("gradient span", "decades from the least to the greatest S = |x dL/dx|", measures.gradient_span, 2.5, "share"),
         ("output size", "root mean square of the largest head output", measures.output_rms, 10.0, "decades"),
-        ("between samples", "share of the last features that differs between samples", measures.between, 1e-3, "decades"),
+        ("between samples", "share of the last features that differs by sample", measures.between, 1e-3, "decades"),
         ("dead units", "share of rectified units that are zero everywhere", measures.dead, 0.5, "share"),
         ("zero gradient", "share of the weights that cannot start to move", measures.zero_gradient, 0.05, "share"),
         ("twins", "share of the weights in rows that stay equal to another row", measures.twins, 0.05, "share"),

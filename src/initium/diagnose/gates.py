@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from initium.record.graph import Graph
 from initium.record.inventory import ParameterInfo
@@ -13,8 +14,11 @@ MULTIPLYING = ("weight", "gain", "scale")
 
 
 def opening_gates(record: Record) -> dict[int, tuple[str, ...]]:
-    """Node -> parameters that are zero there, multiply data, and get a gradient: they open with the first step."""
-    found: dict[int, tuple[str, ...]] = {}
+    """Node -> parameters that are zero there, multiply data, and get a gradient: they open with the first step.
+
+    Zeros that no input reaches (the first queries of a decoder) are gates too: inputs will come to them later.
+    """
+    found: dict[int, tuple[str, ...]] = dict.fromkeys(_constant_zeros(record.graph), ())
     for use in record.uses:
         if use.how not in MULTIPLYING:
             continue
@@ -23,6 +27,13 @@ def opening_gates(record: Record) -> dict[int, tuple[str, ...]]:
             if info.zero and (info.grad_second or 0.0) > 0 and (use.how != "weight" or len(info.shape) > 1):
                 found[use.node] = (*found.get(use.node, ()), name)
     return found
+
+
+def _constant_zeros(graph: Graph) -> Iterator[int]:
+    inputs = sum(1 << index for index, node in enumerate(graph.nodes) if node.category == "input")
+    for index, node in enumerate(graph.nodes):
+        if node.forward is not None and node.forward.second == 0.0 and not graph.ancestors[index] & inputs:
+            yield index
 
 
 def unexplained_zeros(record: Record) -> tuple[Part, ...]:
@@ -41,22 +52,27 @@ def has_zero_gradient(info: ParameterInfo) -> bool:
 
 
 def explained(graph: Graph, part: Part, gates: dict[int, tuple[str, ...]]) -> bool:
-    """Whether a zero gate before or after a weight explains that its gradient is zero."""
+    """Whether a zero gate before or after a weight, or the choice of the loss, explains that its gradient is zero."""
     return any(
-        node in gates or gate_after(graph, node, gates) or gate_before(graph, node, gates)
+        node in gates or excused_after(graph, node, gates) or _gate_before(graph, node, gates)
         for node in part.nodes
     )
 
 
-def gate_after(graph: Graph, start: int, gates: dict[int, tuple[str, ...]]) -> bool:
-    """Whether a gate is reached over values whose gradient is zero."""
+def excused_after(graph: Graph, start: int, gates: dict[int, tuple[str, ...]]) -> bool:
+    """Whether values without gradient lead to a gate, or to where the loss picked other values."""
     stack, seen = [start], {start}
     while stack:
         index = stack.pop()
         if not _silent_backward(graph, index):
             continue
+        if index in graph.outputs:
+            return True
         for consumer in graph.consumers[index]:
-            if consumer in gates:
+            routes = graph.nodes[consumer].category in ("concat", "copy") and not _silent_backward(
+                graph, consumer
+            )
+            if consumer in gates or routes:
                 return True
             if consumer not in seen:
                 seen.add(consumer)
@@ -64,7 +80,7 @@ def gate_after(graph: Graph, start: int, gates: dict[int, tuple[str, ...]]) -> b
     return False
 
 
-def gate_before(graph: Graph, start: int, gates: dict[int, tuple[str, ...]]) -> bool:
+def _gate_before(graph: Graph, start: int, gates: dict[int, tuple[str, ...]]) -> bool:
     """Whether a gate is reached back over values that are zero."""
     stack, seen = [*graph.nodes[start].inputs], {*graph.nodes[start].inputs}
     while stack:

@@ -11,10 +11,17 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from initium.diagnose.gates import explained, gate_after, has_zero_gradient, opening_gates, unexplained_zeros
+from initium.diagnose.gates import (
+    excused_after,
+    explained,
+    has_zero_gradient,
+    opening_gates,
+    unexplained_zeros,
+)
 from initium.record.graph import bits
 from initium.record.inventory import ParameterInfo
 from initium.record.node import Node
+from initium.record.ops import DEADLY, SATURATING
 from initium.record.record import Record
 from initium.record.roles import Part
 
@@ -36,6 +43,7 @@ class TrunkPoint:
         strength: S = sqrt(sum (x dL/dx)^2), which rescaling a ReLU or normalized layer does not change; None as above.
         between: share of `second` that differs between samples; nan for a batch of one.
         normed: whether a norm has just given the value its scale.
+        restored: whether a norm gives it its scale before any weight takes it.
     """
 
     depth: int
@@ -47,6 +55,11 @@ class TrunkPoint:
     strength: float | None
     between: float
     normed: bool = False
+    restored: bool = False
+
+
+EPSILONS = 10.0
+"""Second moments of fewer epsilons come out of a norm smaller than 1."""
 
 
 class Measures:
@@ -81,10 +94,21 @@ class Measures:
     @cached_property
     def points(self) -> tuple[TrunkPoint, ...]:
         """The points of the trunk, by depth; the inputs themselves are not among them."""
-        chosen = {index for index in self._received() if self.depths[index] > 0 and not self._halfway(index)}
+        chosen = {
+            index
+            for index in self._received()
+            if self.depths[index] > 0
+            and self._graph.ancestors[index] & self.inputs
+            and not self._halfway(index)
+        }
         ordered = sorted(chosen, key=lambda index: (self.depths[index], index))
         made = (self._point(self._graph.nodes[index]) for index in ordered)
         return tuple(point for point in made if point is not None)
+
+    @cached_property
+    def inputs(self) -> int:
+        """Bit mask of what enters the model; what no input reaches (queries, tables) is no signal."""
+        return sum(1 << index for index, node in enumerate(self._graph.nodes) if node.category == "input")
 
     def _received(self) -> Iterator[int]:
         inside = self._graph.inside
@@ -95,7 +119,11 @@ class Measures:
                 yield node.inputs[0]
             residual = self._graph.residuals.get(index)
             if residual is not None and self._goes_on(index):
-                yield from (residual.stream, index)
+                yield index
+                if (
+                    len(self._graph.consumers[residual.stream]) > 1
+                ):  # else it is a projection, not what the block receives
+                    yield residual.stream
 
     def _goes_on(self, index: int) -> bool:
         """Whether a sum is features: a weight takes it later or it leaves the model; sums of boxes end in a loss."""
@@ -127,7 +155,7 @@ class Measures:
     def _point(self, node: Node) -> TrunkPoint | None:
         if node.forward is None or (node.backward is None and self.record.loss is not None):
             return None
-        hidden = node.gradient == 0.0 and gate_after(self._graph, node.index, self.gates)
+        hidden = self._hidden(node)
         return TrunkPoint(
             depth=self.depths[node.index],
             node=node.index,
@@ -140,18 +168,34 @@ class Measures:
             strength=None if hidden else node.strength,
             between=node.forward.between,
             normed=self._set_by_norm(node.index),
+            restored=self._restored(node),
         )
+
+    def _hidden(self, node: Node) -> bool:
+        """Whether the gradient is zero for a reason that is no fault of the start."""
+        return node.gradient == 0.0 and excused_after(self._graph, node.index, self.gates)
+
+    def _restored(self, node: Node) -> bool:
+        """Whether only norms take the value, and it is large enough for them to give it its scale back."""
+        graph = self._graph
+        takers = [
+            graph.nodes[one]
+            for one, _ in graph.next(node.index)
+            if one not in graph.residuals and not graph.statistics >> one & 1
+        ]
+        norms = [taker for taker in takers if graph.normalizes(taker.index)]
+        if not norms or node.forward is None:
+            return False
+        direct = any(taker.category in ("weighted", "attention", "matmul", "activation") for taker in takers)
+        return not direct and node.forward.second > EPSILONS * max(epsilon_of(norm) for norm in norms)
 
     def _set_by_norm(self, index: int) -> bool:
         """Whether a norm has just given the value its scale."""
         graph = self._graph
         while not graph.normalizes(index):
             node = graph.nodes[index]
-            if (
-                len(node.inputs) != 1
-                or node.category not in ("activation", "pool", "copy")
-                and not graph.is_transparent(index)
-            ):
+            passes = node.category in ("activation", "pool", "copy") or graph.is_transparent(index)
+            if len(node.inputs) != 1 or not passes:
                 return False
             index = node.inputs[0]
         return True
@@ -161,35 +205,56 @@ class Measures:
         """Deliberate zeros that open with the first step, by node."""
         return opening_gates(self.record)
 
-    def carried(self, value: Callable[[TrunkPoint], float | None]) -> list[tuple[TrunkPoint, float]]:
-        """(point, the largest value on it or on a path parallel to it): what gets through at that depth."""
-        known = [(point, number) for point in self.points if (number := value(point)) is not None]
-        return [
-            (
-                point,
-                max(
-                    [
-                        number,
-                        *(
-                            other
-                            for q, other in known
-                            if other > number and self._parallel(point.node, q.node)
-                        ),
-                    ]
-                ),
-            )
-            for point, number in known
-        ]
+    def carried(
+        self, value: Callable[[Node], float | None], reached: list[int]
+    ) -> list[tuple[TrunkPoint, float]]:
+        """(point, the largest value on it or on a way around it): what gets through at that depth.
 
-    def _parallel(self, first: int, second: int) -> bool:
-        """Whether two values lie on different paths that part and meet again."""
-        up, down = self._graph.ancestors, self._graph.descendants
-        if up[first] >> second & 1 or up[second] >> first & 1:
+        Parallel paths share the signal and the gradient, and side heads get little of it; no harm in either.
+
+        Args:
+            value: of a node; None where it does not count.
+            reached: masks of the nodes from which each node is reached.
+        """
+        nodes = {point.node for point in self.points} | {head.index for head in self.last}
+        sizes = {index: size for index in nodes if (size := value(self._graph.nodes[index])) is not None}
+        found = []
+        for point in self.points:
+            if point.node in sizes:
+                own = sizes[point.node]
+                around = (
+                    size
+                    for index, size in sizes.items()
+                    if size > own and self._parallel(point.node, index, reached)
+                )
+                found.append((point, max(around, default=own)))
+        return found
+
+    def _parallel(self, first: int, second: int, reached: list[int]) -> bool:
+        """Whether two values lie on different paths that part after the first weight."""
+        if reached[first] >> second & 1 or reached[second] >> first & 1:
             return False
-        return bool(up[first] & up[second]) and bool(down[first] & down[second])
+        return bool(reached[first] & reached[second] & self._deep)
+
+    @cached_property
+    def _graded(self) -> list[int]:
+        """Masks of the nodes that get gradient from each node: what was detached does not."""
+        masks: list[int] = []
+        for index, node in enumerate(self._graph.nodes):
+            mask = 1 << index
+            for source in node.inputs if node.gradient is not None else ():
+                mask |= masks[source]
+            masks.append(mask)
+        return masks
+
+    @cached_property
+    def _deep(self) -> int:
+        """Bit mask of the nodes behind an input and a weight."""
+        up = self._graph.ancestors
+        return sum(1 << i for i in range(len(up)) if self.depths[i] > 0 and up[i] & self.inputs)
 
     def behind(self, index: int) -> tuple[str, ...]:
-        """The weights that a value last went through."""
+        """The weights that a value last went through; of a residual sum, those of its branch."""
         seen, layer = {index}, [index]
         names: dict[str, None] = {}
         while layer:
@@ -197,8 +262,10 @@ class Measures:
             for one in layer:
                 if one in self.weights_at:
                     names.update(dict.fromkeys(self.weights_at[one]))
-                else:
-                    upper += [source for source in self._graph.nodes[one].inputs if source not in seen]
+                    continue
+                residual = self._graph.residuals.get(one)
+                sources = self._graph.nodes[one].inputs if residual is None else (residual.branch,)
+                upper += [source for source in sources if source not in seen]
             seen.update(upper)
             layer = upper
         return tuple(names)
@@ -215,7 +282,7 @@ class Measures:
 
     @cached_property
     def drift(self) -> tuple[float, TrunkPoint, TrunkPoint] | None:
-        """(decades, from, to): the largest change of the second moment from one point to another with no norm between."""
+        """(decades, from, to): the largest change of the second moment from point to point with no norm between."""
         values = {point.node: (point, value) for point, value in self.signal if not point.normed}
         worst: tuple[float, TrunkPoint, TrunkPoint] | None = None
         for point, value in values.values():
@@ -228,11 +295,12 @@ class Measures:
 
     @cached_property
     def _unnormed(self) -> list[int]:
-        """Bit mask of the nodes that reach each node on a way without a norm."""
+        """Bit mask of the nodes that reach each node on a way without a norm or a bounded activation."""
         masks: list[int] = []
         for index, node in enumerate(self._graph.nodes):
             mask = 1 << index
-            for source in () if self._graph.normalizes(index) else node.inputs:
+            bounded = node.category == "softmax" or node.kind in SATURATING
+            for source in () if bounded or self._graph.normalizes(index) else node.inputs:
                 mask |= masks[source]
             masks.append(mask)
         return masks
@@ -245,12 +313,17 @@ class Measures:
     @cached_property
     def signal(self) -> list[tuple[TrunkPoint, float]]:
         """Second moments through depth."""
-        return self.carried(lambda point: point.second)
+        return self.carried(lambda node: node.forward.second if node.forward else None, self._graph.ancestors)
+
+    @cached_property
+    def unaided(self) -> list[tuple[TrunkPoint, float]]:
+        """Second moments through depth of what no norm restores."""
+        return [(point, value) for point, value in self.signal if not point.restored]
 
     @cached_property
     def strengths(self) -> list[tuple[TrunkPoint, float]]:
         """S through depth."""
-        return self.carried(lambda point: point.strength)
+        return self.carried(lambda node: None if self._hidden(node) else node.strength, self._graded)
 
     @cached_property
     def gradient_span(self) -> float | None:
@@ -362,7 +435,10 @@ class Measures:
         return len(self.broken) / total if total else 0.0
 
 
-DEADLY = frozenset({"relu", "clamp_min", "threshold", "hardtanh", "clamp", "hardswish"})
+def epsilon_of(norm: Node) -> float:
+    """The epsilon of a norm; 1e-5 where it does not tell."""
+    last = norm.scalars[-1] if norm.category == "norm" and norm.scalars else 1e-5
+    return last if 0 < last < 0.1 else 1e-5
 
 
 def decades(values: Iterable[float]) -> float | None:

@@ -34,6 +34,7 @@ def to_json(report: HealthReport) -> str:
             "model": seen.model,
             "loss": seen.loss,
             "losses": dict(seen.losses),
+            "chance": seen.chance,
             "batch": seen.batch,
             "training": seen.training,
             "notes": list(seen.notes),
@@ -68,6 +69,7 @@ def from_json(text: str) -> HealthReport:
             batch=_int(seen, "batch"),
             training=_bool(seen, "training"),
             notes=_texts(seen, "notes"),
+            chance=_maybe(_float, seen, "chance"),
             losses={name: _float(_dict(seen, "losses"), name) for name in _dict(seen, "losses")},
         ),
     )
@@ -119,6 +121,7 @@ def _point(data: Mapping[str, Any]) -> TrunkPoint:
         strength=_maybe(_float, data, "strength"),
         between=_float(data, "between"),
         normed=_bool(data, "normed"),
+        restored=_bool(data, "restored"),
     )
 
 

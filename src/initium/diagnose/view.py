@@ -107,7 +107,8 @@ def _range(name: str, values: list[float]) -> str:
     seen = [value for value in values if math.isfinite(value)]
     if not seen:
         return name
-    return f"{name}: first {number(seen[0])}, last {number(seen[-1])}, least {number(min(seen))}, greatest {number(max(seen))}"
+    ends = f"first {number(seen[0])}, last {number(seen[-1])}"
+    return f"{name}: {ends}, least {number(min(seen))}, greatest {number(max(seen))}"
 
 
 def _criteria(report: HealthReport) -> Section:
@@ -170,7 +171,10 @@ def _advice(report: HealthReport) -> Section:
     if not serious:
         return Section("What to do", Prose("Nothing. Train it."))
     remedies = list(dict.fromkeys(f"{finding.code}: {finding.remedy}." for finding in serious))
-    last = "initium.repair_(model, inputs) changes only what is unhealthy; initium.init_(model, inputs) starts the whole model anew."
+    last = (
+        "initium.repair_(model, inputs) changes only what is unhealthy; "
+        "initium.init_(model, inputs) starts the whole model anew."
+    )
     return Section("What to do", Prose("\n".join([*remedies, last])))
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from initium.errors import ModelRunError, UsageError, UsageTypeError
@@ -14,18 +17,62 @@ from initium.random import fill_, key_for
 from initium.random.distributions import Normal
 
 Loss = Callable[[Any], Tensor]
+MEAN = 1
+"""torch's number for reduction="mean"."""
+
+
+@dataclass(frozen=True)
+class Backward:
+    """What the loss and its gradient showed.
+
+    Args:
+        loss: value of the loss; None where nothing was differentiable.
+        losses: its named parts.
+        chance: what the loss would be if the model knew nothing; None where that is not known.
+        grads: gradient of each trainable parameter.
+        notes: what the reader should know.
+    """
+
+    loss: float | None
+    losses: dict[str, float]
+    chance: float | None = None
+    grads: Mapping[str, Tensor | None] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+class _Spy(TorchDispatchMode):
+    """Notes the cross-entropies, averaged and unweighted, that are computed while it is entered."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.classes: list[int] = []
+
+    @property
+    def chance(self) -> float | None:
+        """Ln C of a single cross-entropy over C classes."""
+        return math.log(self.classes[0]) if len(self.classes) == 1 and self.classes[0] > 1 else None
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = getattr(func, "__name__", "")
+        if name.startswith(("nll_loss_forward", "nll_loss2d_forward")):
+            plain = len(args) > 3 and args[2] is None and args[3] == MEAN and args[0].dim() > 1
+            self.classes.append(args[0].shape[1] if plain else 0)
+        return func(*args, **(kwargs or {}))
 
 
 def backward(
     output: Any, loss: Loss | None, parameters: Mapping[str, Tensor], inputs: Sequence[Tensor], seed: int
-) -> tuple[float | None, dict[str, float], dict[str, Tensor | None], tuple[str, ...]]:
-    """(loss value, named losses, parameter gradients, notes)."""
-    scalar, losses = (_given_loss(loss, output), {}) if loss is not None else default_loss(output, seed)
+) -> Backward:
+    """Differentiate the user's loss, or the default one."""
+    spy = _Spy()
+    scalar, losses = (_given_loss(loss, output, spy), {}) if loss is not None else default_loss(output, seed)
     wanted = {name: p for name, p in parameters.items() if p.requires_grad}
     if scalar is None or not scalar.requires_grad or not wanted:
-        return None, losses, {}, ("no backward: no output depends differentiably on a parameter",)
+        return Backward(None, losses, notes=("no backward: no output depends differentiably on a parameter",))
     if scalar.is_meta:
-        return None, losses, {}, ("no backward: the model is on the meta device and holds no values",)
+        return Backward(
+            None, losses, notes=("no backward: the model is on the meta device and holds no values",)
+        )
     try:
         grads = _gradients(scalar, list(wanted.values()), inputs)
     except RuntimeError as error:
@@ -34,13 +81,14 @@ def backward(
             expected="a model whose loss can be differentiated",
             remedy="run loss.backward() on it without initium to see the same error, or pass loss=",
         ) from error
-    return float(scalar.detach()), losses, dict(zip(wanted, grads, strict=True)), ()
+    return Backward(float(scalar.detach()), losses, spy.chance, dict(zip(wanted, grads, strict=True)))
 
 
-def _given_loss(loss: Loss, output: Any) -> Tensor:
+def _given_loss(loss: Loss, output: Any, spy: _Spy) -> Tensor:
     """The value of the user's loss, checked."""
     try:
-        scalar = loss(output)
+        with spy:
+            scalar = loss(output)
     except Exception as error:
         raise ModelRunError(
             f"the loss raised {type(error).__name__}: {error}",
@@ -114,6 +162,7 @@ def default_loss(output: Any, seed: int) -> tuple[Tensor | None, dict[str, float
 
 
 def tensors_of(output: Any) -> list[Tensor]:
+    """Every tensor in an output, also in records that are no pytrees."""
     leaves = []
     for leaf in tree_leaves(output):
         if isinstance(leaf, Tensor):

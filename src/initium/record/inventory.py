@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from initium.errors import UsageError
+from initium.record.sampling import norm_of
 
 PROBE = 4096
 """Elements of a row that the first, cheap comparison of rows looks at."""
@@ -77,13 +78,13 @@ class ParameterInfo:
 
 @dataclass(frozen=True, slots=True)
 class BufferInfo:
-    """One buffer as it stands: name, shape, dtype, whether it is on meta, finite, and in the state dict."""
+    """One buffer as it stands; `nan`: whether it holds one (inf has its place in masks)."""
 
     name: str
     shape: tuple[int, ...]
     dtype: str
     meta: bool
-    finite: bool
+    nan: bool
     persistent: bool
 
 
@@ -131,7 +132,7 @@ def take_inventory(
     model: nn.Module, *, used: frozenset[str], grads: Mapping[str, Tensor | None]
 ) -> tuple[ParameterInfo, ...]:
     """Describe every parameter; `used` are the names that a run took, `grads` their gradients."""
-    owners = {name: (module, type(module).__name__) for name, module in model.named_modules()}
+    owners = {name: type(module).__name__ for name, module in model.named_modules()}
     aliases = aliases_of(model)
     return tuple(
         _describe(name, tensor, aliases.get(name, ()), owners, name in used, grads.get(name))
@@ -143,22 +144,46 @@ def _describe(
     name: str,
     tensor: Tensor,
     aliases: tuple[str, ...],
-    owners: Mapping[str, tuple[nn.Module, str]],
+    owners: Mapping[str, str],
     used: bool,
     grad: Tensor | None,
 ) -> ParameterInfo:
-    module, owner = owners[name.rpartition(".")[0]]
+    owner = owners[name.rpartition(".")[0]]
     mean, second, peak, constant, finite = _values(tensor)
     groups = _equal_rows(tensor) if finite else None
     return ParameterInfo(
-        name=name, aliases=aliases, shape=tuple(tensor.shape), dtype=str(tensor.dtype).removeprefix("torch."), owner=owner,
-        frozen=not tensor.requires_grad, loaded=bool(getattr(tensor, "_is_hf_initialized", False)),
-        parametrized="parametrizations." in name or name.endswith(("weight_g", "weight_v", "weight_orig")) or owner == "ParametrizationList",
-        meta=tensor.is_meta, mean=mean, second=second, peak=peak, constant=constant, finite=finite, used=used,
+        name=name,
+        aliases=aliases,
+        shape=tuple(tensor.shape),
+        dtype=str(tensor.dtype).removeprefix("torch."),
+        owner=owner,
+        frozen=not tensor.requires_grad,
+        loaded=bool(getattr(tensor, "_is_hf_initialized", False)),
+        parametrized=_is_parametrized(name, owner),
+        meta=tensor.is_meta,
+        mean=mean,
+        second=second,
+        peak=peak,
+        constant=constant,
+        finite=finite,
+        used=used,
         rows_equal=0.0 if groups is None else groups.numel() / tensor.shape[0],
         twins=0.0 if groups is None or grad is None else _twins(groups, grad),
-        grad_second=None if grad is None else float(grad.detach().double().square().mean()) if grad.numel() else None,
-    )  # fmt: skip
+        grad_second=_mean_square(grad),
+    )
+
+
+def _is_parametrized(name: str, owner: str) -> bool:
+    """Whether the module computes another tensor from it; the endings are those of torch.nn.utils' older hooks."""
+    old = name.endswith(("weight_g", "weight_v", "weight_orig"))
+    return old or "parametrizations." in name or owner == "ParametrizationList"
+
+
+def _mean_square(grad: Tensor | None) -> float | None:
+    if grad is None or grad.numel() == 0:
+        return None
+    norm = norm_of(grad)
+    return None if norm is None else float(norm) ** 2 / grad.numel()
 
 
 @torch.no_grad()
@@ -193,7 +218,7 @@ def _equal_rows(tensor: Tensor) -> Tensor | None:
     repeated = _repeated(rows[:, :PROBE].float() @ _probe(rows))
     if not bool(repeated.any()):
         return None
-    _, inverse, counts = rows[repeated].float().unique(dim=0, return_inverse=True, return_counts=True)
+    _, inverse, counts = torch.unique(rows[repeated].float(), dim=0, return_inverse=True, return_counts=True)
     kept = repeated.nonzero().flatten()[counts[inverse] > 1]
     return kept if kept.numel() else None
 
@@ -204,7 +229,7 @@ def _probe(rows: Tensor) -> Tensor:
 
 def _repeated(marks: Tensor) -> Tensor:
     """Mask of the marks that occur more than once."""
-    _, inverse, counts = marks.unique(return_inverse=True, return_counts=True)
+    _, inverse, counts = torch.unique(marks, return_inverse=True, return_counts=True)
     repeated: Tensor = counts[inverse] > 1
     return repeated
 
@@ -231,7 +256,7 @@ def take_buffers(model: nn.Module) -> tuple[BufferInfo, ...]:
     return tuple(
         BufferInfo(
             name, tuple(b.shape), str(b.dtype).removeprefix("torch."), b.is_meta,
-            b.is_meta or not b.is_floating_point() or bool(torch.isfinite(b).all()), name in persistent,
+            not b.is_meta and b.is_floating_point() and bool(torch.isnan(b).any()), name in persistent,
         )
         for name, b in model.named_buffers()
     )  # fmt: skip

@@ -48,8 +48,8 @@ class Node:
         forward: moments of the output; None where it was not measured.
         backward: moments of the loss gradient at the output; None where no gradient arrived.
         gradient: Euclidean norm of the whole loss gradient at the output; None where none arrived.
-        strength: S = sqrt(sum (x dL/dx)^2), how much relative changes of the output's values matter to the loss; rescaling
-            a normalized or ReLU layer leaves it as it is; None where no gradient arrived.
+        strength: S = sqrt(sum (x dL/dx)^2), how much relative changes of the output's values matter to the loss;
+            rescaling a normalized or ReLU layer leaves it as it is; None where no gradient arrived.
         dead: for activations, the share of units that are zero everywhere; None where units are not known.
         units: number of units (channels, features) of the output; 0 where not known.
         saturated: for bounded activations, the share of outputs within 1 % of a bound.

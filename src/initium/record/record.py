@@ -62,6 +62,8 @@ class Record:
         batch: number of samples.
         training: whether the model was in training mode.
         notes: what the reader should know ("no backward: ...").
+        losses: named parts of the loss, where the model returned them.
+        chance: what the loss would be if the model knew nothing (ln C for a cross-entropy); None where not known.
     """
 
     model: str
@@ -75,6 +77,7 @@ class Record:
     training: bool
     notes: tuple[str, ...] = ()
     losses: Mapping[str, float] = field(default_factory=dict)
+    chance: float | None = None
 
     @cached_property
     def graph(self) -> Graph:
@@ -146,7 +149,7 @@ def record(
             tape.add_inputs(tensors)
             output = run_forward(model, inputs, forward, tape)
             tape.finish()
-            value, losses, grads, notes = backward(output, loss, parameters, tensors, seed)
+            back = backward(output, loss, parameters, tensors, seed)
         finally:
             tape.restore()
         outputs = _output_nodes(output, tape)
@@ -155,14 +158,15 @@ def record(
         model=type(model).__name__,
         nodes=_nodes(tape.drafts),
         uses=tuple(tape.uses),
-        parameters=take_inventory(model, used=used, grads=grads),
+        parameters=take_inventory(model, used=used, grads=back.grads),
         buffers=take_buffers(model),
         outputs=outputs,
-        loss=value,
-        losses=losses,
+        loss=back.loss,
+        losses=back.losses,
+        chance=back.chance,
         batch=batch,
         training=model.training,
-        notes=notes,
+        notes=back.notes,
     )
 
 
@@ -213,13 +217,27 @@ def _nodes(drafts: list[Draft]) -> tuple[Node, ...]:
     norms = [None if draft.grad_norm is None else float(draft.grad_norm) for draft in drafts]
     return tuple(
         Node(
-            index, d.op, d.category, ops.ACTIVATIONS.get(d.op) or ops.NORMS.get(d.op, ""), d.module, d.inputs, d.operands,
-            d.shape, d.stride, str(d.dtype).removeprefix("torch."), d.scalars, forward[index], backward[index],
-            norms[index], _strength(forward[index], backward[index], coupling[index], norms[index]),
-            d.dead, _saturated(d), d.channels[0] if d.channels else 0,
+            index=index,
+            op=d.op,
+            category=d.category,
+            kind=ops.ACTIVATIONS.get(d.op) or ops.NORMS.get(d.op, ""),
+            module=d.module,
+            inputs=d.inputs,
+            operands=d.operands,
+            shape=d.shape,
+            stride=d.stride,
+            dtype=str(d.dtype).removeprefix("torch."),
+            scalars=d.scalars,
+            forward=forward[index],
+            backward=backward[index],
+            gradient=norms[index],
+            strength=_strength(forward[index], backward[index], coupling[index], norms[index]),
+            dead=d.dead,
+            saturated=_saturated(d),
+            units=d.channels[0] if d.channels else 0,
         )
         for index, d in enumerate(drafts)
-    )  # fmt: skip
+    )
 
 
 def _strength(

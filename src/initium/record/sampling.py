@@ -80,8 +80,9 @@ def take_sample(tensor: Tensor, batch: int, stride: Sequence[int] = ()) -> Tenso
     num_runs = width // run
     step = num_features // num_runs
     step = _odd(step)  # so that runs do not keep landing on the same border of a feature map
-    runs = flat_BF[:, : num_runs * step].unflatten(1, (num_runs, step))[:, :, :run]
-    return runs.reshape(num_rows, -1)
+    runs = flat_BF[:, : num_runs * step].unflatten(1, (num_runs, step))[:, :, :run]  # type: ignore[no-untyped-call]
+    sample: Tensor = runs.reshape(num_rows, -1)
+    return sample
 
 
 def _odd(step: int) -> int:
@@ -117,7 +118,8 @@ def norm_of(tensor: Tensor) -> Tensor | None:
     if tensor.is_meta or tensor.layout != torch.strided:
         return None
     dtype = torch.float32 if tensor.dtype in (torch.float16, torch.bfloat16) else None
-    return torch.linalg.vector_norm(tensor.detach(), dtype=dtype)
+    norm: Tensor = torch.linalg.vector_norm(tensor.detach(), dtype=dtype)
+    return norm
 
 
 def moments_of(samples: Sequence[Tensor | None]) -> list[Moments | None]:
@@ -151,11 +153,11 @@ def _moments(stack_nBf: Tensor) -> list[Moments]:
     second = clean.square().mean((1, 2))
     peak = clean.abs().amax((1, 2))
     zeros = (clean == 0).double().mean((1, 2))
-    columns = [mean, second, peak, zeros, *_batch_statistics(clean, second)]
-    table = torch.stack(columns, 1).tolist()
+    table = torch.stack([mean, second, peak, zeros, *_batch_statistics(clean, second)], 1).tolist()
+    count = num_rows * width
     return [
-        Moments(*row, finite=bool(ok), count=num_rows * width)
-        for row, ok in zip(table, finite.tolist(), strict=True)
+        Moments(mean, second, peak, zeros, between, cosine, rank, bool(ok), count)
+        for (mean, second, peak, zeros, between, cosine, rank), ok in zip(table, finite.tolist(), strict=True)
     ]
 
 

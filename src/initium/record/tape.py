@@ -95,7 +95,7 @@ class Tape(TorchDispatchMode):
     def __init__(
         self, parameters: Mapping[str, Tensor], *, batch: int, where: Callable[[], str], measure: bool = True
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.drafts: list[Draft] = []
         self.uses: list[Use] = []
         self.saved: dict[str, Tensor] = {}
@@ -207,7 +207,7 @@ class Tape(TorchDispatchMode):
     def _note_data(self, call: Call, operands: list[Operand], outputs: list[Tensor]) -> Value:
         index, main = len(self.drafts), outputs[0]
         views = tuple(
-            View(value.node, tuple(tensor.shape), tensor.stride(), tensor.storage_offset())
+            View(value.node, tuple(tensor.shape), tensor.stride(), int(tensor.storage_offset()))
             for tensor, value in zip(call.tensors, call.values, strict=True)
             if value.node >= 0
         )
@@ -253,7 +253,7 @@ class Tape(TorchDispatchMode):
         storage = _storage(tensor)
         if storage not in self._values:
             # A weak reference keeps the storage's address from being reused, not its memory.
-            self._alive.append(StorageWeakRef(tensor.untyped_storage()))
+            self._alive.append(StorageWeakRef(tensor.untyped_storage()))  # type: ignore[no-untyped-call]
         old = self._values.get(storage)
         if old is not None and old.origin == "data" and value.origin != "data":
             value = replace(old)  # a constant written into part of a data tensor leaves it data
@@ -264,7 +264,7 @@ class Tape(TorchDispatchMode):
         pending, self._pending = self._pending, []
         for tensor, index in pending:
             if tensor.requires_grad and self._measure:
-                tensor.register_hook(self._hook(index))
+                tensor.register_hook(self._hook(index))  # type: ignore[no-untyped-call]
 
     def _hook(self, index: int) -> Callable[[Tensor], None]:
         def note(grad: Tensor | None) -> None:

@@ -14,7 +14,8 @@ from initium.theory.layer import Layer
 
 How = Literal["weight", "bias", "gain", "shift", "scale", "add", "token", "opaque"]
 """`weight`: contracted with data. `bias`: added by the weighted operation itself. `gain`, `shift`: of a norm.
-`scale`, `add`: multiplied or added elsewhere. `token`: concatenated or used as data. `opaque`: taken by an operation in no table."""
+`scale`, `add`: multiplied or added elsewhere. `token`: concatenated or used as data. `opaque`: taken by an
+operation in no table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +182,7 @@ def _linear_layer(weight: Operand, contraction: int) -> tuple[Layer, tuple[int, 
     whole = math.prod(shape[a] for a in others)
     rows: tuple[int, ...] = ()
     if covered < whole and len(shape) == 2 and stride[out_axis] > 0:
-        start = (
-            tensor.storage_offset() // stride[out_axis] if stride[out_axis] > 1 else tensor.storage_offset()
-        )
+        start = int(tensor.storage_offset()) // stride[out_axis]
         rows = (start, start + covered)
     return Layer("linear", shape, out_axis=out_axis, in_axis=in_axis), rows
 

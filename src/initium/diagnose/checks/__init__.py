@@ -36,10 +36,11 @@ EXPLAINS: dict[str, str] = {
     "IN703": "IN1 IN2 IN4 IN5 IN6 IN8",
     "IN104": "IN101 IN102 IN103 IN2 IN4 IN5 IN6 IN8",
     "IN203": "IN201 IN202 IN204",
-    "IN301": "IN1 IN2 IN302 IN4 IN5 IN602",
+    "IN301": "IN1 IN2 IN302 IN4 IN5 IN602 IN603",
     "IN101": "IN103 IN401",
-    "IN102": "IN103 IN402 IN602 IN8",
+    "IN102": "IN103 IN402 IN601 IN602 IN603 IN8",
     "IN501": "IN401",
+    "IN602": "IN601 IN603",
 }
 """Cause -> beginnings of the codes that are its consequences: one finding for one cause."""
 

@@ -24,10 +24,12 @@ def check_collapse(measures: Measures) -> Iterator[Finding]:
         "IN501",
         severity,
         begin.names if begin is not None else (),
-        f"the network hardly tells samples apart: they differ in {number(share)} of the second moment of the last features",
+        "the network hardly tells samples apart: "
+        f"they differ in {number(share)} of the second moment of the last features",
         f"a share of at least {number(LIMIT)}",
         "the head sees the same features whatever the input, so only its bias can learn",
-        "use zero biases, and weights that keep samples apart at this depth (orthogonal, or critical as initium.init_ finds)",
+        "use zero biases, and weights that keep samples apart at this depth "
+        "(orthogonal, or critical as initium.init_ finds)",
         plan_rule("weight", "orthogonal") if _has_chain(measures) else None,
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from initium.diagnose.finding import Finding, plan_rule
 from initium.diagnose.measures import Measures
-from initium.record.inventory import BufferInfo, ParameterInfo
+from initium.record.inventory import ParameterInfo
 
 GARBAGE = 1e8
 """No start is this large; memory that was never written often is."""
@@ -24,7 +24,9 @@ def check_coverage(measures: Measures) -> Iterator[Finding]:
 
 
 def _meta(measures: Measures) -> Iterator[Finding]:
-    names = [one.name for one in _tensors(measures) if one.meta]
+    record = measures.record
+    names = [info.name for info in record.parameters if info.meta]
+    names += [info.name for info in record.buffers if info.meta]
     if names:
         yield Finding(
             "IN701",
@@ -38,12 +40,10 @@ def _meta(measures: Measures) -> Iterator[Finding]:
         )
 
 
-def _tensors(measures: Measures) -> list[ParameterInfo | BufferInfo]:
-    return [*measures.record.parameters, *measures.record.buffers]
-
-
 def _not_finite(measures: Measures) -> Iterator[Finding]:
-    names = [one.name for one in _tensors(measures) if not one.finite]
+    record = measures.record
+    names = [one.name for one in record.parameters if not one.finite]
+    names += [one.name for one in record.buffers if one.nan]  # inf has its place in masks and clipping ranges
     if names:
         yield Finding(
             "IN702",
@@ -52,7 +52,8 @@ def _not_finite(measures: Measures) -> Iterator[Finding]:
             "it holds nan or inf",
             "finite values",
             "one such value spreads to every output, and in the first step to every weight",
-            "start it anew; look for memory that was never written (torch.empty, to_empty) or a checkpoint that diverged",
+            "start it anew; look for memory that was never written (torch.empty, to_empty) "
+            "or a checkpoint that diverged",
             plan_rule(names[0], "zeros" if _is_vector(measures, names[0]) else "he_normal")
             if len(names) == 1
             else None,

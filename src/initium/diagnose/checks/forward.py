@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from initium.diagnose.criteria import WARN
 from initium.diagnose.finding import Finding, Severity, plan_rule
-from initium.diagnose.measures import Measures, TrunkPoint, decades
+from initium.diagnose.measures import Measures, TrunkPoint, epsilon_of
 from initium.report import number
 
 LOW, HIGH, SPAN = 1e-3, 1e3, 3.0
+SWAMPED = 10.0
+"""How many times smaller than its epsilon the variance must be before a norm counts as swamped."""
 EXPECTED = "the second moment of what a block receives stays between 0.001 and 1,000"
 
 
@@ -42,7 +43,7 @@ def _not_finite(measures: Measures) -> Finding:
 
 
 def _vanishing(measures: Measures) -> Iterator[Finding]:
-    outside = [(point, value) for point, value in measures.signal if value < LOW]
+    outside = [(point, value) for point, value in measures.unaided if value < LOW]
     if not outside:
         return
     point, value = outside[0]
@@ -100,11 +101,10 @@ def _swamped(measures: Measures) -> Iterator[Finding]:
     graph, names = measures.record.graph, measures.norm_gains
     swamped: list[str] = []
     for node in graph.nodes:
-        if node.category != "norm" or not node.inputs or not node.scalars:
-            continue
-        moments, epsilon = graph.nodes[node.inputs[0]].forward, node.scalars[-1]
-        if moments is not None and 0 < moments.second < epsilon < 1e-2:
-            swamped += names.get(node.index) or (node.module,)
+        if node.category == "norm" and node.inputs and graph.ancestors[node.index] & measures.inputs:
+            moments = graph.nodes[node.inputs[0]].forward
+            if moments is not None and 0 < moments.second < epsilon_of(node) / SWAMPED:
+                swamped += names.get(node.index) or (node.module,)
     if swamped:
         yield Finding(
             "IN105",
@@ -140,11 +140,3 @@ def _anew(measures: Measures) -> dict[str, object] | None:
         if role in roles:
             return plan_rule(role, "he_normal")
     return None
-
-
-def factor_per_layer(points: list[tuple[TrunkPoint, float]]) -> float | None:
-    """Geometric mean change per layer between the first and the last point."""
-    if len(points) < 2 or decades(value for _, value in points) in (None, math.inf):
-        return None
-    (first, before), (last, after) = points[0], points[-1]
-    return float((after / before) ** (1.0 / max(last.depth - first.depth, 1)))

@@ -10,13 +10,15 @@ from initium.diagnose.measures import Measures
 from initium.report import number
 
 SIZE = 10.0
+FACTOR = 2.0
 LOSS = 100.0
 """A component of a detector's loss is of the order of 1; see reference figures in docs/diagnose.md."""
 
 
 def check_head(measures: Measures) -> Iterator[Finding]:
-    """IN601 initial loss, IN602 output scale."""
+    """IN601 a huge part of the loss, IN602 output scale, IN603 a loss far above chance."""
     yield from _loss(measures)
+    yield from _chance(measures)
     yield from _size(measures)
 
 
@@ -26,13 +28,35 @@ def _loss(measures: Measures) -> Iterator[Finding]:
             yield Finding(
                 "IN601",
                 "warning",
-                tuple(name for head in measures.last for name in measures.weights_at.get(head.index, ())),
+                _heads(measures),
                 f"the first {name} is {number(value)}",
                 f"a first loss of the order of 1, at most {number(LOSS)}",
                 "the first steps are spent, or lost, on undoing the head's start",
                 "start the class bias at -log((1 - p) / p) for rare classes (p = 0.01) and the head's weights small",
                 cost=min(math.log10(value / LOSS), 3.0) + 0.2,
             )
+
+
+def _chance(measures: Measures) -> Iterator[Finding]:
+    loss, chance = measures.record.loss, measures.record.chance
+    if loss is None or chance is None or not math.isfinite(loss) or loss <= FACTOR * chance:
+        return
+    yield Finding(
+        "IN603",
+        "warning",
+        _heads(measures),
+        f"the first loss is {number(loss)}, that of a model that knows nothing is {number(chance)}",
+        f"at most {number(FACTOR)} times that",
+        "the head starts confident and wrong",
+        "start the head's weight smaller, or at zero",
+        cost=0.2,
+    )
+
+
+def _heads(measures: Measures) -> tuple[str, ...]:
+    return tuple(
+        dict.fromkeys(name for head in measures.last for name in measures.weights_at.get(head.index, ()))
+    )
 
 
 def _size(measures: Measures) -> Iterator[Finding]:

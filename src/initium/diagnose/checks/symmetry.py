@@ -11,15 +11,20 @@ from initium.record.inventory import ParameterInfo
 from initium.report import number, percent
 
 LIMIT = 0.05
+MOSTLY = 0.5
+"""Share of its rows that must stay equal before a lone constant weight is named."""
 MIN_COPY = 64
 """Tensors of fewer elements may be equal for good reasons."""
 
 
 def check_symmetry(measures: Measures) -> Iterator[Finding]:
     """IN301 constant weights, IN302 equal units, IN303 equal tensors in several layers."""
-    constant = [info for info in measures.twin_weights if info.constant is not None]
-    twins = [info for info in measures.twin_weights if info.constant is None]
     serious = (measures.twins or 0.0) > LIMIT
+    weights = [
+        info for info in measures.twin_weights if serious or info.grad_second
+    ]  # a few without gradient: IN204
+    constant = [info for info in weights if info.constant is not None]
+    twins = [info for info in weights if info.constant is None]
     if constant:
         yield _constant(constant, serious)
     if twins:

@@ -30,7 +30,8 @@ def _dead(measures: Measures) -> Iterator[Finding]:
         "IN401",
         "error" if share > DEAD else "warning",
         _names(measures, bad or [worst]),
-        f"{percent(share)} of the rectified units are zero for every sample, {percent(worst.dead or 0.0)} in the worst layer",
+        f"{percent(share)} of the rectified units are zero for every sample, "
+        f"{percent(worst.dead or 0.0)} in the worst layer",
         f"at most {percent(DEAD)}",
         "a dead unit has no gradient and stays dead",
         "start the biases at zero and the weights with mean zero (initium.init_ does)",
