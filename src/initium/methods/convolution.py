@@ -11,7 +11,7 @@ from torch import Tensor
 from initium.methods.layout import Canonical, built, canonical, drawn
 from initium.methods.method import Method, Paper, Param, refuse
 from initium.methods.scaling import FANS, GAIN, fans_of, spread
-from initium.random.distributions import Draw, Normal, Uniform
+from initium.random.distributions import Draw, Normal, Orthogonal, Uniform
 from initium.random.key import Key
 from initium.theory.layer import Kind, Layer
 
@@ -29,32 +29,42 @@ def efficientnet(layer: Layer) -> Draw:
     return spread("normal", math.sqrt(2 / max(sizes.num_out * sizes.taps, 1)))
 
 
-def conv_aware(layer: Layer, *, gain: float, noise: float, fans: str) -> Draw:
-    """Filters whose Fourier coefficients are orthogonal over the inputs of each unit, then scaled.
+def conv_aware(layer: Layer, *, gain: float, spectrum: str, noise: float, fans: str) -> Draw:
+    """Filters of a unit that are orthogonal to each other, in space and so in Fourier space, then scaled.
 
-    For each unit, orthogonal rows (as many as inputs, in groups of the spectrum's size) are taken as
-    spectra and turned back by an inverse real FFT; a little noise breaks ties. The whole weight is
-    scaled to variance gain^2 / fan_in exactly. Kernels of one tap are normal.
+    Each unit's filters over its inputs are rows of random orthogonal matrices, as many as taps at a time.
+    A little noise breaks ties; the whole weight gets variance gain^2 / fan_in exactly. Kernels of one
+    tap are normal. spectrum="half" is the published code: real rows as half spectra through an
+    inverse real FFT, which makes every filter point symmetric and loses the orthogonality.
 
     Reference: Aghajanyan (2017), arXiv:1702.06295.
     """
     target = gain / math.sqrt(max(fans_of(layer, fans).fan_in, 1e-12))
     if canonical(layer).taps == 1:
         return spread("normal", target)
-    return built(layer, functools.partial(_conv_aware, target=target, noise=noise))
+    build = functools.partial(_conv_aware, target=target, half=spectrum == "half", noise=noise)
+    return built(layer, build)
 
 
-def _conv_aware(sizes: Canonical, key: Key, *, target: float, noise: float) -> Tensor:
+def _conv_aware(sizes: Canonical, key: Key, *, target: float, half: bool, noise: float) -> Tensor:
+    units = sizes.groups * sizes.num_out
     *others, last = sizes.kernel
-    spectrum = (*others, last // 2 + 1)
-    side, units = math.prod(spectrum), sizes.groups * sizes.num_out
-    bases = -(-sizes.num_in // side)
-    square = drawn((units * bases, side, side), Normal(0.0, 1.0), key.child("basis"))
-    basis = torch.linalg.eigh(square + square.mT)[1].reshape(units, bases * side, side)[:, : sizes.num_in]
-    waves = basis.reshape(units, sizes.num_in, *spectrum).to(torch.complex64)
-    filters: Tensor = torch.fft.irfftn(waves, s=sizes.kernel, dim=tuple(range(2, 2 + len(sizes.kernel))))
+    sides = (*others, last // 2 + 1) if half else sizes.kernel
+    rows = _orthogonal_rows(units, sizes.num_in, math.prod(sides), key.child("basis"))
+    filters = rows.reshape(units, sizes.num_in, *sides)
+    if half:
+        axes = tuple(range(2, 2 + len(sides)))
+        filters = torch.fft.irfftn(filters.to(torch.complex64), s=sizes.kernel, dim=axes)
     filters = filters + drawn(tuple(filters.shape), Normal(0.0, noise), key.child("noise"))
-    return (filters * (target / filters.std(correction=0).clamp_min(1e-12))).reshape(sizes.shape)
+    weight: Tensor = filters * (target / filters.std(correction=0).clamp_min(1e-12))
+    return weight.reshape(sizes.shape)
+
+
+def _orthogonal_rows(units: int, count: int, side: int, key: Key) -> Tensor:
+    """For each unit, `count` rows from as many orthogonal matrices of that side as it takes."""
+    bases = -(-count // side)
+    square = drawn((units * bases, side, side), Orthogonal(1.0, side, side, units * bases), key)
+    return square.reshape(units, bases * side, side)[:, :count]
 
 
 def conv_covariance(layer: Layer, *, sigma: float, fans: str) -> Draw:
@@ -138,9 +148,15 @@ METHODS = (
     Method(
         "conv_aware",
         "convolution",
-        "Filters orthogonal in Fourier space.",
+        "Filters of a unit orthogonal to each other, in space and in Fourier space.",
         (
             Param("gain", math.sqrt(2), GAIN.help, low=0.0),
+            Param(
+                "spectrum",
+                "full",
+                "full: orthogonal filters; half: the published code",
+                choices=("full", "half"),
+            ),
             Param("noise", 0.05, "standard deviation of the noise before scaling", low=0.0),
             FANS,
         ),

@@ -19,8 +19,8 @@ from initium.theory.layer import Layer
 def siren(layer: Layer, *, first: bool, omega: float) -> Draw:
     """Layers y = sin(omega W x): first U(-1/n, 1/n), others U(-b, b) with b = sqrt(6 / n) / omega.
 
-    The pre-activations omega W x of hidden layers are then about N(0, 1) and the activations about
-    arcsine distributed (mean square 1/2), at any depth.
+    The pre-activations omega W x of hidden layers are then normal with a variance that stays: q = 2 E x^2
+    = 1 - exp(-2 q), which is 0.797 (the paper says 1, from arcsine activations of mean square 1/2).
 
     Reference: Sitzmann et al. (2020), arXiv:2006.09661, theorem 1.8.
     """
