@@ -65,11 +65,10 @@ def truncation(low: float, high: float) -> tuple[float, float]:
     def density(z: float) -> float:
         return math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
 
-    mass = (math.erfc(low / math.sqrt(2)) - math.erfc(high / math.sqrt(2))) / 2
-    if low > 0:  # keeps its digits far out, where both tails are tiny
+    sign = 1.0
+    if high < 0:  # erfc keeps its digits on the right side only
         low, high, sign = -high, -low, -1.0
-    else:
-        sign = 1.0
+    mass = (math.erfc(low / math.sqrt(2)) - math.erfc(high / math.sqrt(2))) / 2
     mean = (density(low) - density(high)) / mass
     edges = [z * density(z) if math.isfinite(z) else 0.0 for z in (low, high)]
     return sign * mean, math.sqrt(max(1 + (edges[0] - edges[1]) / mass - mean * mean, 0.0))

@@ -91,7 +91,10 @@ def he_uniform(
     convention: str,
     fans: str,
 ) -> Draw:
-    """U(-b, b) with b = gain sqrt(3 / fan): the variance of `he_normal`."""
+    """U(-b, b) with b = gain sqrt(3 / fan): the variance of `he_normal`.
+
+    Reference: He et al. (2015), arXiv:1502.01852.
+    """
     return _he(layer, "uniform", mode, resolve_gain(gain, nonlinearity, a, convention), fans)
 
 
@@ -108,7 +111,10 @@ def lecun_normal(layer: Layer, *, truncated: bool, fans: str) -> Draw:
 
 
 def lecun_uniform(layer: Layer, *, fans: str) -> Draw:
-    """U(-b, b) with b = sqrt(3 / fan_in)."""
+    """U(-b, b) with b = sqrt(3 / fan_in): the variance of `lecun_normal`.
+
+    Reference: LeCun et al. (1998), section 4.6.
+    """
     return scaled(layer, "uniform", 1.0, fans_of(layer, fans).fan_in)
 
 
