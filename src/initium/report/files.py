@@ -29,13 +29,7 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> Path
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary file to fill, which takes the place of `path` when the block ends without an error."""
-    target = Path(path)
-    if target.is_dir() or not target.parent.is_dir():
-        raise UsageError(
-            f"cannot write to {str(target)!r}",
-            expected="a file name in a directory that exists",
-            remedy=f"create {str(target.parent)!r} or name another file",
-        )
+    target = check_target(path)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:80]}.", suffix=".part")
     os.close(handle)
     temporary = Path(name)
@@ -48,6 +42,18 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def check_target(path: str | os.PathLike[str]) -> Path:
+    """`path`, if a file can be written there; to be asked before long work, not after it."""
+    target = Path(path)
+    if target.is_dir() or not target.parent.is_dir() or not os.access(target.parent, os.W_OK):
+        raise UsageError(
+            f"cannot write to {str(target)!r}",
+            expected="a file name in a directory that exists and can be written to",
+            remedy=f"create {str(target.parent)!r}, or name another file",
+        )
+    return target
 
 
 def _mode(target: Path) -> int:
