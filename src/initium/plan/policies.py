@@ -22,6 +22,9 @@ from initium.theory.gains import gain as gain_of
 DEEP = 3
 """Unaided weighted operations in a row from which on an isometric start is worth its cost."""
 
+TABLE_STD = 0.02
+"""Spread of tables whose rows must differ: embeddings, positions, tokens (Radford+ 2019)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -49,8 +52,7 @@ def keep(part: Part, info: ParameterInfo, rule: str, reason: str, source: str = 
 def as_found(part: Part, info: ParameterInfo) -> dict[str, float | str]:
     """A draw like the values that a parameter holds, for a meta model that cannot keep them."""
     if info.meta:
-        neutral = {"norm_gain": 1.0, "norm_shift": 0.0, "bias": 0.0, "offset": 0.0, "mask": 0.0}
-        return {"method": "constant", "value": neutral[part.role]} if part.role in neutral else {}
+        return _neutral(part, info)
     if info.constant is not None:
         return {"method": "constant", "value": info.constant}
     if not info.finite or math.prod(info.shape) == 0:
@@ -59,6 +61,18 @@ def as_found(part: Part, info: ParameterInfo) -> dict[str, float | str]:
         half = math.sqrt(3.0) * info.std
         return {"method": "uniform", "low": info.mean - half, "high": info.mean + half}
     return {"method": "normal", "mean": info.mean, "std": info.std}
+
+
+def _neutral(part: Part, info: ParameterInfo) -> dict[str, float | str]:
+    """What stands for the unknown values of a parameter on meta; nothing where a guess could be wrong."""
+    constants = {"norm_gain": 1.0, "norm_shift": 0.0, "bias": 0.0, "offset": 0.0, "mask": 0.0}
+    if info.frozen or info.loaded:
+        return {}
+    if part.role in constants:
+        return {"method": "constant", "value": constants[part.role]}
+    if part.role in ("embedding", "position", "token") or (info.tied and len(info.shape) > 1):
+        return {"method": "normal", "mean": 0.0, "std": TABLE_STD}
+    return {}
 
 
 def _protected(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
@@ -145,7 +159,7 @@ def _embedding(part: Part, info: ParameterInfo, context: Context) -> Assignment 
     if info.finite and info.constant is None:
         return keep(part, info, "author", "tables keep the scale that their readers were written for")
     return _assign(
-        part, info, "normal", "embedding", "a table must tell its rows apart", "Radford+ 2019", std=0.02
+        part, info, "normal", "embedding", "a table must tell its rows apart", "Radford+ 2019", std=TABLE_STD
     )
 
 
