@@ -168,11 +168,12 @@ def _batch_statistics(clean_nBf: Tensor, second: Tensor) -> tuple[Tensor, Tensor
         nan = torch.full_like(second, float("nan"))
         return nan, nan, nan
     tiny = torch.finfo(torch.float64).tiny
-    between = clean_nBf.var(1).mean(1) / second.clamp_min(tiny)
     gram = clean_nBf @ clean_nBf.mT
     norms = gram.diagonal(dim1=1, dim2=2).clamp_min(tiny).sqrt()
     cosines = gram / (norms.unsqueeze(1) * norms.unsqueeze(2))
     cosine = (cosines.sum((1, 2)) - num_rows) / (num_rows * (num_rows - 1))
     trace = gram.diagonal(dim1=1, dim2=2).sum(1)
+    apart = (trace - gram.sum((1, 2)) / num_rows) / ((num_rows - 1) * clean_nBf.shape[2])
+    between = apart.clamp_min(0.0) / second.clamp_min(tiny)
     rank = trace.square() / gram.square().sum((1, 2)).clamp_min(tiny)
     return between, cosine, rank
