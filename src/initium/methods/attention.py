@@ -132,7 +132,7 @@ def position_sincos(layer: Layer, *, rows: int, cols: int, temperature: float) -
 
     Reference: Vaswani et al. (2017), arXiv:1706.03762; He et al. (2021), arXiv:2111.06377.
     """
-    tokens, width = (layer.shape[-2], layer.shape[-1]) if len(layer.shape) > 1 else (0, layer.shape[-1])
+    tokens, width = layer.shape[-2:] if len(layer.shape) > 1 else (0, 0)
     if width % 4 or tokens < rows * cols:
         expected = f"at least {rows} x {cols} positions of a width divisible by 4"
         raise refuse("position_sincos", layer, expected, instead="embedding")

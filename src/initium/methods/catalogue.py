@@ -5,6 +5,7 @@ from __future__ import annotations
 from initium.errors import unknown_name
 from initium.methods import (
     attention,
+    centred,
     constant,
     convolution,
     driven,
@@ -31,6 +32,7 @@ CATALOGUE: tuple[Method, ...] = (
     *signal.METHODS,
     *orthogonal.METHODS,
     *mirrored.METHODS,
+    *centred.METHODS,
     *identity.METHODS,
     *sparse.METHODS,
     *residual.METHODS,

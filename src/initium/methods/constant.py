@@ -6,7 +6,7 @@ from initium.methods.method import EVERYTHING, Method, Paper, Param
 from initium.random.distributions import Constant, Draw, Normal, TruncatedNormal, Uniform
 from initium.theory.layer import Layer
 
-_FOLKLORE = Paper("folklore", 1986, "no single source")
+_EARLY = Paper("Rumelhart, Hinton, Williams", 1986, "Learning representations by back-propagating errors")
 
 
 def zeros(layer: Layer) -> Draw:
@@ -69,18 +69,18 @@ METHODS = (
         "Every element 0.",
         (),
         EVERYTHING,
-        _FOLKLORE,
+        _EARLY,
         zeros,
         aliases=("zero", "zero_init"),
     ),
-    Method("ones", "constant", "Every element 1.", (), EVERYTHING, _FOLKLORE, ones, aliases=("one",)),
+    Method("ones", "constant", "Every element 1.", (), EVERYTHING, _EARLY, ones, aliases=("one",)),
     Method(
         "constant",
         "constant",
         "Every element the same value.",
         (Param("value", 0.0, "the value"),),
         EVERYTHING,
-        _FOLKLORE,
+        _EARLY,
         constant,
         aliases=("const", "fill"),
     ),
@@ -90,7 +90,7 @@ METHODS = (
         "Uniform between two bounds.",
         (Param("low", 0.0, "lower bound"), Param("high", 1.0, "upper bound")),
         EVERYTHING,
-        _FOLKLORE,
+        _EARLY,
         uniform,
     ),
     Method(
@@ -99,7 +99,7 @@ METHODS = (
         "Normal with a given mean and standard deviation.",
         (_MEAN, _STD),
         EVERYTHING,
-        _FOLKLORE,
+        _EARLY,
         normal,
         aliases=("gaussian",),
     ),
@@ -116,7 +116,7 @@ METHODS = (
             Param("corrected", True, "std is that of the cut normal, not of its parent"),
         ),
         EVERYTHING,
-        _FOLKLORE,
+        _EARLY,
         truncated_normal,
         aliases=("trunc_normal",),
     ),

@@ -91,10 +91,11 @@ def s4d(layer: Layer, *, variant: str) -> Draw:
 
     Reference: Gu et al. (2022), arXiv:2206.11893; Gu and Dao (2023), arXiv:2312.00752.
     """
-    del layer
-    return (
-        Constant(math.log(0.5)) if variant == "lin_real" else Built(functools.partial(_s4d, variant=variant))
-    )
+    if not layer.shape:
+        raise refuse("s4d", layer, "an axis of eigenvalues", instead="zeros")
+    if variant == "lin_real":
+        return Constant(math.log(0.5))
+    return Built(functools.partial(_s4d, variant=variant))
 
 
 def _s4d(shape: tuple[int, ...], key: Key, *, variant: str) -> Tensor:

@@ -22,7 +22,7 @@ def embedding(layer: Layer, *, rule: str, std: float | None) -> Draw:
     Reference: Radford et al. (2019); Vaswani et al. (2017), arXiv:1706.03762.
     """
     if std is None:
-        width = max(layer.shape[-1], 1)
+        width = max(layer.shape[-1] if layer.shape else 1, 1)
         std = {"torch": 1.0, "gpt": 0.02, "width": width**-0.5, "small": 1e-4}[rule]
     return spread("normal", std)
 
