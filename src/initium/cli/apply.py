@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from initium.cli.diagnose import show_result
+from initium.cli.diagnose import check_targets, show_result
 from initium.cli.options import MODEL_HELP, model_options, output_options
 from initium.cli.spec import keywords
 from initium.errors import UsageError
@@ -48,16 +48,18 @@ def command(
         initium apply timm:resnet18 --plan plan.json --seed 0 -o weights.safetensors
     """
     arguments = keywords(args)
+    check_targets(output, html)
 
     from initium.cli.model import build
     from initium.plan import Plan
+    from initium.plan.view import receipt_document
 
     text = _read(plan_file)
     plan = Plan.from_json(text)
     built = build(model, arguments, seed=seed)
     receipt = plan.apply(built, seed=seed)
     _save(built, output, {"seed": str(seed), "plan_sha256": hashlib.sha256(text.encode()).hexdigest()})
-    show_result(receipt, as_json=as_json, html=html)
+    show_result(receipt, receipt_document(receipt), as_json=as_json, html=html)
     if not as_json:
         click.echo(f"\nwritten: {output}")
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from initium.cli.options import MODEL_HELP, input_options, model_options, output_options
 from initium.cli.spec import InputSpec, keywords
+
+if TYPE_CHECKING:
+    from initium.report import Document
 
 LEVELS = {"error": {"error"}, "warning": {"error", "warning"}}
 
@@ -42,21 +45,37 @@ def command(
         initium diagnose torchvision:alexnet --images photos/ --fail-on error
     """
     arguments = keywords(args)
+    check_targets(html)
 
     import initium
     from initium.cli.subject import subject
+    from initium.diagnose import view
 
     built, fed = subject(model, arguments, inputs, images, batch=batch, seed=seed, evaluate=evaluate)
     report = initium.diagnose(built, fed, seed=seed)
-    show_result(report, as_json=as_json, html=html)
+    show_result(report, view.document(report), as_json=as_json, html=html)
     if fail_on and LEVELS[fail_on] & {finding.severity for finding in report.findings}:
         raise click.exceptions.Exit(1)
 
 
-def show_result(result: Any, *, as_json: bool, html: Path | None) -> None:
-    """Prints anything that knows how to print itself, and writes its page if one is wanted."""
+def check_targets(*paths: Path | None) -> None:
+    """Refuses files that cannot be written, before the work and not after it."""
+    from initium.report.files import check_target
+
+    for path in paths:
+        if path is not None:
+            check_target(path)
+
+
+def show_result(result: Any, document: Document, *, as_json: bool, html: Path | None) -> None:
+    """Prints a result, as JSON or as its document, and writes its page if one is wanted."""
+    from initium.report import show, write_html
+
     if html is not None:
-        result.to_html(html)
-    click.echo(result.to_json() if as_json else str(result))
-    if html is not None and not as_json:
+        write_html(html, document)
+    if as_json:
+        click.echo(result.to_json())
+        return
+    show(document)
+    if html is not None:
         click.echo(f"\nwritten: {html}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from initium.cli.diagnose import show_result
+from initium.cli.diagnose import check_targets, show_result
 from initium.cli.options import MODEL_HELP, input_options, model_options, output_options
 from initium.cli.spec import InputSpec, keywords
 from initium.errors import UsageError
@@ -61,9 +61,11 @@ def command(
         initium plan net.py:make_net --input 1x28x28 --rule 'head.bias=constant:value=-4.6'
     """
     arguments = keywords(args)
+    check_targets(output, html)
 
     from initium.cli.subject import subject
     from initium.plan import plan as decide
+    from initium.plan.view import plan_document
     from initium.report import write_atomically
 
     chosen = [read_rule(text) for text in rules]
@@ -71,7 +73,7 @@ def command(
     made = decide(built, fed, policy=policy, rules=chosen, seed=seed)
     if output is not None:
         write_atomically(output, made.to_json() + "\n")
-    show_result(made, as_json=as_json, html=html)
+    show_result(made, plan_document(made), as_json=as_json, html=html)
     if output is not None and not as_json:
         click.echo(f"\nwritten: {output}; next: initium apply {model} --plan {output} -o weights.safetensors")
 
