@@ -17,7 +17,7 @@ def test_names_and_aliases_are_one_to_one():
     assert all(
         find(name).name == method.name for method in CATALOGUE for name in (method.name, *method.aliases)
     )
-    assert methods() is CATALOGUE
+    assert methods() == CATALOGUE
 
 
 NUMBERS = """
@@ -42,6 +42,21 @@ def test_names_are_read_kindly(name):
 def test_an_unknown_name_is_told_its_neighbours():
     with pytest.raises(UnknownNameError, match="did you mean he_normal"):
         find("he_norml")
+
+
+def test_the_catalogue_can_be_searched():
+    assert {method.name for method in methods(family="mirrored")} == {"mirrored", "risotto"}
+    assert {method.name for method in methods(needs="gradient")} == {"metainit", "gradinit", "nio"}
+    for_tanh = {method.name for method in methods(activation="tanh")}
+    assert {"delta_orthogonal", "tanh_fixed_point", "orthogonal"} <= for_tanh
+    assert not {"he_normal", "mirrored", "dks"} & for_tanh
+    assert methods(activation="swish") == methods(activation="silu")
+    assert methods(family="signal", activation="sin") == tuple(
+        find(name) for name in ("numeric_gain", "critical")
+    )
+    for wrong in ({"family": "mirrord"}, {"needs": "date"}, {"activation": "rellu"}):
+        with pytest.raises(UnknownNameError, match="did you mean"):
+            methods(**wrong)
 
 
 @pytest.mark.parametrize("method", CATALOGUE, ids=lambda m: m.name)

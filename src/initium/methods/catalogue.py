@@ -25,6 +25,7 @@ from initium.methods import (
     variance_scaling,
 )
 from initium.methods.method import Method
+from initium.theory.gains import canonical_name
 
 CATALOGUE: tuple[Method, ...] = (
     *constant.METHODS,
@@ -51,9 +52,35 @@ CATALOGUE: tuple[Method, ...] = (
 _BY_NAME = {name: method for method in CATALOGUE for name in (method.name, *method.aliases)}
 
 
-def methods() -> tuple[Method, ...]:
-    """The whole catalogue."""
-    return CATALOGUE
+def methods(*, family: str = "", activation: str = "", needs: str = "") -> tuple[Method, ...]:
+    """The whole catalogue, or the part of it that fits.
+
+    Args:
+        family: one of the families, such as "residual".
+        activation: by name; methods for any activation fit too, cards of what is left out do not.
+        needs: shape, graph, data, gradient or weights.
+
+    Raises:
+        UnknownNameError: a family or a need that no method has, or an unknown activation.
+
+    Example:
+        >>> [method.name for method in methods(needs="data")]
+        ['lsuv', 'kraehenbuehl', 'weight_norm_data']
+    """
+    for kind, value, known in (
+        ("family", family, {method.family for method in CATALOGUE}),
+        ("need", needs, {method.needs for method in CATALOGUE}),
+    ):
+        if value and value not in known:
+            raise unknown_name(kind, value, known)
+    wanted = canonical_name(activation) if activation else ""
+    return tuple(
+        method
+        for method in CATALOGUE
+        if family in ("", method.family)
+        and needs in ("", method.needs)
+        and (not wanted or _suits(method, wanted))
+    )
 
 
 def find(name: str) -> Method:
@@ -66,3 +93,7 @@ def find(name: str) -> Method:
     if method is None:
         raise unknown_name("method", name, _BY_NAME)
     return method
+
+
+def _suits(method: Method, activation: str) -> bool:
+    return not method.left_out and (not method.activations or activation in method.activations)

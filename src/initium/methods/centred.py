@@ -24,7 +24,9 @@ def centred_orthogonal(layer: Layer, *, gain: float, centring: float) -> Draw:
     inputs look alike after a few layers. With c = 1 rows sum to zero and only the varying part E f^2 - (E f)^2
     passes: the forward fixed point is w = q / (v + (1 - c)^2 m^2) for weights of variance w / fan_in.
 
-    Published as a constraint kept during training (Huang et al., 2017); here it is the start alone.
+    Published as a constraint kept during training; here it is the start alone.
+
+    Reference: Huang et al. (2017), Centered Weight Normalization, ICCV.
     """
     return built(layer, functools.partial(_centred, gain=gain, centring=centring))
 

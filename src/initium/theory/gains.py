@@ -149,12 +149,17 @@ def moments(f: Activation, q: float = 1.0) -> Moments:
     return _named_moments(f, float(q)) if isinstance(f, str) else _moments(f, float(q))
 
 
-def activation(name: str) -> Callable[[Tensor], Tensor]:
-    """The function behind a name, or UnknownNameError with the nearest ones."""
+def canonical_name(name: str) -> str:
+    """The key of `ACTIVATIONS` behind a name ("linear" is "identity"), or UnknownNameError."""
     key = _SAME.get(name.lower(), name.lower())
     if key not in ACTIVATIONS:
         raise unknown_name("activation", name, ACTIVATIONS)
-    return ACTIVATIONS[key]
+    return key
+
+
+def activation(name: str) -> Callable[[Tensor], Tensor]:
+    """The function behind a name, or UnknownNameError with the nearest ones."""
+    return ACTIVATIONS[canonical_name(name)]
 
 
 @functools.lru_cache(maxsize=512)
