@@ -219,6 +219,8 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
         raise ValueError("Only tensors with 2 dimensions are supported")
     if tensor.is_meta:
         return tensor
+    if not _is_ours(tensor):
+        return _torch.sparse_(tensor, sparsity, std, generator)
     rows, cols = tensor.shape
     num_zeros = len(range(rows)[: math.ceil(sparsity * rows)])
     with torch.no_grad():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import torch
 from torch import Tensor
@@ -43,8 +44,20 @@ def check(tensor: Tensor, draw: Draw, shape: tuple[int, ...]) -> None:
         )
 
 
+def check_tensor(tensor: object) -> None:
+    """Refuse what is no tensor at all."""
+    if not isinstance(tensor, Tensor):
+        raise UsageTypeError(
+            f"{tensor!r}, a {type(tensor).__name__}, to be filled",
+            expected="a torch.Tensor",
+            remedy="pass the tensor itself, not its module or its name",
+        )
+
+
 def overlaps(tensor: Tensor) -> bool:
     """Whether two elements may share memory (told from sizes and strides, erring towards yes)."""
+    if tensor.is_contiguous():
+        return False
     reach = 1
     for stride, size in sorted((s, n) for n, s in zip(tensor.shape, tensor.stride(), strict=True) if n > 1):
         if stride < reach:
@@ -54,12 +67,6 @@ def overlaps(tensor: Tensor) -> bool:
 
 
 def _check_memory(tensor: Tensor) -> None:
-    if not isinstance(tensor, Tensor):
-        raise UsageTypeError(
-            f"{tensor!r}, a {type(tensor).__name__}, to be filled",
-            expected="a torch.Tensor",
-            remedy="pass the tensor itself, not its module or its name",
-        )
     if tensor.layout != torch.strided or tensor.is_quantized:
         raise _no_memory(tensor, "is sparse or quantized", "fill it dense")
     if tensor.numel() == 0:
@@ -75,6 +82,9 @@ def _check_memory(tensor: Tensor) -> None:
 
 
 def _address(tensor: Tensor) -> int:
+    fake = sys.modules.get("torch._subclasses.fake_tensor")
+    if fake is not None and isinstance(tensor, fake.FakeTensor):
+        return 0
     try:
         return tensor.data_ptr()
     except RuntimeError:

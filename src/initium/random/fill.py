@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from initium.random import pool, torch_path
-from initium.random.checks import check
+from initium.random.checks import check, check_tensor
 from initium.random.distributions import Blocks, Built, Constant, Draw, Orthogonal
 from initium.random.kernel import TYPES, Kernel, kernel, packed_key
 from initium.random.key import Key
@@ -76,6 +76,7 @@ def fill_made_(tensor: Tensor, made: Recipe, key: Key) -> None:
 
 
 def _locate(tensor: Tensor, draw: Draw, key: Key, region: Region | None) -> _Job:
+    check_tensor(tensor)
     if is_dtensor(tensor):
         region = region or local_region(tensor)
         with torch.no_grad():
@@ -114,18 +115,21 @@ def _place(job: _Job, todo: list[pool.Job]) -> None:
     elif isinstance(draw, Orthogonal) and region.is_whole and not draw.layout and _plain_fp32(tensor):
         fill_orthogonal(tensor.view(draw.batch, draw.rows, draw.cols), key, draw.gain)
     elif isinstance(draw, Orthogonal | Built):
-        whole = _structured(draw, region.shape, key)
+        whole = _structured(draw, region.shape, key, tensor.dtype)
         for place, box in region.boxes():
             tensor[place].copy_(whole[tuple(slice(a, a + n) for ((a, n),) in box.spans)])
     else:
         made = draw if isinstance(draw, Recipe) else recipe(draw)
+        found = kernel() if _direct(tensor, made) else None
+        if found is not None and region.is_whole:
+            todo += chunks(found, tensor, made, packed_key(key), Region.whole((tensor.numel(),)))
+            return
         for place, box in region.boxes():
-            view = tensor if region.is_whole else tensor[place]
-            found = kernel() if _direct(view, made) else None
-            if found is None:
-                _copy_slabs(view, made, key, box)
-            else:
+            view = tensor[place]
+            if found is not None and view.is_contiguous():
                 todo += chunks(found, view, made, packed_key(key), box)
+            else:
+                _copy_slabs(view, made, key, box)
 
 
 def _blocks(job: _Job, draw: Blocks) -> Iterator[_Job]:
@@ -137,9 +141,9 @@ def _blocks(job: _Job, draw: Blocks) -> Iterator[_Job]:
         start += size
 
 
-def _structured(draw: Orthogonal | Built, shape: tuple[int, ...], key: Key) -> Tensor:
+def _structured(draw: Orthogonal | Built, shape: tuple[int, ...], key: Key, dtype: torch.dtype) -> Tensor:
     if isinstance(draw, Orthogonal):
-        return build_orthogonal(draw, shape, key)
+        return build_orthogonal(draw, shape, key, torch.float64 if dtype == torch.float64 else torch.float32)
     whole = draw.build(shape, key)
     return whole if draw.scale == 1 else whole * draw.scale
 
@@ -157,7 +161,9 @@ def _direct(view: Tensor, made: Recipe) -> bool:
 def chunks(found: Kernel, to: Tensor, made: Recipe, key: bytes | int, box: Region) -> Iterator[pool.Job]:
     """The kernel's work on contiguous memory that holds a rectangular piece, cut for the threads."""
     address, size = to.data_ptr(), to.element_size()
-    limit = CHUNK if to.numel() > 2 * CHUNK else max(SMALL // 2, -(-to.numel() // 2))
+    threads = torch.get_num_threads()
+    pieces = -(-to.numel() // (CHUNK * threads)) * threads  # as many for each thread
+    limit = max(SMALL // 2, -(-to.numel() // pieces))
     for run in box.runs(limit):
         yield partial(found.fill, address, to.dtype, run, key, made)
         address += run.rows * run.length * size

@@ -27,26 +27,31 @@ _BLOCK = 128
 _TINY = 1e-30
 
 
-def orthogonal(key: Key, rows: int, cols: int, batch: int = 1, gain: float = 1.0) -> Tensor:
-    """`batch` fp32 matrices (rows, cols) with orthonormal rows or columns, whichever are fewer, times `gain`."""
-    out = torch.empty(batch, rows, cols)
+def orthogonal(
+    key: Key, rows: int, cols: int, batch: int = 1, gain: float = 1.0, dtype: torch.dtype = torch.float32
+) -> Tensor:
+    """`batch` matrices (rows, cols) with orthonormal rows or columns, whichever are fewer, times `gain`.
+
+    `dtype` is fp32, or fp64 for products that are orthogonal to fp64's precision; the draws are the same.
+    """
+    out = torch.empty(batch, rows, cols, dtype=dtype)
     fill_orthogonal(out, key, gain)
     return out
 
 
-def build_orthogonal(draw: Orthogonal, shape: tuple[int, ...], key: Key) -> Tensor:
-    """The whole fp32 tensor of `shape` that `draw` describes."""
+def build_orthogonal(draw: Orthogonal, shape: tuple[int, ...], key: Key, dtype: torch.dtype) -> Tensor:
+    """The whole tensor of `shape` that `draw` describes, in fp32 or fp64."""
     layout = draw.layout or tuple(range(len(shape)))
-    whole = orthogonal(key, draw.rows, draw.cols, draw.batch, draw.gain)
+    whole = orthogonal(key, draw.rows, draw.cols, draw.batch, draw.gain, dtype)
     back = sorted(range(len(shape)), key=lambda axis: layout[axis])
     return whole.view([shape[axis] for axis in layout]).permute(back)
 
 
 def fill_orthogonal(out: Tensor, key: Key, gain: float) -> None:
-    """Fill a contiguous fp32 CPU tensor (batch, rows, cols) with orthogonal matrices times `gain`."""
+    """Fill a contiguous fp32 or fp64 CPU tensor (batch, rows, cols) with orthogonal matrices times `gain`."""
     batch, rows, cols = out.shape
     found = kernel()
-    if found is not None and _in_cache(rows, cols):
+    if found is not None and out.dtype == torch.float32 and _in_cache(rows, cols):
         _fill_small(found, out, packed_key(key), gain)
         return
     for index in range(batch):
@@ -81,14 +86,14 @@ def _fill_tall(q: Tensor, key: Key, first: int, gain: float, found: Kernel | Non
     for start in reversed(range(0, p, _BLOCK)):
         width = min(_BLOCK, p - start)
         run = Run(first + start * n + start, n - start, n, width)
-        u, signs = _reflectors(run, key) if found is None else _kernel_reflectors(run, key, found)
+        u, signs = _reflectors(run, key, found, q.dtype)
         signs *= gain
         # The product of the block's reflections I - u u' is I - U' t U, with t from the gram matrix of U.
         gram = torch.mm(u, u.mT).triu_()
         gram.diagonal().fill_(1.0)
-        t = torch.linalg.solve_triangular(gram, torch.eye(width), upper=True)
+        t = torch.linalg.solve_triangular(gram, torch.eye(width, dtype=q.dtype), upper=True)
         part = q[start:, start:]
-        z = torch.empty(width, p - start)
+        z = torch.empty(width, p - start, dtype=q.dtype)
         torch.mul(u[:, :width], signs, out=z[:, :width])
         if p > start + width:
             torch.mm(u[:, width:], part[width:, width:], out=z[:, width:])
@@ -98,22 +103,23 @@ def _fill_tall(q: Tensor, key: Key, first: int, gain: float, found: Kernel | Non
         part.addmm_(u.mT, torch.mm(t, z), alpha=-1)
 
 
-def _kernel_reflectors(run: Run, key: Key, found: Kernel) -> tuple[Tensor, Tensor]:
-    u, signs = torch.empty(run.rows, run.length), torch.empty(run.rows)
-    found.fill(u.data_ptr(), u.dtype, run, packed_key(key), _NORMAL)
-    found.reflectors(u.data_ptr(), signs.data_ptr(), *u.shape, found.variant)
-    return u, signs
-
-
-def _reflectors(run: Run, key: Key) -> tuple[Tensor, Tensor]:
+def _reflectors(run: Run, key: Key, found: Kernel | None, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Rows u of the reflections I - u u' that take rows of a draw to a coordinate axis each, and its signs."""
-    start, n = divmod(run.first, run.stride)[1], run.stride
-    rows = Region.box((2**62 // n, n), (run.first // n, start), (run.rows, run.length))
-    u = torch_path.draw_box(_NORMAL, key, rows, _CPU)
+    if found is None:
+        n = run.stride
+        rows = Region.box((2**62 // n, n), divmod(run.first, n), (run.rows, run.length))
+        u = torch_path.draw_box(_NORMAL, key, rows, _CPU).to(dtype)
+    else:
+        u = torch.empty(run.rows, run.length, dtype=dtype)
+        found.fill(u.data_ptr(), dtype, run, packed_key(key), _NORMAL)
+    if found is not None and dtype == torch.float32:
+        signs = torch.empty(run.rows)
+        found.reflectors(u.data_ptr(), signs.data_ptr(), *u.shape, found.variant)
+        return u, signs
     u[:, : run.rows].triu_()
     head = u.diagonal()
     norm = torch.linalg.vector_norm(u, dim=1)
-    signs = torch.where(head < 0, 1.0, -1.0)
+    signs = torch.where(head < 0, 1.0, -1.0).to(dtype)
     reach = norm + head.abs()
     scale = (norm * reach).clamp_min_(_TINY).rsqrt_()  # a draw can be all zeros: no NaN then
     head.copy_(-signs * reach)

@@ -75,6 +75,9 @@ class Region:
 
     def runs(self, limit: int) -> Iterator[Run]:
         """The elements of a rectangular piece in C order, in runs of about `limit` elements at most."""
+        if len(self.shape) == 1:
+            yield from _cut_rows(Run(*self.spans[0][0], 0, 1), limit)
+            return
         strides = [math.prod(self.shape[axis + 1 :]) for axis in range(len(self.shape))]
         starts = [spans[0][0] for spans in self.spans]
         first = sum(start * stride for start, stride in zip(starts, strides, strict=True))

@@ -30,7 +30,7 @@ def local_region(tensor: Any) -> Region:
         axis = getattr(placement, "dim", None)
         if axis is None or placement.is_partial():
             raise UsageError(
-                f"a DTensor with placement {placement}",
+                f"a DTensor with placement {placement!r}",
                 expected="Replicate or Shard placements",
                 remedy="redistribute the tensor before it is filled",
             )

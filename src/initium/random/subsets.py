@@ -9,14 +9,14 @@ from torch import Tensor
 
 from initium.errors import UsageError
 from initium.random import pool, torch_path
-from initium.random.distributions import Integers
 from initium.random.kernel import Kernel, kernel, packed_key
 from initium.random.key import Key
-from initium.random.recipe import Kind, Recipe, recipe
+from initium.random.recipe import Kind, Recipe
+from initium.random.region import Run
 
 _CPU = torch.device("cpu")
 _STRIPE = 32  # columns that the kernel works on at a time
-_WORDS = Recipe(Kind.WORDS, ())
+_WORDS = Recipe(Kind.WORDS, (), packed=bytes(48))
 
 
 def subsets(key: Key, rows: int, cols: int, size: int) -> Tensor:
@@ -43,9 +43,17 @@ def subsets(key: Key, rows: int, cols: int, size: int) -> Tensor:
 
 def permutation(key: Key, size: int) -> Tensor:
     """A random order of 0, ..., size - 1, int64 on the CPU."""
-    draw = recipe(Integers(0, 2**31))
-    high, low = (torch_path.draw_range(draw, key.child(tag), 0, size, _CPU) for tag in ("high", "low"))
-    return torch.argsort(high << 31 | low, stable=True)
+    high, low = (_words(key.child(tag), size).long() for tag in ("high", "low"))
+    return torch.argsort(high << 32 | (low & 0xFFFFFFFF), stable=True)
+
+
+def _words(key: Key, size: int) -> Tensor:
+    found = kernel()
+    if found is None:
+        return torch_path.draw_range(_WORDS, key, 0, size, _CPU)
+    words = torch.empty(size, dtype=torch.int32)
+    found.fill(words.data_ptr(), torch.float32, Run(0, size, 0, 1), packed_key(key), _WORDS)
+    return words
 
 
 def _stripe(found: Kernel, mask: Tensor, key: bytes, size: int, start: int, step: int) -> None:
