@@ -12,6 +12,7 @@ from initium.errors import ApplyError, PlanMismatchError, UsageTypeError
 from initium.plan.assignment import Assignment
 from initium.plan.receipt import Entry, Receipt
 from initium.random import fill_many_, key_for
+from initium.random.sharding import is_dtensor
 from initium.record.inventory import check_lazy, named_tensors, original
 
 
@@ -116,13 +117,15 @@ def _entry(one: Assignment, tensor: Tensor) -> Entry:
         return Entry(one.name, one.method, one.rule, 0.0, 0.0)
     values = tensor.detach()
     values = values.abs() if values.is_complex() else values
-    mean = (
-        float(values.mean(dtype=torch.float32))
-        if values.is_floating_point()
-        else float(values.double().mean())
-    )
-    second = float(torch.linalg.vector_norm(values.float())) ** 2 / values.numel()
+    wide = torch.float32 if values.is_floating_point() else torch.float64
+    mean = _number(values.mean(dtype=wide))
+    second = _number(torch.linalg.vector_norm(values.to(wide))) ** 2 / values.numel()
     return Entry(one.name, one.method, one.rule, mean, max(second - mean * mean, 0.0) ** 0.5)
+
+
+def _number(value: Tensor) -> float:
+    """A scalar of all ranks together: float() of a DTensor would be this rank's part of it."""
+    return float(value.full_tensor() if is_dtensor(value) else value)
 
 
 def _verify(one: Assignment, entry: Entry) -> None:

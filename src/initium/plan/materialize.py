@@ -10,20 +10,12 @@ from types import MethodType
 import torch
 from torch import Tensor, nn
 
-from initium.errors import UsageError
-from initium.plan.apply import check_target, match
+from initium.errors import PlanMismatchError, UsageError
+from initium.plan.apply import check_target, mark, match
 from initium.plan.assignment import Assignment
+from initium.plan.buffers import rebuild_buffers, reset_buffers
 from initium.random import Draw, fill_, fill_many_, key_for
 from initium.record.inventory import aliases_of, named_tensors
-
-REBUILDERS = (
-    "reset_running_stats",
-    "init_non_persistent_buffers",
-    "reset_buffers",
-    "reset_parameters",
-    "_reset_parameters",
-)
-"""Methods by which modules re-create their buffers; what they do to parameters is overwritten by the plan."""
 
 
 class LostBufferWarning(UserWarning):
@@ -60,10 +52,11 @@ def materialize_assignments(
     if fresh or lost:
         _allocate(model, torch.device(device), dtype)
         _tie(model, aliases)
-    missing = _rebuild_buffers(model, lost)
+    missing = rebuild_buffers(model, lost, fresh)
     parameters = named_tensors(model)
-    keys = {one.name: one for one in assignments if one.name in fresh or not one.keeps}
-    fill_many_([(parameters[name].detach(), draws[name], key_for(seed, name)) for name in keys])
+    filled = [one for one in assignments if one.name in fresh or not one.keeps]
+    fill_many_([(parameters[one.name].detach(), draws[one.name], key_for(seed, one.name)) for one in filled])
+    mark(parameters, filled)
     if missing:
         warnings.warn(_lost(missing), LostBufferWarning, stacklevel=3)
     return model
@@ -104,44 +97,6 @@ def _tie(model: nn.Module, aliases: Mapping[str, Sequence[str]]) -> None:
             model.get_submodule(path)._parameters[leaf] = parameter
 
 
-def _rebuild_buffers(model: nn.Module, lost: set[str]) -> list[str]:
-    """Ask the modules to re-create the buffers that were on meta; names of those that nothing touched."""
-    buffers = dict(model.named_buffers())
-    for name in lost:
-        _poison(buffers[name])
-    owners = {name.rpartition(".")[0] for name in lost}
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        for path in owners:
-            module = model.get_submodule(path)
-            for method in REBUILDERS:
-                if callable(getattr(module, method, None)) and not isinstance(
-                    getattr(module, method), _Bound
-                ):
-                    getattr(module, method)()
-    buffers = dict(model.named_buffers())
-    return sorted(name for name in lost if name in buffers and _is_poisoned(buffers[name]))
-
-
-def _poison(buffer: Tensor) -> None:
-    with torch.no_grad():
-        if buffer.is_floating_point() or buffer.is_complex():
-            buffer.fill_(float("nan"))
-        else:
-            buffer.fill_(_poison_value(buffer.dtype))
-
-
-def _is_poisoned(buffer: Tensor) -> bool:
-    if buffer.numel() == 0:
-        return False
-    if buffer.is_floating_point() or buffer.is_complex():
-        return bool(buffer.isnan().all())
-    return bool((buffer == _poison_value(buffer.dtype)).all()) and buffer.dtype != torch.bool
-
-
-def _poison_value(dtype: torch.dtype) -> int:
-    return 1 if dtype == torch.bool else torch.iinfo(dtype).max - 7
-
-
 def _lost(missing: Sequence[str]) -> str:
     more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
     return (
@@ -153,31 +108,41 @@ def _lost(missing: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class _Bound:
-    """`reset_parameters` of one module: fills the module's own parameters as planned."""
+    """`reset_parameters` of one module: fills the module's own parameters as planned, and re-creates its buffers."""
 
-    assignments: tuple[Assignment, ...]
-    prefix: str
+    assignments: Mapping[str, Assignment]
     seed: int
 
     def __call__(self, module: nn.Module) -> None:
-        for one in self.assignments:
-            parameter = module._parameters[one.name.removeprefix(self.prefix)]
-            if parameter is not None:
-                fill_(parameter, filling(one), key_for(self.seed, one.name))
+        if module._buffers:
+            reset_buffers(module)
+        for leaf, one in self.assignments.items():
+            parameter = module._parameters.get(leaf)
+            if parameter is None:
+                raise PlanMismatchError(
+                    f"{type(module).__name__} has no parameter {leaf!r}, which the plan fills as {one.name!r}",
+                    expected="the parameters that the module had when the plan was bound",
+                    remedy="call plan.bind(model) again after parameters were renamed or replaced",
+                )
+            fill_(parameter, filling(one), key_for(self.seed, one.name))
 
 
 def bind_assignments(model: nn.Module, assignments: Sequence[Assignment], *, seed: int = 0) -> nn.Module:
     """Give every module that owns parameters a `reset_parameters()` that fills them as planned.
 
-    FSDP, Lightning and torchtitan call it after they have given a meta model storage.
+    FSDP, Lightning and torchtitan call it after they have given a meta model storage. A tied parameter is filled with
+    the same bits under each of its names, since giving storage module by module parts it.
     """
     model = check_target(model)
     match(named_tensors(model), assignments, storage=False)
-    groups: dict[str, list[Assignment]] = {}
+    aliases = aliases_of(model)
+    groups: dict[str, dict[str, Assignment]] = {}
     for one in assignments:
-        groups.setdefault(one.name.rpartition(".")[0], []).append(one)
+        filling(one)
+        for name in (one.name, *aliases.get(one.name, ())):
+            path, _, leaf = name.rpartition(".")
+            groups.setdefault(path, {})[leaf] = one
     for path, members in groups.items():
         module = model.get_submodule(path)
-        reset = _Bound(tuple(members), f"{path}." if path else "", seed)
-        module.reset_parameters = MethodType(reset, module)  # type: ignore[assignment]
+        module.reset_parameters = MethodType(_Bound(members, seed), module)  # type: ignore[assignment]
     return model

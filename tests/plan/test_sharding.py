@@ -1,0 +1,35 @@
+"""The same bits on any number of ranks: every scenario of sharded.py, run in one other process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.plan.sharded import SCENARIOS
+
+WORLDS = (1, 2, 4)
+ROOT = Path(__file__).parents[2]
+CASES = [f"{name}@{world}" for name, (_, worlds) in SCENARIOS.items() for world in worlds]
+
+
+@pytest.fixture(scope="module")
+def problems() -> dict[str, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.plan.sharded", *map(str, WORLDS)],
+        capture_output=True, text=True, timeout=280, cwd=ROOT, check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.xdist_group("sharding")
+@pytest.mark.parametrize("case", CASES)
+def test_the_bits_do_not_depend_on_the_sharding(problems: dict[str, str], case: str) -> None:
+    assert problems.get(case, "it was never run to its end") == ""
