@@ -29,6 +29,7 @@ class Assignment:
         params: parameters of the method, defaults left out.
         scale: calibrated factor on the method's draw.
         source: where the rule comes from.
+        target: second moment that its output is calibrated to.
         found: for a kept parameter, method and parameters of a draw like the values that were found; empty if unknown.
     """
 
@@ -41,6 +42,7 @@ class Assignment:
     params: Mapping[str, Value] = field(default_factory=dict)
     scale: float = 1.0
     source: str = ""
+    target: float = 1.0
     found: Mapping[str, Value] = field(default_factory=dict)
 
     @property

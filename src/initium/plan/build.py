@@ -13,6 +13,7 @@ from initium.plan import policies
 from initium.plan.apply import rollback, write
 from initium.plan.assignment import KEEP, Assignment
 from initium.plan.calibrate import calibrate
+from initium.plan.chains import links_of
 from initium.plan.plan import Plan
 from initium.plan.rules import Rule, first_matches
 from initium.record import Record, record
@@ -134,7 +135,7 @@ def assign(
     seen: Record, decide: Policy, ruled: dict[str, Assignment], *, sound: bool
 ) -> tuple[Assignment, ...]:
     """One assignment for every parameter: the user's rule, else the policy's decision."""
-    context = policies.Context(seen, sound)
+    context = policies.Context(seen, sound, links_of(seen))
     return tuple(
         ruled.get(info.name) or decide(seen.parts[info.name], info, context) for info in seen.parameters
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,8 +77,10 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         return None
 
     def _rescale(self, call: Call, use: Use, out: Tensor) -> Tensor:
-        name = use.names[0]
+        name, bias = use.names[0], self._bias(call)
         measured, target = second_moment(out), self._targets[name](self._needed_seconds)
+        if bias is not None:
+            measured -= second_moment(bias)
         if not (math.isfinite(measured) and measured > 0 and math.isfinite(target) and target > 0):
             self.factors[name] = 1.0
             self.failed.append(name)
@@ -87,20 +88,17 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         factor = min(max(math.sqrt(target / measured), 1 / MAX_FACTOR), MAX_FACTOR)
         self.factors[name] = factor
         self._parameters[name].detach().mul_(factor)
-        if use.direct and not self._has_bias(call):
-            return out.mul_(factor)
-        if (
-            not use.direct
-        ):  # the operand is a copy that was computed from the parameter before it was rescaled
-            return out.mul_(factor)
-        result: Tensor = call.func(*call.args, **call.kwargs)
-        return result
+        # An operand that was computed from the parameter still has the old scale, so only the output can be rescaled.
+        rescaled: Tensor = (
+            call.func(*call.args, **call.kwargs) if use.direct and bias is not None else out.mul_(factor)
+        )
+        return rescaled
 
-    def _has_bias(self, call: Call) -> bool:
-        """Whether the operation adds a bias that is not zero."""
+    def _bias(self, call: Call) -> Tensor | None:
+        """The bias that the operation adds, if it is not zero."""
         position = 0 if call.info.name in ops.BIAS_FIRST else 2
         bias = call.args[position] if position < len(call.args) else None
-        return isinstance(bias, Tensor) and bias.dim() <= 1 and bool(bias.any())
+        return bias if isinstance(bias, Tensor) and bias.dim() <= 1 and bool(bias.any()) else None
 
 
 def second_moment(tensor: Tensor) -> float:
@@ -136,8 +134,7 @@ def calibrate(
         tape.watch = frozenset(r.stream for r in record.graph.residuals.values())
         try:
             tape.add_inputs([leaf for leaf in leaves if isinstance(leaf, Tensor)])
-            with nullcontext():
-                run_forward(model, inputs, forward, tape)
+            run_forward(model, inputs, forward, tape)
         finally:
             restore_parameters(parameters, tape.saved)
     return Sweep(tape.factors, tuple(tape.failed))
@@ -146,9 +143,10 @@ def calibrate(
 def targets_of(record: Record, assignments: Sequence[Assignment]) -> dict[str, Target]:
     """Parameter name -> target of its output, for every assigned weight whose scale matters."""
     return {
-        one.name: _target(record, record.parts[one.name])
+        one.name: _target(record, record.parts[one.name], one.target)
         for one in assignments
         if not one.keeps
+        and one.rule != "rule"  # what the user asked for is not rescaled
         and one.layer.kind in ("linear", "conv", "conv_transpose")
         and _matters(record.parts[one.name], one)
     }
@@ -163,11 +161,11 @@ def _matters(part: Part, one: Assignment) -> bool:
     )
 
 
-def _target(record: Record, part: Part) -> Target:
-    """Unit second moment; for the end of a residual branch, the stream's divided by the number of its blocks."""
+def _target(record: Record, part: Part, planned: float) -> Target:
+    """The planned second moment; for the end of a residual branch, the stream's divided by the number of its blocks."""
     residual = part.branch
     if part.role != "branch_end" or residual is None or "branch" not in part.follows:
-        return _unit
+        return lambda _: planned
     num_blocks = sum(other.number == residual.number for other in record.graph.residuals.values())
     stream = residual.stream
 
@@ -175,8 +173,3 @@ def _target(record: Record, part: Part) -> Target:
         return seconds.get(stream, 1.0) / num_blocks
 
     return share
-
-
-def _unit(seconds: Mapping[int, float]) -> float:
-    del seconds
-    return 1.0

@@ -7,12 +7,14 @@ parameter does and what it holds, never what it or its module is called.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from initium.errors import LayerError, UnknownNameError
 from initium.methods.catalogue import find
 from initium.plan.assignment import KEEP, Assignment
+from initium.plan.chains import Link
+from initium.plan.critical import start_of
 from initium.record.graph import Graph
 from initium.record.inventory import ParameterInfo
 from initium.record.record import Record
@@ -32,6 +34,7 @@ class Context:
 
     record: Record
     sound: bool
+    links: Mapping[str, Link] = field(default_factory=dict)
 
 
 Decision = Callable[[Part, ParameterInfo, Context], Assignment | None]
@@ -194,12 +197,23 @@ def _gate(part: Part, info: ParameterInfo, context: Context) -> Assignment | Non
     )
 
 
+def _on_chain(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
+    """Long unaided chains: the start that theory finds for the activations on them."""
+    link = context.links.get(part.name)
+    if link is None or link.length < DEEP:
+        return None
+    layers = {name: context.record.parts[name].layer for name in link.chain}
+    start = start_of(link, layers)
+    one = _assign(part, info, start.method, "long chain", start.reason, start.source, **start.params)
+    return replace(one, target=start.target)
+
+
 def _isometric(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
-    """Long unaided chains: orthogonal weights."""
+    """Weights between other weights that are no simple chain: orthogonal, if no group or skip is in the way."""
     if part.layer.kind not in ("linear", "conv") or part.layer.groups > 1 or part.chain < DEEP:
         return None
     reason = f"{part.chain} weighted operations in a row without norm or skip: orthogonal weights keep all directions"
-    return _assign(part, info, "orthogonal", "long chain", reason, "Saxe+ 2013, 1312.6120")
+    return _assign(part, info, "orthogonal", "unaided", reason, "Saxe+ 2013, 1312.6120")
 
 
 def _plain(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
@@ -212,7 +226,7 @@ def _plain(part: Part, info: ParameterInfo, context: Context) -> Assignment | No
 
 AUTO: tuple[Decision, ...] = (
     _protected, _deliberate, _author_weights, _bias, _offset, _embedding, _repair_vectors, _scale_free,
-    _attention, _gate, _isometric, _plain,
+    _attention, _gate, _on_chain, _isometric, _plain,
 )  # fmt: skip
 
 

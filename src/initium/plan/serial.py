@@ -78,18 +78,24 @@ def _assignment_from_data(data: dict[str, Any]) -> Assignment:
     if method != KEEP:
         found = find(method)
         method, params = found.name, {key: found.resolve(**params)[key] for key in params}
-    scale = data["scale"]
-    if (
-        isinstance(scale, bool)
-        or not isinstance(scale, (int, float))
-        or not math.isfinite(scale)
-        or scale <= 0
-    ):
-        raise ValueError(f"scale {scale!r} of {data['name']!r} is not a positive number")
+    scale = _positive(data["scale"], "scale")
+    target = _positive(data.get("target", 1.0), "target")
     return Assignment(
         _text(data["name"]), method, _layer(data["layer"]), _text(data["role"]), _text(data["rule"]),
-        _text(data["reason"]), params, float(scale), _text(data["source"]), _found(data.get("found", {})),
+        _text(data["reason"]), params, scale, _text(data["source"]), target,
+        _found(data.get("found", {})),
     )  # fmt: skip
+
+
+def _positive(value: Any, what: str) -> float:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not math.isfinite(value)
+        or value <= 0
+    ):
+        raise ValueError(f"{what} {value!r} is not a positive number")
+    return float(value)
 
 
 def _found(data: dict[str, Any]) -> dict[str, Any]:
