@@ -44,8 +44,10 @@ def test_a_picture_is_named_and_described():
 
 
 def test_a_standalone_picture_brings_its_theme_for_light_and_dark():
-    alone = standalone(picture(100, 50, "t", "d"))
-    ET.fromstring(alone)
+    alone = standalone(picture(100, 50.5, "t", "d"))
+    root = ET.fromstring(alone)
+    assert root.get("viewBox") == "-16 -16 132 82.5"
+    assert (root.get("width"), root.get("height")) == ("132", "82.5")
     assert "prefers-color-scheme: dark" in alone
     assert svg.SERIES[0] in alone
     assert svg.SERIES_DARK[0] in alone
