@@ -1,0 +1,243 @@
+"""One process a job, forked from a server that has torch loaded: a job that dies takes nothing with it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any, Self
+
+from initium.engines.engine import Cause, Failed, Job, Limits, Outcome, Work, plain
+from initium.engines.reference import name_of
+from initium.engines.serial import outcome_of
+from initium.engines.worker import MARK, child
+from initium.errors import UsageError
+
+LOOK_EVERY = 0.1
+"""Seconds between two looks at time and memory, when they are limited."""
+GRACE = 5.0
+"""Seconds that a process has to end after it sent its result."""
+PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+
+
+@dataclass(frozen=True, eq=False)
+class _Waiting:
+    reference: str
+    job: Job
+    text: str
+    attempts: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class _Running:
+    task: _Waiting
+    process: Any
+    pipe: Connection
+    start: float
+
+
+class ProcessEngine:
+    """Runs every job in a process of its own, `num_workers` at a time.
+
+    A process that dies without a word (out of memory, SIGKILL, a crash in compiled code) is tried again when nothing
+    else runs, so that it has the machine to itself.
+
+    Args:
+        num_workers: processes at a time; the number of cores this process may use where it is None.
+        limits: time and memory of one job, and how often one whose process died is started.
+    """
+
+    name = "processes"
+
+    def __init__(self, num_workers: int | None = None, *, limits: Limits | None = None) -> None:
+        self.num_workers = num_workers or usable_cores()
+        self.limits = limits or Limits()
+        _check(self.num_workers, self.limits)
+        self._context = multiprocessing.get_context("forkserver")
+        self._waiting: deque[_Waiting] = deque()
+        self._alone: deque[_Waiting] = deque()
+        self._running: list[_Running] = []
+        self._finished: deque[Outcome] = deque()
+
+    @property
+    def num_open(self) -> int:
+        """How many jobs wait, run, or have an outcome that was not handed out."""
+        return len(self._waiting) + len(self._alone) + len(self._running) + len(self._finished)
+
+    def submit(self, work: Work, job: Job) -> None:
+        """Takes a job and starts it if a worker is free; see `Engine.submit`."""
+        reference = name_of(work)
+        self._context.set_forkserver_preload(["torch", "initium.engines.worker", *_importable(reference)])
+        self._waiting.append(_Waiting(reference, job, plain(job.data, f"job {job.key!r}")))
+        self._fill()
+
+    def wait(self, seconds: float | None = None) -> Outcome | None:
+        """The next outcome; see `Engine.wait`."""
+        until = None if seconds is None else time.monotonic() + seconds
+        while not self._finished and self.num_open:
+            self._fill()
+            left = None if until is None else max(0.0, until - time.monotonic())
+            self._look(left)
+            if until is not None and time.monotonic() >= until:
+                break
+        return self._finished.popleft() if self._finished else None
+
+    def _fill(self) -> None:
+        """Starts what may start: many at a time, or one that must be alone."""
+        while self._waiting and len(self._running) < self.num_workers and not self._is_alone():
+            self._start(self._waiting.popleft())
+        if self._alone and not self._running:
+            self._start(self._alone.popleft())
+
+    def _is_alone(self) -> bool:
+        """Whether a job runs that died before, so that nothing may run beside it."""
+        return any(one.task.attempts > 0 for one in self._running)
+
+    def _start(self, task: _Waiting) -> None:
+        ours, theirs = self._context.Pipe(duplex=False)
+        process = self._context.Process(target=child, args=(task.reference, task.text, theirs), daemon=True)
+        with _without_main():
+            process.start()
+        theirs.close()
+        self._running.append(_Running(task, process, ours, time.monotonic()))
+
+    def _look(self, seconds: float | None) -> None:
+        """Waits until something happens, or for `seconds`, and takes in what happened."""
+        limited = self.limits.seconds is not None or self.limits.memory_gb is not None
+        patience = LOOK_EVERY if limited and (seconds is None or seconds > LOOK_EVERY) else seconds
+        handles = [handle for one in self._running for handle in (one.pipe, one.process.sentinel)]
+        ready = set(wait(handles, timeout=patience))
+        for one in list(self._running):
+            if one.pipe in ready or one.process.sentinel in ready:
+                self._finish(one)
+            elif (over := self._over_limit(one)) is not None:
+                self._end(one, grace=0.0)
+                self._finished.append(Failed(one.task.job.key, *over, one.task.attempts + 1))
+
+    def _finish(self, one: _Running) -> None:
+        """Takes the result of a process that sent one, or finds that it died."""
+        attempts = one.task.attempts + 1
+        told = _received(one.pipe)
+        code = self._end(one, grace=GRACE)
+        if told is None:
+            self._died(one.task, code, attempts)
+        else:
+            self._finished.append(outcome_of(one.task.job.key, told, attempts=attempts))
+
+    def _died(self, task: _Waiting, code: int | None, attempts: int) -> None:
+        if attempts < self.limits.attempts:
+            self._alone.append(_Waiting(task.reference, task.job, task.text, attempts))
+            return
+        message = f"its process ended {_ending(code)}, {attempts} times, the last time with nothing beside it"
+        self._finished.append(Failed(task.job.key, "killed", message, attempts))
+
+    def _over_limit(self, one: _Running) -> tuple[Cause, str] | None:
+        limits = self.limits
+        if limits.seconds is not None and time.monotonic() - one.start > limits.seconds:
+            return "time", f"ran longer than {limits.seconds:g} s"
+        if limits.memory_gb is not None:
+            used = resident_gb(one.process.pid)
+            if used > limits.memory_gb:
+                return "memory", f"used {used:.2f} GB, more than {limits.memory_gb:g}"
+        return None
+
+    def _end(self, one: _Running, *, grace: float) -> int | None:
+        """Sees the process off: it may take `grace` seconds to end by itself. Returns its exit code."""
+        self._running.remove(one)
+        one.process.join(grace)
+        if one.process.is_alive():
+            one.process.kill()
+            one.process.join()
+        code: int | None = one.process.exitcode
+        one.process.close()
+        one.pipe.close()
+        return code
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for one in list(self._running):
+            self._end(one, grace=0.0)
+        self._waiting.clear()
+        self._alone.clear()
+        self._finished.clear()
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def resident_gb(pid: int) -> float:
+    """Resident memory of a process in GB; 0 once it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE / 1e9
+    except (OSError, IndexError):
+        return 0.0
+
+
+def _check(num_workers: int, limits: Limits) -> None:
+    if num_workers < 1:
+        raise UsageError(
+            f"num_workers is {num_workers}", expected="at least 1", remedy="leave it out for all cores"
+        )
+    if os.environ.get(MARK):
+        raise UsageError(
+            "a worker was asked to start workers: the script that it loads starts a study",
+            expected="a script that only defines things when it is imported",
+            remedy='put the call under `if __name__ == "__main__":`',
+        )
+    if limits.memory_gb is not None and not Path("/proc/self/statm").exists():
+        raise UsageError(
+            "a limit of memory needs /proc, which this system does not have",
+            expected="Linux, or no limit of memory",
+            remedy="leave memory_gb out",
+        )
+
+
+def _importable(reference: str) -> list[str]:
+    """The module of a reference, to be loaded once for all workers; scripts are loaded by each worker."""
+    where = reference.rpartition(":")[0]
+    return [] if where.endswith(".py") or where == "__main__" else [where]
+
+
+def _received(pipe: Connection) -> str | None:
+    """What a worker sent; None if it died without a word, or in the middle of one."""
+    try:
+        return pipe.recv_bytes().decode() if pipe.poll() else None
+    except (EOFError, OSError):
+        return None
+
+
+def _ending(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"by signal {-code} ({signal.Signals(-code).name})"
+    return f"with code {code}"
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Hides the running script from multiprocessing, which would run it again in every worker.
+
+    What workers need of it they load by reference, under another name than `__main__`.
+    """
+    main = sys.modules["__main__"]
+    empty = ModuleType("__main__")
+    empty.__spec__ = None
+    sys.modules["__main__"] = empty
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main

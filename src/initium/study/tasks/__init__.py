@@ -1,0 +1,12 @@
+"""Tasks: what a trial learns, on real pixels that come with the library or on the user's own."""
+
+from initium.study.tasks.models import example_names as example_names
+from initium.study.tasks.models import make_model as make_model
+from initium.study.tasks.opening import KINDS as KINDS
+from initium.study.tasks.opening import open_task as open_task
+from initium.study.tasks.samples import Batch as Batch
+from initium.study.tasks.samples import Boxes as Boxes
+from initium.study.tasks.task import Goal as Goal
+from initium.study.tasks.task import Probe as Probe
+from initium.study.tasks.task import Scores as Scores
+from initium.study.tasks.task import Task as Task

@@ -1,0 +1,243 @@
+"""Which format it is, and a task of it."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from initium.engines.reference import function_of
+from initium.errors import UsageError, UsageTypeError, unknown_name
+from initium.study.tasks import embedded
+from initium.study.tasks.classification import Classification
+from initium.study.tasks.detection import Detection
+from initium.study.tasks.loaders.cache import fingerprint, kept
+from initium.study.tasks.loaders.coco import list_coco
+from initium.study.tasks.loaders.datasets import DatasetSamples
+from initium.study.tasks.loaders.folders import list_folders
+from initium.study.tasks.loaders.listing import Listing, check_listing, thinned, with_test
+from initium.study.tasks.loaders.masks import MASK_NAMES, list_masks
+from initium.study.tasks.loaders.prepare import num_classes_of, targets_of, tensors_of
+from initium.study.tasks.loaders.voc import list_voc
+from initium.study.tasks.samples import Pictures, normalization
+from initium.study.tasks.segmentation import Segmentation
+from initium.study.tasks.task import Goal, Task
+
+FORMATS = {
+    "folders": ("classification",),
+    "coco": ("detection", "segmentation"),
+    "voc": ("detection", "segmentation"),
+    "masks": ("segmentation",),
+}
+"""The formats, and the tasks that they can hold."""
+KEYS = (
+    "kind",
+    "path",
+    "format",
+    "images",
+    "test",
+    "test_images",
+    "size",
+    "most",
+    "classes",
+    "datasets",
+    "prepared",
+)
+GOALS: dict[str, Goal] = {
+    "classification": Classification(),
+    "detection": Detection(),
+    "segmentation": Segmentation(),
+}
+MODELS = {
+    "classification": embedded.CLASSIFIERS,
+    "detection": embedded.DETECTORS,
+    "segmentation": embedded.SEGMENTERS,
+}
+SIZE, MOST = 64, 4000
+
+
+def load(source: Mapping[str, Any]) -> Task:
+    """A task of the user's own data; `open_task` tells the keys of `source`."""
+    for key in source:
+        if key not in KEYS:
+            raise unknown_name("key of a task", key, KEYS)
+    if "datasets" in source:
+        return _of_datasets(source)
+    tensors, classes, name = _prepared(source)
+    kind = source["kind"]
+    splits = [_split(tensors, split) for split in ("train", "test")]
+    numbers = normalization(splits[0]["images"])
+    train, test = (Pictures(one["images"], targets_of(one, kind), *numbers) for one in splits)
+    return Task(GOALS[kind], train, test, classes, {**source, "prepared": name}, MODELS[kind])
+
+
+def _prepared(source: Mapping[str, Any]) -> tuple[dict[str, Tensor], tuple[str, ...], str]:
+    """Both splits as tensors, the classes, and the name that they are kept under.
+
+    A source that says under which name is not looked at again: that is how workers start fast.
+    """
+    listing: list[Listing] = []
+
+    def listed() -> Listing:
+        if not listing:
+            listing.append(_listing(source))
+        return listing[0]
+
+    name = source.get("prepared") or fingerprint(sorted(set(listed().files)), _settings(source, listed()))
+    tensors = kept(name, lambda: _read(source, listed()))
+    classes = json.loads(bytes(tensors["classes"].tolist()).decode())
+    return tensors, tuple(classes), name
+
+
+def _settings(source: Mapping[str, Any], listing: Listing) -> dict[str, Any]:
+    """What the tensors depend on besides the pictures: the request, and what the annotations say."""
+    request = {key: value for key, value in source.items() if key != "prepared"}
+    return {"request": request, "listing": repr(listing)}
+
+
+def _read(source: Mapping[str, Any], listing: Listing) -> dict[str, Tensor]:
+    kind, size, most = source["kind"], _whole(source, "size", SIZE), _whole(source, "most", MOST)
+    _warn_of_rest(listing, most)
+    tensors: dict[str, Tensor] = {}
+    for split, samples in (("train", listing.train), ("test", listing.test)):
+        for key, value in tensors_of(thinned(samples, most), kind, size, listing.classes).items():
+            tensors[f"{split}.{key}"] = value
+    classes = listing.classes
+    if kind == "segmentation":
+        num = num_classes_of([tensors["train.masks"]], listing.where)
+        num = max(num, num_classes_of([tensors["train.masks"], tensors["test.masks"]], listing.where))
+        classes = classes or tuple(f"class {number}" if number else "background" for number in range(num))
+    tensors["classes"] = torch.tensor(list(json.dumps(classes).encode()), dtype=torch.uint8)
+    return tensors
+
+
+def _warn_of_rest(listing: Listing, most: int) -> None:
+    for name, samples in (("training", listing.train), ("test", listing.test)):
+        if len(samples) > most:
+            warnings.warn(
+                f"{listing.where}: {most} of {len(samples)} {name} pictures are used; raise `most` to use more",
+                stacklevel=2,
+            )
+
+
+def _split(tensors: dict[str, Tensor], split: str) -> dict[str, Tensor]:
+    return {
+        key.removeprefix(f"{split}."): value for key, value in tensors.items() if key.startswith(f"{split}.")
+    }
+
+
+def _listing(source: Mapping[str, Any]) -> Listing:
+    kind = source["kind"]
+    paths = {key: _path(source, key) for key in ("path", "images", "test", "test_images")}
+    root = paths["path"]
+    assert root is not None
+    form = source.get("format", "auto")
+    form = seen_format(root) if form == "auto" else form
+    if form not in FORMATS:
+        raise unknown_name("format", str(form), (*FORMATS, "auto"))
+    if kind not in FORMATS[form]:
+        fitting = [name for name, kinds in FORMATS.items() if kind in kinds]
+        raise UsageError(
+            f"{root}: the format {form!r} holds no {kind} task",
+            expected=f"{kind} data as {' or '.join(fitting)}",
+            remedy=f"ask for {' or '.join(FORMATS[form])}, or name the format",
+        )
+    listing = with_test(_of_format(form, kind, root, paths), by_class=kind == "classification")
+    listing = _named(listing, source, kind)
+    check_listing(listing, kind)
+    return listing
+
+
+def _of_format(form: str, kind: str, root: Path, paths: Mapping[str, Path | None]) -> Listing:
+    makers: dict[str, Callable[[], Listing]] = {
+        "folders": lambda: list_folders(root, test=paths["test"]),
+        "masks": lambda: list_masks(
+            root, images=paths["images"], test=paths["test"], test_images=paths["test_images"]
+        ),
+        "voc": lambda: list_voc(root, kind=kind, test=paths["test"]),
+        "coco": lambda: list_coco(
+            root, kind=kind, images=paths["images"], test=paths["test"], test_images=paths["test_images"]
+        ),
+    }
+    return makers[form]()
+
+
+def _named(listing: Listing, source: Mapping[str, Any], kind: str) -> Listing:
+    """The listing with the class names that the user gave, which masks alone need."""
+    names = source.get("classes")
+    if names is None:
+        return listing
+    if listing.classes and list(names) != list(listing.classes):
+        raise UsageError(
+            f"{listing.where}: `classes` is {list(names)}, but the {kind} data name {list(listing.classes)}",
+            expected="the same names, or none",
+            remedy="leave `classes` out: the data name their classes",
+        )
+    return Listing(tuple(names), listing.train, listing.test, listing.where)
+
+
+def seen_format(root: Path) -> str:
+    """The format of a file or directory, by what is in it."""
+    if root.is_file() and root.suffix.lower() == ".json":
+        return "coco"
+    if (root / "JPEGImages").is_dir():
+        return "voc"
+    if any((base / name).is_dir() for base in (root, root / "train") for name in MASK_NAMES):
+        return "masks"
+    if root.is_dir() and any(path.is_dir() for path in root.iterdir()):
+        return "folders"
+    raise UsageError(
+        f"{root}: no data set of a known format",
+        expected="a COCO .json file, or a directory with JPEGImages (VOC), images and masks, or one directory a class",
+        remedy=f"name the format: one of {', '.join(FORMATS)}",
+    )
+
+
+def _path(source: Mapping[str, Any], key: str) -> Path | None:
+    value = source.get(key)
+    if value is None:
+        return None
+    path = Path(str(value)).expanduser().absolute()
+    if not path.exists():
+        raise UsageError(
+            f"{path}: no such file or directory", expected=f"`{key}` that exists", remedy="check the path"
+        )
+    return path
+
+
+def _whole(source: Mapping[str, Any], key: str, default: int) -> int:
+    value = source.get(key, default)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise UsageError(
+            f"`{key}` is {value!r}", expected="a whole number above 0", remedy=f"{key}={default}"
+        )
+    return value
+
+
+def _of_datasets(source: Mapping[str, Any]) -> Task:
+    """A task of the two Datasets that an importable function returns."""
+    kind = source["kind"]
+    made = function_of(source["datasets"])()
+    if not isinstance(made, tuple) or len(made) != 2:
+        raise UsageTypeError(
+            f"{source['datasets']} returned a {type(made).__name__}",
+            expected="two Datasets: (train, test)",
+            remedy="return train, test",
+        )
+    train, test = (
+        DatasetSamples(one, kind, name) for one, name in zip(made, ("training", "test"), strict=True)
+    )
+    num = train.check()
+    if test.check() > num:
+        raise UsageError(
+            f"the test dataset has the class number {test.check() - 1}",
+            expected=f"numbers below {num}, which the training dataset has",
+            remedy="give every class training samples",
+        )
+    names = tuple(source.get("classes") or (f"class {number}" for number in range(num)))
+    return Task(GOALS[kind], train, test, names, dict(source), MODELS[kind])

@@ -1,0 +1,207 @@
+"""A task: data, a goal and standard models; what a trial trains on and is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from initium.errors import InitiumError, UsageError
+from initium.random import Uniform, fill_, key_for
+from initium.study.tasks.models import make_model
+from initium.study.tasks.samples import Batch, Samples
+
+EVALUATED_AT_ONCE = 250
+
+
+class Goal(Protocol):
+    """What is to be learned: the part of a task that knows what a target is.
+
+    Args:
+        kind: "classification", "detection" or "segmentation".
+        metric: name of the score; higher is better, 1 is perfect, 0 is nothing.
+    """
+
+    @property
+    def kind(self) -> str:
+        """Which task it is."""
+        ...
+
+    @property
+    def metric(self) -> str:
+        """Name of the score."""
+        ...
+
+    def outputs(self, num_classes: int) -> int:
+        """How many output channels a model needs."""
+        ...
+
+    def loss(self, output: Any, batch: Batch) -> Tensor:
+        """The scalar that is minimized."""
+        ...
+
+    def run(self, model: nn.Module, batch: Batch) -> Any:
+        """The model's output in training, as `loss` takes it."""
+        ...
+
+    def check_output(self, output: Any, batch: Batch, num_classes: int) -> None:
+        """Raises UsageError unless the output has a shape that `loss` can use."""
+        ...
+
+    def score(self, model: nn.Module, batches: Iterator[Batch], num_classes: int) -> Scores:
+        """Metric and loss of a model in evaluation mode."""
+        ...
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How a model does on a set of samples."""
+
+    metric: float
+    loss: float
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """One batch as `record`, `diagnose` and `plan` take it: pass it on with `**vars(probe)`."""
+
+    inputs: Tensor
+    forward: Callable[[nn.Module, Any], Any]
+    loss: Callable[[Any], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Data and what is to be learned from it.
+
+    Args:
+        goal: classification, detection or segmentation.
+        train: samples that are learned from.
+        test: samples that the final score is taken on.
+        classes: names of the classes, in the order of their numbers.
+        source: plain data that `open_task` makes the same task from, in any process.
+        models: names of standard models that fit; the first one is the default.
+    """
+
+    goal: Goal
+    train: Samples
+    test: Samples
+    classes: tuple[str, ...]
+    source: Mapping[str, Any]
+    models: tuple[str, ...]
+
+    @property
+    def kind(self) -> str:
+        """What is to be learned: "classification", "detection" or "segmentation"."""
+        return self.goal.kind
+
+    @property
+    def metric(self) -> str:
+        """Name of the score; higher is better."""
+        return self.goal.metric
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of one picture."""
+        channels, height, width = self.train.take(torch.tensor([0])).inputs.shape[1:]
+        return channels, height, width
+
+    def make_model(self, name: str = "") -> nn.Module:
+        """A standard model by name, for this task's pictures and classes; "" is the default one."""
+        return make_model(name or self.models[0], self.shape, self.goal.outputs(len(self.classes)))
+
+    def batches(self, *, seed: int, batch_size: int, num_steps: int) -> Iterator[Batch]:
+        """Training batches: every sample once an epoch, in an order that only the seed decides."""
+        for indices in data_order(len(self.train), seed=seed, batch_size=batch_size, num_steps=num_steps):
+            yield self.train.take(indices)
+
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        """The loss of a model on a batch, to be minimized."""
+        return self.goal.loss(self.goal.run(model, batch), batch)
+
+    def evaluate(self, model: nn.Module, *, on_train: bool = False, max_samples: int | None = None) -> Scores:
+        """Metric and loss in evaluation mode, without gradient; the model's mode is put back."""
+        samples = self.train if on_train else self.test
+        modes = {module: module.training for module in model.modules()}
+        model.eval()
+        try:
+            with torch.no_grad():
+                return self.goal.score(model, _in_order(samples, max_samples), len(self.classes))
+        finally:
+            for module, mode in modes.items():
+                module.training = mode
+
+    def probe(self, num_samples: int = 32, *, seed: int = 0) -> Probe:
+        """One training batch in the form that `record`, `diagnose`, `plan` and `init_` take.
+
+        Example:
+            >>> import initium
+            >>> from initium.study.tasks import open_task
+            >>> task = open_task({"kind": "classification"})
+            >>> model = task.make_model("mlp8-relu")
+            >>> initium.init_(model, **vars(task.probe())).verdict
+            'healthy'
+        """
+        num = min(num_samples, len(self.train))
+        batch = next(self.batches(seed=seed, batch_size=num, num_steps=1))
+        return Probe(
+            batch.inputs,
+            lambda model, inputs: self.goal.run(model, Batch(inputs, batch.targets)),
+            lambda output: self.goal.loss(output, batch),
+        )
+
+    def check_model(self, model: nn.Module) -> None:
+        """One batch through the model, to find before the first trial that it does not fit.
+
+        Raises:
+            UsageError: the model raises, its output does not fit the task, or its loss is not finite.
+        """
+        batch = next(self.batches(seed=0, batch_size=min(4, len(self.train)), num_steps=1))
+        loss = self._first_loss(model, batch)
+        if not bool(torch.isfinite(loss)):
+            raise UsageError(
+                f"the first loss of {type(model).__name__} on the {self.kind} task is {float(loss)}",
+                expected="a finite number",
+                remedy="run initium.diagnose(model, **vars(task.probe())) to see where it stops being finite",
+            )
+
+    def _first_loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+        try:
+            with torch.no_grad(), torch.random.fork_rng(devices=[]):
+                output = self.goal.run(model, batch)
+                self.goal.check_output(output, batch, len(self.classes))
+                return self.goal.loss(output, batch)
+        except InitiumError:
+            raise
+        except Exception as error:
+            raise UsageError(
+                f"{type(model).__name__} raised {type(error).__name__}: {error}",
+                expected=f"a model that takes a batch of shape {tuple(batch.inputs.shape)}",
+                remedy="make the model for this task's pictures, or change the size of the pictures",
+            ) from error
+        finally:
+            with torch.no_grad():
+                for name, buffer in model.named_buffers():
+                    buffer.copy_(buffers[name])
+
+
+def data_order(num: int, *, seed: int, batch_size: int, num_steps: int) -> Iterator[Tensor]:
+    """Indices of `num_steps` batches: epochs of keyed permutations, cut into batches that run on across epochs."""
+    rest = torch.empty(0, dtype=torch.int64)
+    epoch = 0
+    for _ in range(num_steps):
+        while len(rest) < batch_size:
+            draws = fill_(torch.empty(num), Uniform(0.0, 1.0), key_for(seed, f"data order {epoch}"))
+            rest, epoch = torch.cat([rest, draws.argsort(stable=True)]), epoch + 1
+        yield rest[:batch_size]
+        rest = rest[batch_size:]
+
+
+def _in_order(samples: Samples, max_samples: int | None) -> Iterator[Batch]:
+    num = min(len(samples), max_samples or len(samples))
+    for indices in torch.split(torch.arange(num), EVALUATED_AT_ONCE):
+        yield samples.take(indices)
