@@ -5,7 +5,7 @@ import math
 import pytest
 
 from initium.cli.demo import BATCH, Run, data_order, first_batch, make_net
-from initium.cli.demo_page import groups, loss_chart, quickstart_document
+from initium.cli.demo_page import common_reason, groups, loss_chart, quickstart_document
 from initium.diagnose import diagnose
 from initium.plan import plan
 from initium.report import page, render
@@ -40,8 +40,17 @@ def test_text_and_page_are_made_from_it(story):
     assert page(made).count("<svg ") == 4
 
 
-def test_parameters_are_counted_by_method_and_reason(story):
-    assert sum(groups(story[2]).values()) == 40
+def test_parameters_are_counted_by_rule(story):
+    found = groups(story[2])
+    assert sum(count for count, *_ in found) == 40
+    assert len(found) <= 4
+    assert all(why for *_, why in found)
+
+
+def test_what_reasons_share_is_told_once():
+    assert common_reason(["weight 1 of 9: a: x", "weight 2 of 9: b: x"]) == "x"
+    assert common_reason(["a: x", "a: x"]) == "a: x"
+    assert common_reason(["a", "b"]) == "a"
 
 
 def test_a_run_shorter_than_a_block_of_ten_is_still_drawn():

@@ -26,7 +26,7 @@ def test_it_says_what_is_wrong_what_it_does_and_what_comes_of_it(shown):
         "unhealthy",
         "vanishes",
         "2 decide",
-        "orthogonal",
+        "zeros",
         "3 do",
         "is healthy",
         "4 prove",

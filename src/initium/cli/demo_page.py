@@ -165,16 +165,22 @@ def _done(plan: Plan) -> list[Facts | Table]:
         ("badness before", plan.before),
         ("after", plan.after),
     ]
-    rows = [(count, method, reason) for (method, reason), count in groups(plan).items()]
-    return [Facts(facts), Table(("parameters", "method", "why"), rows)]
+    return [Facts(facts), Table(("parameters", "method", "rule", "why"), groups(plan))]
 
 
-def groups(plan: Plan) -> dict[tuple[str, str], int]:
-    """(method, reason) -> number of parameters."""
-    counts: dict[tuple[str, str], int] = {}
+def groups(plan: Plan) -> list[tuple[int, str, str, str]]:
+    """(number of parameters, method, rule, why) for each rule of a plan."""
+    members: dict[tuple[str, str], list[str]] = {}
     for one in plan:
-        counts[one.method, one.reason] = counts.get((one.method, one.reason), 0) + 1
-    return counts
+        members.setdefault((one.method, one.rule), []).append(one.reason)
+    return [(len(reasons), *key, common_reason(reasons)) for key, reasons in members.items()]
+
+
+def common_reason(reasons: list[str]) -> str:
+    """What several reasons share: "weight 1 of 9: x" and "weight 2 of 9: x" share "x"."""
+    parts = [reason.split(": ")[::-1] for reason in reasons]
+    shared = [same[0] for same in zip(*parts, strict=False) if len(set(same)) == 1]
+    return ": ".join(reversed(shared)) or reasons[0]
 
 
 def _parameters(plan: Plan) -> Table:

@@ -83,7 +83,7 @@ def _verdict(report: HealthReport) -> str:
 def _groups(plan: Plan) -> list[str]:
     from initium.cli.demo_page import groups
 
-    return [f"{count} x {method}: {reason}" for (method, reason), count in groups(plan).items()]
+    return [f"{count} x {method}: {reason}" for count, method, _, reason in groups(plan)]
 
 
 @contextmanager
