@@ -1,0 +1,19 @@
+"""Engines by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from initium.engines import ENGINES, open_engine
+from initium.errors import UnknownNameError
+
+
+def test_names() -> None:
+    assert open_engine("serial").name == "serial"
+    assert open_engine("processes").name == "processes"
+    assert set(ENGINES) == {"serial", "processes", "ray"}
+
+
+def test_unknown_names_are_told() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean processes"):
+        open_engine("process")
