@@ -79,8 +79,13 @@ def test_distinct_waves_have_full_rank_and_variance(shape):
     weight = made("sinusoidal", Layer("linear", shape)).double()
     assert torch.linalg.matrix_rank(weight) == min(shape)
     assert (weight.norm(dim=1) > 0).all()
-    if min(shape) > 1:
-        assert weight.var().item() * sum(shape) / 2 == pytest.approx(1, rel=1e-3)
+    assert weight.square().mean().item() * sum(shape) / 2 == pytest.approx(1, rel=1e-5)
+
+
+def test_the_waves_of_different_groups_differ():
+    weight = made("sinusoidal", Layer("conv", (64, 1, 3, 3), groups=64)).flatten(1).double()
+    assert torch.linalg.matrix_rank(weight) == 9
+    assert weight.unique(dim=0).shape[0] == 64
 
 
 def test_fourier_features_are_plain_normals():

@@ -131,15 +131,16 @@ def sinusoidal(layer: Layer, *, variant: str, fans: str) -> Draw:
 
 def _sinusoidal(sizes: Canonical, key: Key, *, variant: str, std: float) -> Tensor:
     del key
-    n, out = sizes.num_in * sizes.taps, sizes.num_out
+    n, out = sizes.num_in * sizes.taps, sizes.groups * sizes.num_out
     column, row = torch.arange(n, dtype=torch.float64), torch.arange(out, dtype=torch.float64)[:, None]
     if variant == "published":
         waves = torch.sin(2 * math.pi * (row + 1) * (column / n + 1 / out))
+        size = waves.std(correction=1 if waves.numel() > 1 else 0)
     else:
         phase = math.pi / 2 * (row // n) / math.ceil(out / n)
         waves = torch.cos(math.pi * (row % n + 0.5) * (column + 0.5) / n - phase)
-    spread_now = waves.std(correction=1 if waves.numel() > 1 else 0).clamp_min(1e-12)
-    return (waves * (std / spread_now)).float().expand(sizes.groups, out, n).reshape(sizes.shape)
+        size = waves.square().mean().sqrt()
+    return (waves * (std / size.clamp_min(1e-12))).float().reshape(sizes.shape)
 
 
 _CRITERION = Param("criterion", "glorot", "he keeps the signal, glorot compromises", choices=("glorot", "he"))
