@@ -39,7 +39,8 @@ format: $(DEV)
 	$(BIN)/ruff format .
 
 bench: $(DEV)
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.fill
+	$(BIN)/python -m benchmarks.diagnose
 
 docs: $(DOCS)
 	$(BIN)/sphinx-build -n -W -q -b html docs docs/_build/html
@@ -55,18 +56,21 @@ wheel: $(CORE)
 clean:
 	rm -rf dist docs/_build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
+# What an editable install depends on: the C kernel is compiled when it is made.
+SOURCES := pyproject.toml hatch_build.py src/initium/random/kernel.c
+
 # The development install holds the core one, so it satisfies both stamps.
-$(CORE): pyproject.toml
+$(CORE): $(SOURCES)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
-$(DEV): pyproject.toml
+$(DEV): $(SOURCES)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $(CORE) $@
 
-$(DOCS): pyproject.toml
+$(DOCS): $(SOURCES)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	touch $(CORE) $@
