@@ -8,10 +8,11 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from initium.errors import ApplyError, PlanMismatchError, UsageTypeError
+from initium.errors import ApplyError, InitiumError, PlanMismatchError, UsageTypeError
 from initium.plan.assignment import Assignment
 from initium.plan.receipt import Entry, Receipt
-from initium.random import fill_many_, key_for
+from initium.random import Draw, fill_many_, key_for
+from initium.random.checks import overlaps
 from initium.random.sharding import is_dtensor
 from initium.record.inventory import check_lazy, named_tensors, original
 
@@ -81,7 +82,22 @@ def match(
 
 def write(parameters: Mapping[str, Tensor], assignments: Sequence[Assignment], seed: int) -> None:
     """Fill the parameters with their draws, keyed by seed and name."""
-    fill_many_([(parameters[one.name].detach(), one.draw(), key_for(seed, one.name)) for one in assignments])
+    fill_all({one.name: (parameters[one.name], one.draw()) for one in assignments}, seed)
+
+
+def fill_all(jobs: Mapping[str, tuple[Tensor, Draw]], seed: int) -> None:
+    """Fill tensors by name; what torch itself refuses (a constant beyond the dtype's range) is an ApplyError."""
+    try:
+        fill_many_([(tensor.detach(), draw, key_for(seed, name)) for name, (tensor, draw) in jobs.items()])
+    except InitiumError:
+        raise
+    except RuntimeError as error:
+        kinds = ", ".join(sorted({str(tensor.dtype).removeprefix("torch.") for tensor, _ in jobs.values()}))
+        raise ApplyError(
+            f"torch refused to write the draws into parameters of type {kinds}: {error}",
+            expected="values within the range of the dtype, and memory for them",
+            remedy="check the parameters of the methods in the plan, or use a wider dtype",
+        ) from error
 
 
 @contextmanager
@@ -89,7 +105,8 @@ def rollback(
     parameters: Mapping[str, Tensor], names: Sequence[str], *, always: bool = False
 ) -> Iterator[None]:
     """Put the named parameters back if the body raises (or in any case)."""
-    saved = {name: parameters[name].detach().clone() for name in names}
+    # Elements that share memory are refused by every fill, so there is nothing to put back.
+    saved = {name: parameters[name].detach().clone() for name in names if not overlaps(parameters[name])}
     try:
         yield
     except BaseException:

@@ -78,5 +78,7 @@ def check_assignments(assignments: tuple[Assignment, ...]) -> None:
                 remedy="remove one of them from the plan",
             )
         seen.add(one.name)
-        if not one.keeps:
+        if one.keeps:
+            one.as_found()
+        else:
             one.draw()

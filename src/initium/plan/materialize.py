@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from initium.errors import PlanMismatchError, UsageError
-from initium.plan.apply import check_target, mark, match
+from initium.plan.apply import check_target, fill_all, mark, match
 from initium.plan.assignment import Assignment
 from initium.plan.buffers import rebuild_buffers, reset_buffers
-from initium.random import Draw, fill_, fill_many_, key_for
+from initium.random import Draw, fill_, key_for
 from initium.record.inventory import aliases_of, named_tensors
 
 
@@ -55,7 +55,7 @@ def materialize_assignments(
     missing = rebuild_buffers(model, lost, fresh)
     parameters = named_tensors(model)
     filled = [one for one in assignments if one.name in fresh or not one.keeps]
-    fill_many_([(parameters[one.name].detach(), draws[one.name], key_for(seed, one.name)) for one in filled])
+    fill_all({one.name: (parameters[one.name], draws[one.name]) for one in filled}, seed)
     mark(parameters, filled)
     if missing:
         warnings.warn(_lost(missing), LostBufferWarning, stacklevel=3)

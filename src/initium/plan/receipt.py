@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from initium.errors import UsageError
+from initium.plan import fields
 
 FORMAT = "initium.receipt/1"
 
@@ -60,13 +61,20 @@ class Receipt:
         try:
             data: dict[str, Any] = json.loads(text)
             if data.pop("format") != FORMAT:
-                raise ValueError("format")
-            data["entries"] = tuple(Entry(**entry) for entry in data["entries"])
-            data["notes"] = tuple(data["notes"])
-            return Receipt(**data)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise ValueError(f"no {FORMAT!r} mark")
+            return Receipt(
+                fields.text(data.pop("model")),
+                fields.whole(data.pop("seed")),
+                tuple(_entry(**entry) for entry in data.pop("entries")),
+                fields.number_or_none(data.pop("before", None)),
+                fields.number_or_none(data.pop("after", None)),
+                fields.text(data.pop("verdict", "")),
+                fields.texts(data.pop("notes", [])),
+                **data,  # what is left over has no place
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UsageError(
-                f"the text is no receipt ({error})",
+                f"the text is no receipt ({type(error).__name__}: {error})",
                 expected=f"JSON of format {FORMAT}",
                 remedy="use Receipt.to_json()",
             ) from error
@@ -86,3 +94,9 @@ class Receipt:
         from initium.plan.view import write_receipt
 
         write_receipt(self, path)
+
+
+def _entry(name: Any, method: Any, rule: Any, mean: Any, std: Any) -> Entry:
+    return Entry(
+        fields.text(name), fields.text(method), fields.text(rule), fields.number(mean), fields.number(std)
+    )

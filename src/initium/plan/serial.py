@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, get_args
 
 from initium.errors import InitiumError, UsageError
 from initium.methods.catalogue import find
+from initium.plan import fields
 from initium.plan.assignment import KEEP, Assignment, check_assignments
 from initium.theory.layer import Kind, Layer
 
@@ -42,28 +42,28 @@ def plan_from_data(text: str) -> dict[str, Any]:
         if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
             raise ValueError(f"no {FORMAT!r} mark")
         assignments = tuple(_assignment_from_data(item) for item in data.pop("assignments"))
-        fields = {
-            "model": _text(data.pop("model")),
-            "policy": _text(data.pop("policy")),
-            "seed": _whole(data.pop("seed")),
-            "chosen": _text(data.pop("chosen", "")),
-            "before": _number_or_none(data.pop("before", None)),
-            "after": _number_or_none(data.pop("after", None)),
-            "verdict": _text(data.pop("verdict", "")),
-            "notes": tuple(_text(note) for note in data.pop("notes", [])),
+        content = {
+            "model": fields.text(data.pop("model")),
+            "policy": fields.text(data.pop("policy")),
+            "seed": fields.whole(data.pop("seed")),
+            "chosen": fields.text(data.pop("chosen", "")),
+            "before": fields.number_or_none(data.pop("before", None)),
+            "after": fields.number_or_none(data.pop("after", None)),
+            "verdict": fields.text(data.pop("verdict", "")),
+            "notes": fields.texts(data.pop("notes", [])),
         }
         if data:
             raise ValueError(f"unknown fields {sorted(data)[:3]}")
         check_assignments(assignments)
     except InitiumError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError) as error:
         raise UsageError(
             f"the text is no plan ({type(error).__name__}: {error})",
             expected=f"JSON of format {FORMAT}, as Plan.to_json() writes it",
             remedy="write the plan again with Plan.to_json() or `initium plan -o plan.json`",
         ) from error
-    return {**fields, "assignments": assignments}
+    return {**content, "assignments": assignments}
 
 
 def _assignment_to_data(one: Assignment) -> dict[str, Any]:
@@ -73,29 +73,18 @@ def _assignment_to_data(one: Assignment) -> dict[str, Any]:
 
 
 def _assignment_from_data(data: dict[str, Any]) -> Assignment:
-    method = _text(data["method"])
-    params = {_text(key): tuple(v) if isinstance(v, list) else v for key, v in data["params"].items()}
+    method = fields.text(data["method"])
+    params = {fields.text(key): tuple(v) if isinstance(v, list) else v for key, v in data["params"].items()}
     if method != KEEP:
         found = find(method)
         method, params = found.name, {key: found.resolve(**params)[key] for key in params}
-    scale = _positive(data["scale"], "scale")
-    target = _positive(data.get("target", 1.0), "target")
+    scale = fields.positive(data["scale"], "scale")
+    target = fields.positive(data.get("target", 1.0), "target")
     return Assignment(
-        _text(data["name"]), method, _layer(data["layer"]), _text(data["role"]), _text(data["rule"]),
-        _text(data["reason"]), params, scale, _text(data["source"]), target,
+        fields.text(data["name"]), method, _layer(data["layer"]), fields.text(data["role"]),
+        fields.text(data["rule"]), fields.text(data["reason"]), params, scale, fields.text(data["source"]), target,
         _found(data.get("found", {})),
     )  # fmt: skip
-
-
-def _positive(value: Any, what: str) -> float:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float))
-        or not math.isfinite(value)
-        or value <= 0
-    ):
-        raise ValueError(f"{what} {value!r} is not a positive number")
-    return float(value)
 
 
 def _found(data: dict[str, Any]) -> dict[str, Any]:
@@ -103,7 +92,7 @@ def _found(data: dict[str, Any]) -> dict[str, Any]:
     if not data:
         return {}
     params = dict(data)
-    found = find(_text(params.pop("method")))
+    found = find(fields.text(params.pop("method")))
     return {"method": found.name, **{key: found.resolve(**params)[key] for key in params}}
 
 
@@ -113,37 +102,17 @@ def _layer(data: dict[str, Any]) -> Layer:
         raise ValueError(f"unknown kind of layer {kind!r}")
     tuples = ("shape", "stride", "padding", "dilation", "output_padding", "input_size", "blocks")
     sizes = {name: _sizes(data[name]) for name in tuples}
-    numbers = {name: _whole(data[name]) for name in ("out_axis", "in_axis", "groups")}
+    numbers = {name: fields.whole(data[name]) for name in ("out_axis", "in_axis", "groups")}
     rank = len(sizes["shape"])
     if (kind != "vector" and not all(-rank <= numbers[a] < rank for a in ("out_axis", "in_axis"))) or numbers[
         "groups"
     ] < 1:
         raise ValueError(f"axes of a layer {numbers} do not fit shape {sizes['shape']}")
-    fields: dict[str, Any] = {**sizes, **numbers}
-    return Layer(kind=kind, **fields)
+    geometry: dict[str, Any] = {**sizes, **numbers}
+    return Layer(kind=kind, **geometry)
 
 
 def _sizes(values: Any) -> tuple[int, ...]:
     if not isinstance(values, list) or len(values) > MAX_AXES:
         raise ValueError(f"{values!r} is no list of sizes")
-    return tuple(_whole(value, low=0) for value in values)
-
-
-def _whole(value: Any, low: int | None = None) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or (low is not None and value < low):
-        raise ValueError(f"{value!r} is no whole number" + ("" if low is None else f" of at least {low}"))
-    return value
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r} is no text")
-    return value
-
-
-def _number_or_none(value: Any) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"{value!r} is no number")
-    return float(value)
+    return tuple(fields.whole(value, low=0) for value in values)
