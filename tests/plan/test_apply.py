@@ -147,7 +147,7 @@ def test_values_beyond_the_dtype_are_an_error_and_rolled_back(method: str, param
     rules = [Rule(where="weight", method=method, **params)]
     made = plan(nn.Linear(4, 4), noise(2, 4), policy="shipped", rules=rules)
     before = state_of(model)
-    with pytest.raises(ApplyError, match="weight") as caught:
+    with pytest.raises(ApplyError) as caught:
         made.apply(model)
     assert three_parts(caught.value)
     assert same(before, state_of(model))
