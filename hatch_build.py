@@ -23,14 +23,14 @@ SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 
 
 def compile_kernel(folder: Path) -> str:
-    """Compile `folder`/kernel.c beside itself; "" if that worked, else why it did not."""
+    """Compile the C files of `folder` into a library beside them; "" if that worked, else why it did not."""
     compiler = _compiler()
     if not compiler:
         return "no C compiler was found (cc, gcc or clang)"
     target = folder / f"_kernel{SUFFIX}"
     fresh = target.with_name(f"{target.name}.{os.getpid()}")
     shared = [flag for flag in SHARED if not (flag == "-s" and sys.platform == "darwin")]
-    command = [*compiler, *FLAGS, *shared, "-o", str(fresh), str(folder / "kernel.c")]
+    command = [*compiler, *FLAGS, *shared, "-o", str(fresh), *map(str, sorted(folder.glob("*.c")))]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)  # noqa: S603
         if done.returncode != 0:

@@ -20,8 +20,8 @@ from initium import init as ours
 from initium.random import kernel
 
 RANDOM = ["uniform_", "normal_", "trunc_normal_", "xavier_uniform_", "xavier_normal_", "kaiming_uniform_"]
-OLD = [name for name in theirs.__all__ if not name.endswith("_") and name != "calculate_gain"]
 RANDOM += ["kaiming_normal_", "orthogonal_", "sparse_"]
+OLD = [name for name in theirs.__all__ if not name.endswith("_") and name != "calculate_gain"]
 BACK_ENDS = ["torch", *(kernel.kernel().variants[-1:] if kernel.kernel() else ())]
 
 
@@ -62,9 +62,7 @@ def test_the_same_names_with_the_same_arguments() -> None:
             ], name
 
 
-@pytest.mark.parametrize(
-    "old", [name for name in theirs.__all__ if not name.endswith("_") and name != "calculate_gain"]
-)
+@pytest.mark.parametrize("old", OLD)
 def test_deprecated_names_warn_and_work(old: str) -> None:
     arguments = {"constant": (0.5,), "sparse": (0.1,)}.get(old, ())
     shape = (4, 4, 3) if old == "dirac" else (4, 4)

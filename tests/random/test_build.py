@@ -11,9 +11,13 @@ from hatch_build import SUFFIX, compile_kernel
 from initium.random import kernel
 
 
+SOURCES = {"kernel.c", "kernel.h", "orthogonal.c"}
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    shutil.copy(Path(kernel.__file__).with_name("kernel.c"), tmp_path)
+    for name in SOURCES:
+        shutil.copy(Path(kernel.__file__).with_name(name), tmp_path)
     return tmp_path
 
 
@@ -23,7 +27,7 @@ def test_the_kernel_is_compiled_with_the_right_bits(folder: Path, monkeypatch: p
 
     assert compile_kernel(folder) == ""
     assert kernel._fingerprints(kernel.Kernel(folder / f"_kernel{SUFFIX}")) == {kernel._EXPECTED}
-    assert {path.name for path in folder.iterdir()} == {"kernel.c", f"_kernel{SUFFIX}"}
+    assert {path.name for path in folder.iterdir()} == SOURCES | {f"_kernel{SUFFIX}"}
 
 
 def test_without_a_compiler_it_says_so_and_goes_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,4 +41,4 @@ def test_a_compiler_that_fails_leaves_nothing_behind(folder: Path) -> None:
     (folder / "kernel.c").write_text("this is not C")
 
     assert compile_kernel(folder) != ""
-    assert {path.name for path in folder.iterdir()} == {"kernel.c"}
+    assert {path.name for path in folder.iterdir()} == SOURCES

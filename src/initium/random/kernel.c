@@ -7,39 +7,7 @@
  * multiply-add: torch_path.py makes the same bits from the same constants. Compile with
  * -ffp-contract=off and without -ffast-math (hatch_build.py does). Plain C, no Python ABI.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-#include <float.h>
-
-#if FLT_EVAL_METHOD != 0
-#error "fp32 arithmetic is not evaluated in fp32 here: use the torch path"
-#endif
-
-#if defined(_WIN32)
-#define EXPORT __declspec(dllexport)
-#else
-#define EXPORT __attribute__((visibility("default")))
-#endif
-#if defined(__GNUC__)
-#define INLINE static inline __attribute__((always_inline))
-#define SQRT(x) __builtin_sqrtf(x)
-#else
-#include <math.h>
-#define INLINE static __forceinline
-#define SQRT(x) sqrtf(x)
-#endif
-
-enum { LANES = 256, TILE = 1024, STEP = 16 };
-enum { WORDS, UNIFORM, NORMAL, CUT_NEAR, CUT, CUT_FAR, NUM_KINDS };
-enum { F32, F64, BF16, F16, NUM_TYPES };
-enum { BASE, AVX2, AVX512, NUM_VARIANTS };
-
-/* As recipe.py packs it. */
-typedef struct {
-    float p[10]; /* see the transforms for what each kind keeps here */
-    int32_t last, kind;
-} Recipe;
+#include "kernel.h"
 
 typedef struct {
     uint32_t key[5];
@@ -254,9 +222,7 @@ typedef void (*CastFn)(const float *, void *, int);
 #define CAST_ROW(name) {f32_##name, f64_##name, bf16_##name, f16_##name}
 
 TILES(base, )
-#if defined(__GNUC__) && defined(__x86_64__)
-#define FOR_AVX2 __attribute__((target("avx2")))
-#define FOR_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")))
+#ifdef HAVE_VARIANTS
 TILES(avx2, FOR_AVX2)
 TILES(avx512, FOR_AVX512)
 static const TileFn TILE_FN[NUM_VARIANTS][NUM_KINDS] = {TILE_ROW(base), TILE_ROW(avx2), TILE_ROW(avx512)};
@@ -270,7 +236,7 @@ static const CastFn CAST_FN[NUM_VARIANTS][NUM_TYPES] = {CAST_ROW(base), CAST_ROW
 EXPORT int initium_variants(void)
 {
     int mask = 1 << BASE;
-#if defined(__GNUC__) && defined(__x86_64__)
+#ifdef HAVE_VARIANTS
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx2")) mask |= 1 << AVX2;
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -373,110 +339,5 @@ EXPORT void initium_subsets(
         for (uint64_t r = 0; r < rows; r++)
             for (uint64_t c = 0; c < width; c++)
                 out[r * cols + left + c] = scratch[r * STRIPE + c] ^ (uint8_t)flip;
-    }
-}
-
-/* ---- small orthogonal matrices --------------------------------------------------------------- */
-
-/* Sum of squares in STEP partial sums, so that it vectorises without being reordered. */
-INLINE float sum_squares(const float *restrict x, int n)
-{
-    float part[STEP] = {0};
-    int i = 0;
-    for (; i + STEP <= n; i += STEP)
-        for (int k = 0; k < STEP; k++) part[k] += x[i + k] * x[i + k];
-    for (int k = 0; i + k < n; k++) part[k] += x[i + k] * x[i + k];
-    for (int width = STEP / 2; width > 0; width /= 2)
-        for (int k = 0; k < width; k++) part[k] += part[k + width];
-    return part[0];
-}
-
-/* Make x[0 .. n) the u of the reflection I - u u' that takes it to a multiple of the first axis, the multiple's
- * sign returned. A vector of zeros, which a draw can be, reflects nothing. */
-INLINE float reflector(float *restrict x, int n)
-{
-    float head = x[0], norm = SQRT(sum_squares(x, n));
-    float reach = norm + (head < 0.0f ? -head : head), square = norm * reach;
-    float scale = square > 1e-30f ? 1.0f / SQRT(square) : 0.0f;
-    x[0] = head < 0.0f ? -reach : reach;
-    for (int i = 0; i < n; i++) x[i] *= scale;
-    return head < 0.0f ? 1.0f : -1.0f;
-}
-
-/* The first `width` of a block of reflections of n coordinates, one to a row of x; row j begins at column j. */
-INLINE void reflectors(float *restrict x, float *restrict signs, int width, int n)
-{
-    for (int j = 0; j < width; j++, x += n) {
-        memset(x, 0, (size_t)j * sizeof *x);
-        signs[j] = reflector(x + j, n - j);
-    }
-}
-
-/* q (n, wide): in its first p <= n columns those of the product of p reflections, times gain. Row j of x,
- * from column j on, holds the Gaussian vector of reflection j. `wide` and a third of y are p rounded up
- * to a multiple of STEP, so that rows have no remainders. One pass over q applies reflection j and takes the
- * products that reflection j - 1 will need. */
-INLINE void product(float *restrict q, float *restrict x, float *restrict y, int n, int p, int wide, float gain)
-{
-    float *next = y + wide, *signs = next + wide;
-    memset(q, 0, (size_t)n * wide * sizeof *q);
-    memset(next, 0, (size_t)wide * sizeof *next);
-    for (int j = 0; j < p; j++) signs[j] = reflector(x + (size_t)j * n + j, n - j) * gain;
-    for (int j = p - 1; j >= 0; j--) {
-        const float *u = x + (size_t)j * n, *v = j > 0 ? u - n : u;
-        memcpy(y, next, (size_t)wide * sizeof *y);
-        memset(next, 0, (size_t)wide * sizeof *next);
-        q[(size_t)j * wide + j] = signs[j];
-        y[j] = u[j] * signs[j];
-        for (int i = j; i < n; i++) {
-            float *restrict row = q + (size_t)i * wide;
-            for (int from = j / STEP * STEP; from < wide; from += STEP)
-                for (int k = from; k < from + STEP; k++) {
-                    row[k] -= u[i] * y[k];
-                    next[k] += v[i] * row[k];
-                }
-        }
-    }
-}
-
-#define ORTHOGONAL(name, target) \
-    target static void reflectors_##name(float *x, float *s, int w, int n) { reflectors(x, s, w, n); } \
-    target static void product_##name(float *q, float *x, float *y, int n, int p, int w, float g) { product(q, x, y, n, p, w, g); }
-
-typedef void (*ReflectorsFn)(float *, float *, int, int);
-typedef void (*ProductFn)(float *, float *, float *, int, int, int, float);
-ORTHOGONAL(base, )
-#if defined(__GNUC__) && defined(__x86_64__)
-ORTHOGONAL(avx2, FOR_AVX2)
-ORTHOGONAL(avx512, FOR_AVX512)
-static const ReflectorsFn REFLECTORS_FN[NUM_VARIANTS] = {reflectors_base, reflectors_avx2, reflectors_avx512};
-static const ProductFn PRODUCT_FN[NUM_VARIANTS] = {product_base, product_avx2, product_avx512};
-#else
-static const ReflectorsFn REFLECTORS_FN[NUM_VARIANTS] = {reflectors_base, reflectors_base, reflectors_base};
-static const ProductFn PRODUCT_FN[NUM_VARIANTS] = {product_base, product_base, product_base};
-#endif
-
-EXPORT void initium_reflectors(float *x, float *signs, uint64_t width, uint64_t n, int variant)
-{
-    REFLECTORS_FN[variant](x, signs, (int)width, (int)n);
-}
-
-/* `batch` matrices (rows, cols), Haar-distributed times gain; matrix b spends normals
- * (first + b) * rows * cols, ... scratch: rows * cols + (max(rows, cols) + 3) * (min(rows, cols) + 15) floats. */
-EXPORT void initium_orthogonal(
-    float *out, float *scratch, uint64_t first, uint64_t batch, uint64_t rows, uint64_t cols,
-    const uint64_t *key, float gain, int variant)
-{
-    const Recipe standard = {{1.0f}, -1, NORMAL};
-    const uint64_t size = rows * cols;
-    const int n = (int)(rows > cols ? rows : cols), p = (int)(rows > cols ? cols : rows);
-    const int wide = (p + STEP - 1) / STEP * STEP;
-    const size_t down = rows >= cols ? (size_t)p : 1, across = rows >= cols ? 1 : (size_t)n;
-    float *x = scratch, *y = scratch + size, *q = y + 3 * wide;
-    for (uint64_t b = 0; b < batch; b++, out += size) {
-        initium_fill(x, (first + b) * size, size, 0, 1, key, &standard, NUM_TYPES * variant);
-        PRODUCT_FN[variant](q, x, y, n, p, wide, gain);
-        for (int i = 0; i < n; i++)
-            for (int k = 0; k < p; k++) out[(size_t)i * down + (size_t)k * across] = q[(size_t)i * wide + k];
     }
 }

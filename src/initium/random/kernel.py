@@ -48,6 +48,7 @@ class Kernel:
         self.clear = _bind(library.initium_clear, pointer, pointer, word, small)
         self.subsets = _bind(library.initium_subsets, pointer, pointer, *(word,) * 5, pointer, small)
         self.reflectors = _bind(library.initium_reflectors, pointer, pointer, word, word, small)
+        self.invert = _bind(library.initium_invert, pointer, pointer, word, small)
         self.orthogonal = _bind(
             library.initium_orthogonal, pointer, pointer, *(word,) * 4, pointer, ctypes.c_float, small
         )

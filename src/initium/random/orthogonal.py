@@ -83,15 +83,14 @@ def _fill_tall(q: Tensor, key: Key, first: int, gain: float, found: Kernel | Non
     Reflection j reaches coordinates j to n and spends the normals from `first` + j n + j on.
     """
     n, p = q.shape
-    for start in reversed(range(0, p, _BLOCK)):
-        width = min(_BLOCK, p - start)
+    block = _BLOCK if p >= 4 * _BLOCK else _BLOCK // 2
+    for start in reversed(range(0, p, block)):
+        width = min(block, p - start)
         run = Run(first + start * n + start, n - start, n, width)
         u, signs = _reflectors(run, key, found, q.dtype)
         signs *= gain
         # The product of the block's reflections I - u u' is I - U' t U, with t from the gram matrix of U.
-        gram = torch.mm(u, u.mT).triu_()
-        gram.diagonal().fill_(1.0)
-        t = torch.linalg.solve_triangular(gram, torch.eye(width, dtype=q.dtype), upper=True)
+        t = _inverse(torch.mm(u, u.mT), found)
         part = q[start:, start:]
         z = torch.empty(width, p - start, dtype=q.dtype)
         torch.mul(u[:, :width], signs, out=z[:, :width])
@@ -101,6 +100,16 @@ def _fill_tall(q: Tensor, key: Key, first: int, gain: float, found: Kernel | Non
         part[width:, :width].zero_()
         part.diagonal()[:width].copy_(signs)
         part.addmm_(u.mT, torch.mm(t, z), alpha=-1)
+
+
+def _inverse(gram: Tensor, found: Kernel | None) -> Tensor:
+    """The inverse of the upper triangle of `gram`, its diagonal replaced by ones."""
+    if found is not None and gram.dtype == torch.float32:
+        t = torch.empty_like(gram)
+        found.invert(gram.data_ptr(), t.data_ptr(), len(gram), found.variant)
+        return t
+    eye = torch.eye(len(gram), dtype=gram.dtype)
+    return torch.linalg.solve_triangular(gram, eye, upper=True, unitriangular=True)
 
 
 def _reflectors(run: Run, key: Key, found: Kernel | None, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
