@@ -300,7 +300,10 @@ def _default_bound(part: Part, info: ParameterInfo, context: Context) -> float |
 def by_theory(one: Assignment, seen: Record) -> Assignment:
     """The assignment with the scale that theory gives, for a model that cannot be run on data."""
     part = seen.parts[one.name]
-    if one.keeps or part.scale_free or one.method not in ("he_normal", "orthogonal", "lecun_normal"):
+    if one.method == "mirrored":
+        return replace(one, params={**one.params, "scale": "forward"})
+    scaled = ("he_normal", "orthogonal", "centred_orthogonal", "lecun_normal")
+    if one.keeps or part.scale_free or one.method not in scaled:
         return one
     gain = _feeding_gain(seen.graph, part.nodes[0])
     if part.branch is not None and part.role == "branch_end":
