@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -62,7 +64,7 @@ def test_conformance(check: Callable[[Callable[..., Engine]], None]) -> None:
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[tuple[str, dict[str, str], list[subprocess.Popen[str]]]]:
+def cluster() -> Iterator[tuple[str, dict[str, str], list[subprocess.Popen[str]]]]:
     """A head and a second node on loopback, with a token: address, environment, the two processes."""
     environment = os.environ | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     with socket.socket() as free:
@@ -70,7 +72,8 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, dict[str, str], list[subproce
         port = free.getsockname()[1]
     ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--num-cpus=1", "--block"]
     ours = ["--node-ip-address=127.0.0.1"]
-    head = ["--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={tmp_path}"]
+    directory = tempfile.mkdtemp(prefix="ray")  # short: its sockets' names have to fit in 107 bytes
+    head = ["--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={directory}"]
     nodes = [_started([*ray, *ours, *head], environment)]
     _wait_for(port)
     nodes.append(_started([*ray, *ours, f"--address=127.0.0.1:{port}"], environment))
@@ -79,6 +82,7 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, dict[str, str], list[subproce
     finally:
         for node in nodes:
             os.killpg(node.pid, signal.SIGKILL)
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _started(command: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:

@@ -122,7 +122,7 @@ def resampled(pictures: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 def _weights(at: Tensor, num: int) -> Tensor:
     """Weight (N, L, num) of each pixel at the places (N, L)."""
     apart = (at[:, 1] - at[:, 0]).clamp_min(1.0)[:, None, None]
-    margin = 1 + int(apart.max())
+    margin = 1 + int(apart.max() if len(at) else 1)
     away = (at[:, :, None] - torch.arange(-margin, num + margin) - 0.5).abs()
     weights = (1 - away / apart).clamp_min(0)
     return (weights / weights.sum(dim=2, keepdim=True).clamp_min(1e-6))[..., margin:-margin]

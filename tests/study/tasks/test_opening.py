@@ -1,0 +1,41 @@
+"""Opening tasks: what is embedded, and requests that make no sense."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from initium.errors import UnknownNameError, UsageError
+from initium.study.tasks import open_task
+
+
+def test_the_embedded_tasks() -> None:
+    sizes = {kind: open_task(kind) for kind in ("classification", "detection", "segmentation")}
+    assert {kind: (len(task.train), len(task.test)) for kind, task in sizes.items()} == {
+        "classification": (5000, 1000),
+        "detection": (800, 200),
+        "segmentation": (800, 200),
+    }
+    assert {kind: len(task.classes) for kind, task in sizes.items()} == {
+        "classification": 10,
+        "detection": 4,
+        "segmentation": 5,
+    }
+    for task in sizes.values():
+        assert json.loads(json.dumps(task.source)) == task.source
+
+
+def test_unknown_tasks_are_told() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean segmentation"):
+        open_task("segmentatoin")
+
+
+def test_settings_without_data_are_told() -> None:
+    with pytest.raises(UsageError, match="was given size"):
+        open_task({"kind": "detection", "size": 32})
+
+
+def test_unknown_settings_are_told() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean size"):
+        open_task({"kind": "detection", "path": "/tmp", "sise": 32})
