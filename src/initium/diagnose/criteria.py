@@ -55,7 +55,7 @@ class Criterion:
 
 def criteria_of(measures: Measures) -> tuple[Criterion, ...]:
     """Every criterion, measured."""
-    signal, unaided = [value for _, value in measures.signal], [value for _, value in measures.unaided]
+    signal, unaided = [point.second for point in measures.points], [value for _, value in measures.unaided]
     rows: tuple[tuple[str, str, float | None, float, Scale], ...] = (
         ("smallest signal", "least second moment that a block receives", min(unaided, default=None), 1e-3, "decades"),
         ("largest signal", "greatest second moment that a block receives", max(signal, default=None), 1e3, "decades"),

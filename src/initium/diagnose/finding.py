@@ -60,5 +60,5 @@ def worst_first(findings: list[Finding]) -> tuple[Finding, ...]:
 
 
 def plan_rule(where: str, method: str, **params: float | str) -> dict[str, Any]:
-    """The plain data of a rule."""
-    return {"where": where, "method": method, "params": params}
+    """The plain data of a rule; `where` is the name of a parameter, or a role."""
+    return {"where": where.replace("[", "[[]"), "method": method, "params": params}

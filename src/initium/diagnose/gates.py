@@ -67,7 +67,7 @@ def excused_after(graph: Graph, start: int, gates: dict[int, tuple[str, ...]]) -
         if not _silent_backward(graph, index):
             continue
         if index in graph.outputs:
-            return True
+            return any(graph.nodes[output].gradient for output in graph.outputs)
         for consumer in graph.consumers[index]:
             routes = graph.nodes[consumer].category in ("concat", "copy") and not _silent_backward(
                 graph, consumer

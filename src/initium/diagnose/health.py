@@ -12,7 +12,8 @@ from torch import nn
 from initium.diagnose.checks import run_checks
 from initium.diagnose.criteria import Criterion, badness_of, criteria_of
 from initium.diagnose.finding import Finding
-from initium.diagnose.measures import Measures, TrunkPoint
+from initium.diagnose.measures import Measures
+from initium.diagnose.trunk import TrunkPoint
 from initium.errors import UnhealthyModelError, UsageError
 from initium.record.inventory import has_meta
 from initium.record.record import Forward, Inputs, Loss, Record, inventory_only, record

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from initium.diagnose.criteria import Criterion
 from initium.diagnose.finding import Finding, Severity
-from initium.diagnose.measures import TrunkPoint
+from initium.diagnose.trunk import TrunkPoint
 from initium.errors import UsageError
 from initium.record.record import Record
 

@@ -236,7 +236,10 @@ def _repeated(marks: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _twins(equal: Tensor, grad: Tensor) -> float:
-    """Share of all rows that are among `equal` and whose gradient another of them shares, up to rounding."""
+    """Share of all rows that are among `equal` and whose gradient another of them shares, up to rounding.
+
+    Where some rows get a gradient, those that get none are not counted: a unit may be out of reach of this batch.
+    """
     rows = grad.detach().flatten(1)[equal].float()
     marks = rows[:, :PROBE] @ _probe(rows)
     order = marks.argsort()
@@ -244,6 +247,8 @@ def _twins(equal: Tensor, grad: Tensor) -> float:
     size = torch.linalg.vector_norm(rows, dim=1)
     apart = torch.linalg.vector_norm(rows[1:] - rows[:-1], dim=1)
     same = apart <= TWIN_TOLERANCE * torch.maximum(size[1:], size[:-1])
+    if bool((size > 0).any()):
+        same &= size[1:] > 0
     off = torch.zeros(1, dtype=torch.bool, device=same.device)
     return float((torch.cat([same, off]) | torch.cat([off, same])).sum()) / grad.shape[0]
 

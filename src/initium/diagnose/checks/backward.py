@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from initium.diagnose.criteria import WARN
 from initium.diagnose.finding import Finding, Severity, plan_rule
-from initium.diagnose.measures import Measures, TrunkPoint
+from initium.diagnose.measures import Measures
+from initium.diagnose.trunk import TrunkPoint
 from initium.report import number, percent
 
 SPAN = 2.5

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator
 
 from initium.diagnose.finding import Finding, Severity, plan_rule
-from initium.diagnose.measures import Measures, TrunkPoint
+from initium.diagnose.measures import Measures
+from initium.diagnose.trunk import TrunkPoint
 from initium.report import number
 
 LIMIT = 1e-3

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from initium.diagnose.criteria import WARN
 from initium.diagnose.finding import Finding, Severity, plan_rule
-from initium.diagnose.measures import Measures, TrunkPoint, epsilon_of
+from initium.diagnose.measures import Measures
+from initium.diagnose.trunk import TrunkPoint, epsilon_of
 from initium.report import number
 
 LOW, HIGH, SPAN = 1e-3, 1e3, 3.0
@@ -28,8 +29,9 @@ def check_forward(measures: Measures) -> Iterator[Finding]:
 
 
 def _not_finite(measures: Measures) -> Finding:
-    node = measures.broken[0]
-    forward = node.forward is not None and not node.forward.finite
+    broken = [node for node in measures.broken if node.forward is not None and not node.forward.finite]
+    forward = bool(broken)
+    node = broken[0] if broken else measures.broken[-1]  # where it begins on the way forward, or back
     return Finding(
         "IN104" if forward else "IN203",
         "error",
@@ -61,7 +63,7 @@ def _vanishing(measures: Measures) -> Iterator[Finding]:
 
 
 def _exploding(measures: Measures) -> Iterator[Finding]:
-    outside = [(point, value) for point, value in measures.signal if value > HIGH]
+    outside = [(point, point.second) for point in measures.points if point.second > HIGH]
     if not outside:
         return
     point, value = outside[0]

@@ -11,7 +11,7 @@ from initium.record.inventory import ParameterInfo
 from initium.report import number, percent
 
 LIMIT = 0.05
-MOSTLY = 0.5
+MOSTLY = 0.99
 """Share of its rows that must stay equal before a lone constant weight is named."""
 MIN_COPY = 64
 """Tensors of fewer elements may be equal for good reasons."""
@@ -20,10 +20,9 @@ MIN_COPY = 64
 def check_symmetry(measures: Measures) -> Iterator[Finding]:
     """IN301 constant weights, IN302 equal units, IN303 equal tensors in several layers."""
     serious = (measures.twins or 0.0) > LIMIT
-    weights = [
-        info for info in measures.twin_weights if serious or info.grad_second
-    ]  # a few without gradient: IN204
-    constant = [info for info in weights if info.constant is not None]
+    # A few weights without any gradient are the business of IN204.
+    weights = [info for info in measures.twin_weights if serious or info.grad_second]
+    constant = [info for info in weights if info.constant is not None and (serious or info.twins > MOSTLY)]
     twins = [info for info in weights if info.constant is None]
     if constant:
         yield _constant(constant, serious)
@@ -35,13 +34,8 @@ def check_symmetry(measures: Measures) -> Iterator[Finding]:
 def _constant(weights: list[ParameterInfo], serious: bool) -> Finding:
     values = {info.constant for info in weights}
     zero = values == {0.0}
-    shown = (
-        "zero"
-        if zero
-        else f"the constant {number(float(next(iter(values)) or 0.0))}"
-        if len(values) == 1
-        else "constant"
-    )
+    one = number(float(weights[0].constant or 0.0))
+    shown = "zero" if zero else f"the constant {one}" if len(values) == 1 else "constant"
     return Finding(
         "IN301",
         "error" if serious else "warning",

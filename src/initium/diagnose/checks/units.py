@@ -40,14 +40,15 @@ def _dead(measures: Measures) -> Iterator[Finding]:
 
 
 def _saturated(measures: Measures) -> Iterator[Finding]:
-    inside = measures.record.graph.inside
+    graph = measures.record.graph
     bad = [
         node
-        for node in measures.record.graph.nodes
+        for node in graph.nodes
         if (node.saturated or 0.0) > SATURATED
         and node.kind in ("sigmoid", "tanh", "erf", "hardsigmoid")
         and math.prod(node.shape) >= 64
-        and not inside >> node.index & 1
+        and not graph.inside >> node.index & 1
+        and graph.descendants[node.index] & graph.weighted  # a head may be sure of rare classes
         and node.backward is not None
     ]
     if bad:

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import torch
+from tests.nets import mlp, noise, seeded, start
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from initium.diagnose import diagnose
+
+
+def test_deep_sigmoids_vanish() -> None:
+    with seeded():
+        report = diagnose(mlp(20, 32, nn.Sigmoid), noise(32, 32))
+    found = next(f for f in report.findings if f.code == "IN201")
+    assert found.severity == "error"
+    assert "vanishes" in found.seen
+    assert int(found.where[0].split(".")[0]) > 20  # seen from the output, it begins near the end
+
+
+def test_large_tanh_weights_explode() -> None:
+    with seeded():
+        report = diagnose(start(mlp(20, 64, nn.Tanh), nn.init.normal_), noise(32, 64))
+    found = next(f for f in report.findings if f.code == "IN202")
+    assert found.severity == "error"
+    assert "explodes" in found.seen
+
+
+def test_xavier_tanh_is_sound() -> None:
+    with seeded():
+        report = diagnose(start(mlp(20, 64, nn.Tanh), nn.init.xavier_normal_), noise(32, 64))
+    assert report.verdict == "healthy"
+
+
+def test_rescaling_layers_of_a_relu_net_moves_the_signal_but_not_the_gradient() -> None:
+    """S is the same whatever the scale is, only where the signal is changes."""
+    with seeded():
+        model = start(mlp(6, 64, nn.ReLU), nn.init.kaiming_normal_)
+    before = diagnose(model, noise(32, 64))
+    with torch.no_grad():
+        model[0].weight.mul_(100.0)  # type: ignore[index,operator]
+        model[4].weight.mul_(0.01)  # type: ignore[index,operator]
+    after = diagnose(model, noise(32, 64))
+    for one, other in zip(before.measures, after.measures, strict=True):
+        assert one.strength is not None
+        assert other.strength is not None
+        assert abs(one.strength / other.strength - 1) < 1e-3
+
+
+def test_a_dead_layer_leaves_weights_without_gradient() -> None:
+    with seeded():
+        model = mlp(3, 32, nn.ReLU)
+    nn.init.constant_(model[2].bias, -100.0)  # type: ignore[arg-type,index]
+    report = diagnose(model, noise(32, 32))
+    assert not report.healthy
+    assert {"IN204", "IN101"} & {f.code for f in report.findings}
+
+
+def test_weights_that_the_loss_does_not_look_at_are_no_fault() -> None:
+    """A detector's loss takes the matched anchors only."""
+
+    class Levels(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body, self.a, self.b = nn.Linear(8, 16), nn.Linear(16, 4), nn.Linear(16, 4)
+
+        def forward(self, x: Tensor) -> dict[str, Tensor]:
+            x = F.relu(self.body(x))
+            out = torch.cat([self.a(x), self.b(x)], 1)
+            return {"box": out[:, :3].square().sum()}
+
+    report = diagnose(Levels(), noise(32, 8))
+    assert report.healthy
+    assert "IN204" not in {f.code for f in report.findings}
