@@ -27,7 +27,8 @@ def open_task(source: Mapping[str, Any] | str) -> Task:
               is set apart, chosen by the names of the files;
             * `size`: pictures are resized to this many pixels on either side (64);
             * `most`: at most this many pictures are read of each split (4,000, evenly over the files);
-            * `datasets`: "package.module:function" that returns (train, test), two torch Datasets.
+            * `datasets`: a function at the top level of a module, or "package.module:function", that returns
+              (train, test), two torch Datasets.
 
     Raises:
         UnknownNameError: no such kind, format or key.

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from initium.engines.reference import function_of
+from initium.engines.reference import function_of, name_of
 from initium.errors import UsageError, UsageTypeError, unknown_name
 from initium.study.tasks import embedded
 from initium.study.tasks.classification import Classification
@@ -48,6 +48,7 @@ KEYS = (
     "datasets",
     "prepared",
 )
+PATHS = ("path", "images", "test", "test_images")
 GOALS: dict[str, Goal] = {
     "classification": Classification(),
     "detection": Detection(),
@@ -68,6 +69,7 @@ def load(source: Mapping[str, Any]) -> Task:
             raise unknown_name("key of a task", key, KEYS)
     if "datasets" in source:
         return _of_datasets(source)
+    source = {**source, **{key: _absolute(source[key]) for key in PATHS if source.get(key) is not None}}
     tensors, classes, name = _prepared(source)
     kind = source["kind"]
     splits = [_split(tensors, split) for split in ("train", "test")]
@@ -133,7 +135,7 @@ def _split(tensors: dict[str, Tensor], split: str) -> dict[str, Tensor]:
 
 def _listing(source: Mapping[str, Any]) -> Listing:
     kind = source["kind"]
-    paths = {key: _path(source, key) for key in ("path", "images", "test", "test_images")}
+    paths = {key: _path(source, key) for key in PATHS}
     root = paths["path"]
     assert root is not None
     form = source.get("format", "auto")
@@ -202,12 +204,16 @@ def _path(source: Mapping[str, Any], key: str) -> Path | None:
     value = source.get(key)
     if value is None:
         return None
-    path = Path(str(value)).expanduser().absolute()
+    path = Path(str(value))
     if not path.exists():
         raise UsageError(
             f"{path}: no such file or directory", expected=f"`{key}` that exists", remedy="check the path"
         )
     return path
+
+
+def _absolute(path: object) -> str:
+    return str(Path(str(path)).expanduser().absolute())
 
 
 def _whole(source: Mapping[str, Any], key: str, default: int) -> int:
@@ -221,7 +227,8 @@ def _whole(source: Mapping[str, Any], key: str, default: int) -> int:
 
 def _of_datasets(source: Mapping[str, Any]) -> Task:
     """A task of the two Datasets that an importable function returns."""
-    kind = source["kind"]
+    kind, maker = source["kind"], source["datasets"]
+    source = {**source, "datasets": maker if isinstance(maker, str) else name_of(maker)}
     made = function_of(source["datasets"])()
     if not isinstance(made, tuple) or len(made) != 2:
         raise UsageTypeError(

@@ -1,0 +1,78 @@
+"""Datasets: every item is looked at before the first trial."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from initium.errors import UsageError
+from initium.study.tasks.loaders.datasets import DatasetSamples
+
+PICTURE = torch.zeros(3, 8, 8)
+
+
+def samples(kind: str, *targets: Any, picture: Any = PICTURE) -> DatasetSamples:
+    return DatasetSamples([(picture, target) for target in targets], kind, "training")  # type: ignore[arg-type]
+
+
+def test_the_number_of_classes_is_counted() -> None:
+    assert samples("classification", 0, 1, 4).check() == 5
+    mask = torch.zeros(8, 8, dtype=torch.int64)
+    mask[0], mask[1] = 2, 255
+    assert samples("segmentation", mask).check() == 3
+    assert samples("detection", {"boxes": [[0, 0, 4, 4]], "labels": [1]}).check() == 2
+
+
+def test_batches_are_stacked() -> None:
+    batch = samples("classification", 0, 1, 2).take(torch.tensor([2, 0]))
+    assert batch.inputs.shape == (2, 3, 8, 8)
+    assert batch.targets.tolist() == [2, 0]
+    found = samples("detection", {"boxes": [], "labels": []}).take(torch.tensor([0])).targets
+    assert found[0].boxes.shape == (0, 4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "reason"),
+    [
+        ("classification", 1.5, "torch.float32 target"),
+        ("classification", [1, 2], r"target of shape \(2,\)"),
+        ("classification", -1, "class number -1"),
+        ("segmentation", torch.zeros(4, 4, dtype=torch.int64), r"shape \(4, 4\)"),
+        ("detection", 3, "a int as target"),
+        ("detection", {"boxes": [[0, 0, 4, 4]], "labels": [0, 1]}, "boxes of shape"),
+        ("detection", {"boxes": [[0, 0, 40, 4]], "labels": [0]}, "empty or outside"),
+        ("detection", {"boxes": [[4, 0, 4, 4]], "labels": [0]}, "empty or outside"),
+    ],
+)
+def test_faults_are_told_with_their_index(kind: str, target: Any, reason: str) -> None:
+    with pytest.raises(UsageError, match=f"item 0 of the training dataset: .*{reason}"):
+        samples(kind, target).check()
+
+
+@pytest.mark.parametrize(
+    ("picture", "reason"),
+    [(torch.zeros(8, 8), "shape"), (torch.full((3, 8, 8), torch.nan), "not finite")],
+)
+def test_faults_of_pictures_are_told(picture: torch.Tensor, reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
+        samples("classification", 0, 1, picture=picture).check()
+
+
+def test_pictures_of_two_shapes_are_told() -> None:
+    items = [(PICTURE, 0), (torch.zeros(3, 9, 8), 1)]
+    with pytest.raises(UsageError, match=r"item 1 of the training dataset: a picture of shape \(3, 9, 8\)"):
+        DatasetSamples(items, "classification", "training").check()  # type: ignore[arg-type]
+
+
+def test_one_class_is_told() -> None:
+    with pytest.raises(UsageError, match="holds only the class"):
+        samples("classification", 1, 1).check()
+
+
+def test_nothing_and_streams_are_told() -> None:
+    with pytest.raises(UsageError, match="is empty"):
+        samples("classification")
+    with pytest.raises(UsageError, match="without a length"):
+        DatasetSamples(iter([]), "classification", "test")  # type: ignore[arg-type]
