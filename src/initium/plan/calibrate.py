@@ -30,6 +30,9 @@ Target = Callable[[Mapping[int, float]], float]
 
 MAX_FACTOR = 1e6
 
+LEAST_SHARE = 1e-4
+"""An output whose second moment is but for so little that of its bias tells nothing about its weight."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
@@ -80,7 +83,8 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         name, bias = use.names[0], self._bias(call)
         measured, target = second_moment(out), self._targets[name](self._needed_seconds)
         if bias is not None:
-            measured -= second_moment(bias)
+            share = measured - second_moment(bias)
+            measured = share if share > LEAST_SHARE * measured else 0.0
         if not (math.isfinite(measured) and measured > 0 and math.isfinite(target) and target > 0):
             self.factors[name] = 1.0
             self.failed.append(name)

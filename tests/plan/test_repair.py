@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from tests.nets import mlp, noise, plain_conv, seeded
+from tests.plan.nets import Small, changed, pictures, same, state_of, three_parts
+from torch import nn
+
+from initium import diagnose, repair_
+from initium.errors import InitiumError, ModelRunError, UsageError, UsageTypeError
+
+
+def sound() -> nn.Module:
+    with seeded():
+        model = mlp(3, 24, nn.ReLU)
+        for layer in model:
+            if isinstance(layer, nn.Linear):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                nn.init.zeros_(layer.bias)
+    return model
+
+
+X = noise(64, 24)
+
+
+def test_a_healthy_model_is_left_bit_for_bit() -> None:
+    model = sound()
+    before = state_of(model)
+    assert diagnose(model, X).healthy
+    receipt = repair_(model, X)
+    assert receipt.written == ()
+    assert receipt.verdict == "healthy"
+    assert same(before, state_of(model))
+
+
+def zero(model: nn.Module) -> None:
+    nn.init.zeros_(model[2].weight)
+
+
+def nan(model: nn.Module) -> None:
+    with torch.no_grad():
+        model[2].weight[3, 3] = math.nan
+
+
+@pytest.mark.parametrize("spoil", [zero, nan])
+def test_only_what_is_unhealthy_is_changed(spoil: object) -> None:
+    model = sound()
+    spoil(model)  # type: ignore[operator]
+    before = state_of(model)
+    receipt = repair_(model, X)
+    assert changed(before, model) == {"2.weight"}
+    assert receipt.written == ("2.weight",)
+    assert diagnose(model, X).healthy
+    assert receipt.after is not None
+    assert receipt.before is not None
+    assert receipt.after < receipt.before
+
+
+def test_a_dead_chain_is_brought_to_life() -> None:
+    with seeded():
+        model = plain_conv(20, 16)
+    assert not diagnose(model, pictures()).healthy
+    receipt = repair_(model, pictures())
+    assert receipt.verdict == "healthy"
+    assert diagnose(model, pictures()).healthy
+
+
+def test_what_no_weight_can_repair_is_left_and_said() -> None:
+    class Cut(nn.Module):
+        """Its output does not depend on its first layer."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Linear(8, 8), nn.Linear(8, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.second(self.first(x) * 0)
+
+    model = Cut()
+    before = state_of(model)
+    if not diagnose(model, noise(16, 8)).healthy:
+        receipt = repair_(model, noise(16, 8))
+        assert receipt.written == ()
+        assert "as it was" in receipt.notes[0]
+        assert same(before, state_of(model))
+
+
+def test_the_same_seed_gives_the_same_repair() -> None:
+    left, right = sound(), sound()
+    for model in (left, right):
+        zero(model)
+        repair_(model, X, seed=4)
+    assert same(state_of(left), state_of(right))
+
+
+@pytest.mark.parametrize(
+    ("model", "inputs", "kind"),
+    [
+        (Small, pictures(), UsageTypeError), (nn.ReLU(), X, UsageError), (Small(), pictures() * math.nan, UsageError),
+        (Small(), X, ModelRunError), (nn.LazyLinear(3), X, UsageError),
+    ],
+)  # fmt: skip
+def test_bad_inputs(model: object, inputs: object, kind: type[InitiumError]) -> None:
+    with pytest.raises(kind) as caught:
+        repair_(model, inputs)  # type: ignore[arg-type]
+    assert three_parts(caught.value)
