@@ -89,7 +89,7 @@ def shape_of(kind: str) -> Shape:
     function = ACTIVATIONS.get(kind)
     if function is None:
         return "unknown"
-    z = torch.linspace(0.05, 3.0, 60, dtype=torch.float64)
+    z = torch.linspace(0.05, 3.0, 60, dtype=torch.float64, device="cpu")
     plus, minus = function(z), function(-z)
     scale = float(plus.abs().max() + minus.abs().max())
     if float((plus + minus).abs().max()) < 1e-6 * scale:
@@ -107,5 +107,5 @@ def _homogeneous(kind: str) -> bool:
     function = ACTIVATIONS.get(kind)
     if function is None:
         return True  # unknown: the plain choice, unit signals
-    z = torch.linspace(-3.0, 3.0, 61, dtype=torch.float64)
+    z = torch.linspace(-3.0, 3.0, 61, dtype=torch.float64, device="cpu")
     return bool(math.isclose(float((function(2 * z) - 2 * function(z)).abs().max()), 0.0, abs_tol=1e-9))
