@@ -11,10 +11,14 @@ from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 import torch.nn.init as theirs
 from scipy import stats
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.tensor import Shard, distribute_tensor
+from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from initium import init as ours
 from initium.random import kernel
@@ -372,3 +376,21 @@ def test_a_weight_changed_under_backward_is_noticed() -> None:
 
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         output.backward()
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("name", RANDOM)
+def test_each_rank_of_a_dtensor_draws_its_own_elements(name: str, rank: int) -> None:
+    dist.init_process_group("fake", rank=rank, world_size=2, store=FakeStore())
+    try:
+        whole = call(name, torch.zeros(7, 6), generator=torch.Generator().manual_seed(1))
+        mesh = init_device_mesh("cpu", (2,))
+        tensor = distribute_tensor(torch.zeros(7, 6), mesh, [Shard(0)], src_data_rank=None)
+        getattr(ours, name)(
+            tensor, *((0.3,) if name == "sparse_" else ()), generator=torch.Generator().manual_seed(1)
+        )
+
+        expected = distribute_tensor(whole, mesh, [Shard(0)], src_data_rank=None)
+        torch.testing.assert_close(tensor.to_local(), expected.to_local(), rtol=0, atol=1e-6)
+    finally:
+        dist.destroy_process_group()

@@ -44,6 +44,7 @@ from torch.overrides import has_torch_function_variadic as _is_overridden
 from initium.random import pool as _pool
 from initium.random import recipe as _recipe
 from initium.random.checks import overlaps as _overlaps
+from initium.random.distributions import Built as _Built
 from initium.random.distributions import Orthogonal as _Orthogonal
 from initium.random.fill import SMALL as _SMALL
 from initium.random.fill import chunks as _chunks
@@ -221,6 +222,9 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
         return tensor
     if not _is_ours(tensor):
         return _torch.sparse_(tensor, sparsity, std, generator)
+    if _is_dtensor(tensor):
+        whole = sparse_(torch.empty(tensor.shape, device=tensor.device), sparsity, std, generator).cpu()
+        return _fill_(tensor, _Built(lambda _shape, _key: whole), _Key(0, 0, 0, 0))
     rows, cols = tensor.shape
     num_zeros = len(range(rows)[: math.ceil(sparsity * rows)])
     with torch.no_grad():

@@ -10,7 +10,6 @@ from hatch_build import SUFFIX, compile_kernel
 
 from initium.random import kernel
 
-
 SOURCES = {"kernel.c", "kernel.h", "orthogonal.c"}
 
 

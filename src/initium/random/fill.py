@@ -144,8 +144,7 @@ def _blocks(job: _Job, draw: Blocks) -> Iterator[_Job]:
 def _structured(draw: Orthogonal | Built, shape: tuple[int, ...], key: Key, dtype: torch.dtype) -> Tensor:
     if isinstance(draw, Orthogonal):
         return build_orthogonal(draw, shape, key, torch.float64 if dtype == torch.float64 else torch.float32)
-    with torch.device("cpu"):  # whatever default device the caller has set
-        whole = draw.build(shape, key)
+    whole = draw.build(shape, key)
     return whole if draw.scale == 1 else whole * draw.scale
 
 

@@ -93,10 +93,9 @@ INLINE void normal_pair(uint32_t first, uint32_t second, float *one, float *two)
     *two = as_float(sb ^ swap);
 }
 
-/* The standard normal quantile at distance: the z with P(|Z| > z) = e, for z up to 2.05. */
-INLINE float near_quantile(float e)
+/* The z with P(|Z| > z) = e = 1 - c of a standard normal Z, for z up to 2.05. */
+INLINE float near_quantile(float e, float c)
 {
-    float c = 1.0f - e;
     float s = e * (1.0f + c), s2 = s * s;
     float n = s2 * (s2 * 0x1.572652p+6f + (s * 0x1.c0479p+9f + 0x1.b25944p+9f)) + (s * 0x1.1c6e6ap+7f + 0x1.90da8cp+1f);
     float d = s2 * (s2 * 0x1.89b72ep+7f + (s * 0x1.9a4466p+9f + 0x1.00844ap+9f)) + (s * 0x1.ebb632p+5f + 1.0f);
@@ -104,9 +103,8 @@ INLINE float near_quantile(float e)
 }
 
 /* The same for z up to 3.05, or if `far` up to 12.7. */
-INLINE float quantile(float e, int far)
+INLINE float quantile(float e, float c, int far)
 {
-    float c = 1.0f - e;
     float w = minus_log(e * (1.0f + c));
     float t = w - 2.75f;
     float t2 = t * t;
@@ -127,15 +125,19 @@ INLINE float quantile(float e, int far)
     return z * c;
 }
 
-/* p: scale and offset of the result, its bounds, then start and slope of e below and above zero. */
+/* p: scale and offset of the result, its bounds; start and slope of e below zero, and above; start of c.
+ * e is counted from the end of the interval and c from its middle, so that both keep 31 bits. */
 INLINE float cut_normal(const Recipe *s, uint32_t word, int kind)
 {
-    uint32_t x = word >> 1;
-    uint32_t above = 0u - (uint32_t)((int32_t)x > s->last);
-    float k = (float)(int32_t)(x ^ (above & 0x7fffffffu)) + 0.5f;
-    float e = pick(above, s->p[7], s->p[5]) * k + pick(above, s->p[6], s->p[4]);
-    float z = kind == CUT_NEAR ? near_quantile(e) : quantile(e, kind == CUT_FAR);
-    z = as_float(as_bits(z) ^ (~above & 0x80000000u));
+    uint32_t x = word >> 1, d = x - ((uint32_t)s->last + 1u);
+    uint32_t under = (uint32_t)((int32_t)d >> 31);
+    float from_end = (float)(int32_t)(x ^ (~under & 0x7fffffffu)) + 0.5f;
+    float from_middle = (float)(int32_t)(d ^ under) + 0.5f;
+    float slope = pick(under, s->p[5], s->p[7]);
+    float e = from_end * slope + pick(under, s->p[4], s->p[6]);
+    float c = from_middle * slope + s->p[8];
+    float z = kind == CUT_NEAR ? near_quantile(e, c) : quantile(e, c, kind == CUT_FAR);
+    z = as_float(as_bits(z) ^ (under & 0x80000000u));
     return clamp(z * s->p[0] + s->p[1], s->p[2], s->p[3]);
 }
 

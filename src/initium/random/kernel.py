@@ -129,7 +129,7 @@ def _loaded() -> Kernel | None:
     return None
 
 
-_EXPECTED = 0x97A0D8A5
+_EXPECTED = 0x401B24CE
 
 
 def _fingerprints(candidate: Kernel) -> set[int]:

@@ -109,7 +109,8 @@ def _inverse(gram: Tensor, found: Kernel | None) -> Tensor:
         found.invert(gram.data_ptr(), t.data_ptr(), len(gram), found.variant)
         return t
     eye = torch.eye(len(gram), dtype=gram.dtype)
-    return torch.linalg.solve_triangular(gram, eye, upper=True, unitriangular=True)
+    inverse: Tensor = torch.linalg.solve_triangular(gram, eye, upper=True, unitriangular=True)
+    return inverse
 
 
 def _reflectors(run: Run, key: Key, found: Kernel | None, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

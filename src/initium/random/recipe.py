@@ -98,15 +98,23 @@ def cut_normal(mean: float, std: float, low: float, high: float) -> Recipe:
 
 
 def _sides(low: float, high: float) -> tuple[int, tuple[float, ...]]:
-    """How many words fall below zero; then start and slope in them of P(|Z| > |z|), below and above zero."""
+    """How many words fall below zero; then what p[4:] of a cut normal is.
+
+    That is start and slope of e = P(|Z| > |z|) over words counted from the ends of the interval, below zero
+    and above, and the start of 1 - e over words counted from its inner end.
+    """
     outer = 2 * exact.tail(abs(low)), 2 * exact.tail(abs(high))
     if low >= 0:
-        return 0, (0.0, 0.0, outer[1], (outer[0] - outer[1]) / _WORDS)
+        return 0, (0.0, 0.0, outer[1], (outer[0] - outer[1]) / _WORDS, _inside(low))
     if high <= 0:
-        return _WORDS, (outer[0], (outer[1] - outer[0]) / _WORDS, 0.0, 0.0)
+        return _WORDS, (outer[0], (outer[1] - outer[0]) / _WORDS, 0.0, 0.0, _inside(-high))
     below = round(_WORDS * (1 - outer[0]) / (2 - outer[0] - outer[1]))
     below = min(max(below, 1), _WORDS - 1)
-    return below, (outer[0], (1 - outer[0]) / below, outer[1], (1 - outer[1]) / (_WORDS - below))
+    return below, (outer[0], (1 - outer[0]) / below, outer[1], (1 - outer[1]) / (_WORDS - below), 0.0)
+
+
+def _inside(z: float) -> float:
+    return 2 * exact.cut(0.0, z).mass if z > 0 else 0.0
 
 
 def _far_tail(mean: float, std: float, low: float, high: float) -> Recipe:

@@ -170,9 +170,8 @@ def _normal_pair(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(swap, s, c), torch.where(swap, c, s)
 
 
-def _quantile(e: Tensor, kind: Kind) -> Tensor:
-    """The z with P(|Z| > z) = e."""
-    c = 1.0 - e
+def _quantile(e: Tensor, c: Tensor, kind: Kind) -> Tensor:
+    """The z with P(|Z| > z) = e = 1 - c."""
     s = e * (c + 1.0)
     if kind == Kind.CUT_NEAR:
         square = s * s
@@ -188,13 +187,15 @@ def _quantile(e: Tensor, kind: Kind) -> Tensor:
 
 
 def _cut_normal(x: Tensor, recipe: Recipe) -> Tensor:
-    """p: scale and offset of the result, its bounds, then start and slope of e below and above zero."""
+    """p: scale and offset of the result, its bounds; start and slope of e below zero, and above; start of c."""
     p = recipe.p
     x = _shift(x, 1)
     under = x <= recipe.last
-    k = torch.where(under, x, 0x7FFFFFFF - x).float() + 0.5
-    e = torch.where(under, k * p[5] + p[4], k * p[7] + p[6])
-    z = _quantile(e, recipe.kind)
+    from_end = torch.where(under, x, 0x7FFFFFFF - x).float() + 0.5
+    from_middle = torch.where(under, recipe.last - x, x - recipe.last - 1).float() + 0.5
+    e = torch.where(under, from_end * p[5] + p[4], from_end * p[7] + p[6])
+    c = torch.where(under, from_middle * p[5], from_middle * p[7]) + p[8]
+    z = _quantile(e, c, recipe.kind)
     return (torch.where(under, -z, z) * p[0] + p[1]).clamp(p[2], p[3])
 
 
