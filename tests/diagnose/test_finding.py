@@ -11,8 +11,13 @@ def finding(code: str, severity: str, cost: float = 0.0, where: tuple[str, ...] 
 
 
 def test_worst_first() -> None:
-    given = [finding("IN704", "info"), finding("IN303", "warning"), finding("IN601", "warning", 1.0), finding("IN201", "error"),
-             finding("IN101", "error")]  # fmt: skip
+    given = [
+        finding("IN704", "info"),
+        finding("IN303", "warning"),
+        finding("IN601", "warning", 1.0),
+        finding("IN201", "error"),
+        finding("IN101", "error"),
+    ]
     assert [f.code for f in worst_first(given)] == ["IN101", "IN201", "IN601", "IN303", "IN704"]
 
 

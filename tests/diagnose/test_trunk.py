@@ -42,7 +42,7 @@ def test_values_of_a_point_are_measured() -> None:
     point = trunk(model, x).points[0]
     inner = model[1](model[0](x)).detach()  # type: ignore[index,operator]
     inner.requires_grad_(True)
-    assert point.second == pytest.approx(float(inner.square().mean()), rel=1e-5)
+    assert point.second == pytest.approx(float(inner.detach().square().mean()), rel=1e-5)
     out = model[4](model[3](model[2](inner)))  # type: ignore[index,operator]
     from initium.record.backward import default_loss
 

@@ -213,12 +213,8 @@ def test_nothing_differentiable_is_noted() -> None:
 
 
 def test_an_empty_batch() -> None:
-    try:
-        seen = record(mlp(1, 6, nn.ReLU), noise(0, 6))
-    except InitiumError as error:
-        assert three_parts(error)
-    else:
-        assert names(seen) == ["0.weight", "2.weight"]
+    seen = record(mlp(1, 6, nn.ReLU), noise(0, 6))
+    assert names(seen) == ["0.weight", "2.weight"]
 
 
 def test_a_compiled_model_is_recorded_as_its_original() -> None:
@@ -243,7 +239,7 @@ def test_checkpointing(reentrant: bool) -> None:
             return self.c(x)
 
     seen = record(Checkpointed(), noise(8, 4))
-    assert [name for name in dict.fromkeys(names(seen))] == ["a.weight", "b.weight", "c.weight"]
+    assert list(dict.fromkeys(names(seen))) == ["a.weight", "b.weight", "c.weight"]
     assert len(names(seen)) == 3
     assert all(info.grad_second for info in seen.parameters)
 
@@ -256,8 +252,11 @@ def test_in_place_activations() -> None:
     seen = record(model, noise(4, 3, 8, 8))
     ops = [n.op for n in seen.nodes if n.op != "aten.clone"]
     assert ops == ["input", "aten.convolution", "aten.relu", "aten.convolution", "aten.silu"]
-    assert seen.nodes[1].forward is not None and seen.nodes[1].forward.zeros == 0
-    assert seen.nodes[2].forward is not None and 0.3 < seen.nodes[2].forward.zeros < 0.7
+    before, after = seen.nodes[1].forward, seen.nodes[2].forward
+    assert before is not None
+    assert before.zeros == 0
+    assert after is not None
+    assert 0.3 < after.zeros < 0.7
     assert seen.graph.follows(1) == ("activation:relu",)
     assert all(node.gradient for node in seen.nodes[1:] if node.op != "aten.clone")
 
@@ -333,11 +332,7 @@ def test_shared_submodules_and_data_parallel_like_wrappers() -> None:
     assert names(record(Wrapper(), noise(4, 6))) == ["module.0.weight", "module.2.weight"]
 
 
-def test_a_scripted_model_gives_an_answer_or_a_clear_error() -> None:
-    scripted = torch.jit.script(mlp(1, 6, nn.ReLU))
-    try:
-        seen = record(scripted, noise(4, 6))
-    except InitiumError as error:
-        assert three_parts(error)
-    else:
-        assert all(info.used for info in seen.parameters)
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:FutureWarning")
+def test_a_scripted_model() -> None:
+    seen = record(torch.jit.script(mlp(1, 6, nn.ReLU)), noise(4, 6))
+    assert all(info.used for info in seen.parameters)

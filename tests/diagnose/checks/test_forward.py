@@ -118,8 +118,8 @@ def test_depthwise_halves_are_one_layer() -> None:
     with seeded():
         model = nn.Sequential(
             nn.Conv2d(3, 16, 3, bias=False), nn.BatchNorm2d(16), nn.ReLU(),
-            nn.Conv2d(16, 16, 3, groups=16, bias=False), nn.Conv2d(16, 32, 1, bias=False), nn.BatchNorm2d(32), nn.ReLU(),
-            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10),
+            nn.Conv2d(16, 16, 3, groups=16, bias=False), nn.Conv2d(16, 32, 1, bias=False), nn.BatchNorm2d(32),
+            nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10),
         )  # fmt: skip
         nn.init.normal_(model[3].weight, std=0.003)  # type: ignore[arg-type]
     assert diagnose(model, noise(8, 3, 16, 16)).verdict == "healthy"
