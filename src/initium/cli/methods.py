@@ -17,24 +17,32 @@ if TYPE_CHECKING:
 
 @click.command("methods")
 @click.argument("pattern", default="*")
+@click.option("--family", default="", metavar="FAMILY", help="Only this family, such as residual.")
+@click.option(
+    "--for", "activation", default="", metavar="ACTIVATION", help="Only what suits it, such as relu."
+)
+@click.option(
+    "--needs", default="", metavar="NEED", help="Only what needs shape, graph, data, gradient or weights."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
-def command(pattern: str, as_json: bool) -> None:
-    """List the initialization methods, or those that match PATTERN.
+def command(pattern: str, family: str, activation: str, needs: str, as_json: bool) -> None:
+    """List the initialization methods, or those that match PATTERN and every filter.
 
     \b
         initium methods
         initium methods '*orthogonal*'
+        initium methods --for relu --needs shape
     """
     import initium
     from initium.report import Document, Section, Table, show
 
-    catalogue = initium.methods()
+    catalogue = initium.methods(family=family, activation=activation, needs=needs)
     found = [method for method in catalogue if _matches(method, pattern)]
     if not found:
         raise UsageError(
-            f"no method matches {pattern!r}",
+            f"no method matches {_asked(pattern, family, activation, needs)}",
             expected="a pattern on names, other names or families, such as '*orthogonal*'",
-            remedy="see `initium methods` for all of them",
+            remedy="see `initium methods` for all of them, or drop a filter",
         )
     if as_json:
         click.echo(json.dumps([_plain(method) for method in found], indent=1))
@@ -43,6 +51,12 @@ def command(pattern: str, as_json: bool) -> None:
     title = f"{len(found)} initialization methods" if len(found) > 1 else "1 initialization method"
     table = Table(("name", "family", "what it does"), rows)
     show(Document(title, None, [Section("Methods", table)], footer="more: initium explain NAME"))
+
+
+def _asked(pattern: str, family: str, activation: str, needs: str) -> str:
+    """The pattern and the filters in use, for a message."""
+    filters = {"--family": family, "--for": activation, "--needs": needs}
+    return " ".join([repr(pattern), *(f"{option} {value}" for option, value in filters.items() if value)])
 
 
 def _matches(method: Method, pattern: str) -> bool:
