@@ -20,7 +20,7 @@ from initium.random import key_for
 from initium.record.record import Forward, Inputs, Loss
 from initium.theory.layer import Layer
 
-Target = TypeVar("Target", Tensor, nn.Module)
+Target = TypeVar("Target", bound=Tensor | nn.Module)
 
 
 def init_(
