@@ -50,7 +50,7 @@ class HealthReport:
 
     @property
     def badness(self) -> float:
-        """How far from perfect, to compare two starts of one model: 0 is perfect, 1 and more is unhealthy."""
+        """How far from perfect, to compare two starts of one model: 0 is perfect, an unhealthy one has at least 1."""
         return badness_of(self.criteria) + sum(finding.cost for finding in self.findings)
 
     def to_json(self) -> str:
