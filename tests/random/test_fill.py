@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zlib
 
 import pytest
 import torch
@@ -112,6 +113,26 @@ class TestSameElements:
         piece = fill_(torch.empty(region.size), draw, KEY, region=region)
 
         assert torch.equal(piece, whole[[1, 2, 3, 8, 9]][:, :, [0, 2]])
+
+
+GOLDEN: list[tuple[Draw, int]] = [
+    (Uniform(-1.0, 1.0), 0x97FA1CF0),
+    (Normal(0.0, 1.0), 0x3B781664),
+    (TruncatedNormal(0.0, 1.0), 0xC04E2ED2),
+    (TruncatedNormal(0.0, 1.0, -3.0, 3.0), 0xFBD9BFD3),
+    (TruncatedNormal(0.0, 1.0, -1.0, 5.0), 0xC59EB723),
+    (TruncatedNormal(0.0, 1.0, 15.0, 16.0), 0x89A85BBC),
+    (Integers(-5, 1000), 0x197E8E93),
+]
+
+
+@pytest.mark.usefixtures("back_end")
+@pytest.mark.parametrize(("draw", "checksum"), GOLDEN, ids=repr)
+def test_the_numbers_are_the_same_for_ever(draw: Draw, checksum: int) -> None:
+    """As of 0.1.0: whoever changes these changes everybody's weights."""
+    found = fill_(torch.empty(5000), draw, key_for(0, "layer.weight"))
+
+    assert zlib.crc32(found.numpy().tobytes()) == checksum
 
 
 @pytest.mark.parametrize("draw", [Normal(0.0, 1.0), TruncatedNormal(0.0, 1.0), Uniform(0.0, 1.0)], ids=repr)

@@ -145,6 +145,7 @@ def _structured(draw: Orthogonal | Built, shape: tuple[int, ...], key: Key, dtyp
     if isinstance(draw, Orthogonal):
         return build_orthogonal(draw, shape, key, torch.float64 if dtype == torch.float64 else torch.float32)
     whole = draw.build(shape, key)
+    assert tuple(whole.shape) == shape, f"{draw.build} made {tuple(whole.shape)}, not {shape}"
     return whole if draw.scale == 1 else whole * draw.scale
 
 
