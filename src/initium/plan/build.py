@@ -14,6 +14,8 @@ from initium.plan.apply import rollback, write
 from initium.plan.assignment import KEEP, Assignment
 from initium.plan.calibrate import calibrate
 from initium.plan.chains import links_of
+from initium.plan.data_driven import decide as decide_by_data
+from initium.plan.data_driven import driven_by
 from initium.plan.plan import Plan
 from initium.plan.rules import Rule, first_matches
 from initium.record import Record, record
@@ -64,7 +66,7 @@ def plan(
         model: any module with storage; a compiled one is planned as its original.
         inputs: a tensor, a tuple of positional arguments, or a dict of keyword arguments.
         policy: "auto" (by role, calibrated and verified, never less healthy than found), "shipped" (leave as is), or a
-            method's name (every weight gets it).
+            method's name (every weight gets it; "lsuv", "metainit", "gradinit" and "nio" find its scale on the inputs).
         rules: the first rule that matches a parameter decides for it, before the policy.
         forward: called as `forward(model, inputs)` in place of the plain call.
         loss: maps the output to a scalar, for the backward.
@@ -85,8 +87,14 @@ def plan(
     model = check_model(model)
     run = Run(inputs, forward, loss, check_seed(seed))
     decide = policy_of(policy)
+    driven = driven_by(policy)
     seen = run.record(model)
     ruled = _ruled(model, seen, rules)
+    if driven is not None:
+        made, notes = decide_by_data(
+            model, driven, seen, ruled, inputs, forward=forward, loss=loss, seed=run.seed
+        )
+        return Plan(type(model).__name__, policy, seed, made, notes=notes)
     if policy != "auto":
         base = assign(seen, decide, ruled, sound=False)
         return Plan(type(model).__name__, policy, seed, base)

@@ -28,6 +28,9 @@ from initium.record.uses import Use, uses_of
 Target = Callable[[Mapping[int, float]], float]
 """From the second moments of the operations so far to the one that an output should have."""
 
+Size = Callable[[Tensor], float]
+"""What of an output is brought to its target: the second moment, or the variance for LSUV."""
+
 MAX_FACTOR = 1e6
 
 LEAST_SHARE = 1e-4
@@ -52,8 +55,10 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         *,
         batch: int,
         where: Callable[[], str],
+        size: Size | None = None,
     ) -> None:
         super().__init__(parameters, batch=batch, where=where, measure=False)
+        self._size = size or second_moment
         self.factors: dict[str, float] = {}
         self.failed: list[str] = []
         self._targets = targets
@@ -81,9 +86,9 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
 
     def _rescale(self, call: Call, use: Use, out: Tensor) -> Tensor:
         name, bias = use.names[0], self._bias(call)
-        measured, target = second_moment(out), self._targets[name](self._needed_seconds)
+        measured, target = self._size(out), self._targets[name](self._needed_seconds)
         if bias is not None:
-            share = measured - second_moment(bias)
+            share = measured - self._size(bias)
             measured = share if share > LEAST_SHARE * measured else 0.0
         if not (math.isfinite(measured) and measured > 0 and math.isfinite(target) and target > 0):
             self.factors[name] = 1.0
@@ -127,6 +132,7 @@ def calibrate(
     forward: Forward | None,
     seed: int,
     targets: Mapping[str, Target] | None = None,
+    size: Size | None = None,
 ) -> Sweep:
     """One sweep over a model that already holds the assignments' draws; its weights are rescaled in place."""
     if targets is None:
@@ -134,7 +140,7 @@ def calibrate(
     parameters = named_tensors(model)
     leaves = check_inputs(inputs)
     with module_paths(model) as where, untouched(model, seed=seed):
-        tape = CalibratingTape(parameters, targets, batch=batch_size(inputs), where=where)
+        tape = CalibratingTape(parameters, targets, batch=batch_size(inputs), where=where, size=size)
         tape.watch = frozenset(r.stream for r in record.graph.residuals.values())
         try:
             tape.add_inputs([leaf for leaf in leaves if isinstance(leaf, Tensor)])

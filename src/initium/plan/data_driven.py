@@ -1,0 +1,161 @@
+"""Policies that look at data or gradients: LSUV here, and the search of scales in `scale_search`.
+
+Each ends in plain assignments: a catalogue method and a calibrated scale a weight. The model is left as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from initium.errors import UsageError
+from initium.methods.catalogue import find
+from initium.methods.method import Method
+from initium.plan import policies
+from initium.plan.apply import rollback, write
+from initium.plan.assignment import Assignment
+from initium.plan.calibrate import Sweep, Target, calibrate
+from initium.plan.scale_search import Evidence, search
+from initium.record.inventory import named_tensors
+from initium.record.record import Forward, Inputs, Loss, Record
+
+BASES = {"lsuv": "orthogonal", "metainit": "he_normal", "gradinit": "he_normal", "nio": "he_normal"}
+"""The draw that each method starts from; its scales are what the method finds."""
+
+Decided = tuple[tuple[Assignment, ...], tuple[str, ...]]
+
+
+def driven_by(policy: str) -> Method | None:
+    """The method of that name, if it must see data or gradients; None for every other policy."""
+    if policy in ("auto", "shipped", "keep") or not isinstance(policy, str):
+        return None
+    method = find(policy)
+    return method if method.needs in ("data", "gradient") else None
+
+
+def decide(
+    model: nn.Module,
+    method: Method,
+    seen: Record,
+    ruled: Mapping[str, Assignment],
+    inputs: Inputs,
+    *,
+    forward: Forward | None,
+    loss: Loss | None,
+    seed: int,
+) -> Decided:
+    """The assignments of a data-driven policy, and what the reader should know.
+
+    Raises:
+        UsageError: no engine for the method, no values to run the model on, or no loss where one is needed.
+    """
+    _check(method, seen, loss)
+    base = _starts(seen, method, ruled)
+    parameters = named_tensors(model)
+    with rollback(parameters, list(parameters), always=True):
+        write(parameters, [one for one in base if not one.keeps], seed)
+        if method.name == "lsuv":
+            return _lsuv(model, method, seen, base, inputs, forward, seed)
+        tuned = [one.name for one in base if _tunable(one, seen)]
+        evidence = Evidence(model, inputs, forward, loss, seed)
+        factors, note = search(method, evidence, tuned)
+        return _scaled(base, factors), (note,)
+
+
+def _check(method: Method, seen: Record, loss: Loss | None) -> None:
+    if method.name not in BASES:
+        raise UsageError(
+            f"policy {method.name!r} has no engine: what it sets is more than a scale a weight",
+            expected=f"one of {', '.join(BASES)}, or a method that needs only the shape of a layer",
+            remedy='use policy="lsuv", which also brings every output to unit size on your data',
+        )
+    if any(info.meta for info in seen.parameters):
+        raise UsageError(
+            f"policy {method.name!r} on a model with parameters on the meta device",
+            expected="a model that can run, since the method looks at what its layers put out",
+            remedy='give the model storage first, or use policy="auto", which can plan by theory alone',
+        )
+    if method.name == "gradinit" and loss is None:
+        raise UsageError(
+            f"policy {method.name!r} without a loss",
+            expected="a loss that takes the model's output: gradinit lowers its value after one step",
+            remedy="pass loss=lambda output: torch.nn.functional.cross_entropy(output, labels)",
+        )
+
+
+def _starts(seen: Record, method: Method, ruled: Mapping[str, Assignment]) -> tuple[Assignment, ...]:
+    """The draws before any scale is found: the base method for weights, zero for plain biases, the rest kept."""
+    policy = policies.everywhere(BASES[method.name])
+    context = policies.Context(seen, False)
+    result = []
+    for info in seen.parameters:
+        one = ruled.get(info.name) or policy(seen.parts[info.name], info, context)
+        if one.rule == "not a weight" and one.role == "bias" and info.constant in (None, 0.0):
+            one = replace(one, method="zeros", found={}, reason="the method is published with zero biases")
+        if one.rule != "rule" and not one.keeps and one.layer.kind not in (*method.layers, "vector"):
+            reason = f"{method.name} is for weights of kind {' or '.join(method.layers)}"
+            one = policies.keep(seen.parts[info.name], info, "not a weight", reason)
+        if one.rule != "rule" and not one.keeps:
+            one = replace(one, rule=f"policy {method.name}", source=str(method.paper))
+            if one.method != "zeros":
+                one = replace(one, reason=f"{one.method}, at the scale that {method.name} found")
+        result.append(one)
+    return tuple(result)
+
+
+def _lsuv(
+    model: nn.Module,
+    method: Method,
+    seen: Record,
+    base: tuple[Assignment, ...],
+    inputs: Inputs,
+    forward: Forward | None,
+    seed: int,
+) -> Decided:
+    """Every output to the target's standard deviation, each weight rescaled once as the one forward reaches it."""
+    wanted = float(str(method.resolve()["target"])) ** 2
+
+    def target(_: Mapping[int, float]) -> float:
+        return wanted
+
+    targets: dict[str, Target] = {one.name: target for one in base if _tunable(one, seen)}
+    base = tuple(replace(one, target=wanted) if one.name in targets else one for one in base)
+    sweep: Sweep = calibrate(
+        model, inputs, seen, base, forward=forward, seed=seed, targets=targets, size=variance
+    )
+    notes = tuple(
+        f"{name} could not be calibrated: its output was constant, not finite or not found"
+        for name in targets
+        if name in sweep.failed or name not in sweep.factors
+    )
+    return _scaled(base, sweep.factors), notes
+
+
+def variance(tensor: Tensor) -> float:
+    """Variance over all elements, in at least fp32; the mean is left alone, as published."""
+    if tensor.numel() < 2 or not tensor.is_floating_point():
+        return 0.0
+    wide = torch.promote_types(tensor.dtype, torch.float32)
+    return float(tensor.detach().to(wide).var(correction=0))
+
+
+def _tunable(one: Assignment, seen: Record) -> bool:
+    """Whether the scale is the method's to choose: a drawn matrix, not the user's own, whose scale is not taken out."""
+    part = seen.parts[one.name]
+    return (
+        not one.keeps
+        and one.rule != "rule"
+        and one.method != "zeros"
+        and len(one.layer.shape) > 1
+        and not part.standardized
+        and not part.packed
+    )
+
+
+def _scaled(base: tuple[Assignment, ...], factors: Mapping[str, float]) -> tuple[Assignment, ...]:
+    return tuple(
+        replace(one, scale=one.scale * factors[one.name]) if one.name in factors else one for one in base
+    )

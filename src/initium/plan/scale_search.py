@@ -1,0 +1,103 @@
+"""Search of one scale a weight by gradient: MetaInit, GradInit and NIO on any model and device.
+
+The model's weights are written in place and each objective is differentiated where they stand: with W = s W0 the
+slope along log s is <dL/dW, W>, so no module has to be rewritten, as the published codes do.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from initium.errors import ModelRunError
+from initium.methods.method import Method
+from initium.plan.evidence import Evidence as Evidence
+from initium.plan.objectives import OBJECTIVES, Objective, Reading
+
+SMALLEST = 1e-3
+"""A norm is never stepped below this share of where it started; at zero its direction would be lost."""
+
+
+@dataclass(slots=True)
+class Search:
+    """The scales so far, and the best of them by their own objective."""
+
+    evidence: Evidence
+    starts: dict[str, Tensor]
+    objective: Objective
+    scales: list[float]
+    first: Reading | None = None
+    best: Reading | None = None
+    best_scales: list[float] = field(default_factory=list)
+
+    def read(self) -> Reading:
+        """The objective at the present scales, which are kept if they are the best."""
+        with torch.no_grad():
+            for (name, start), scale in zip(self.starts.items(), self.scales, strict=True):
+                self.evidence.parameters[name].detach().copy_(start * scale)
+        reading = self.objective(self.evidence, tuple(self.starts))
+        if self.first is None:
+            self.first = reading
+        if reading.finite and (self.best is None or reading.rank < self.best.rank):
+            self.best, self.best_scales = reading, list(self.scales)
+        return reading
+
+
+def search(method: Method, evidence: Evidence, names: Sequence[str]) -> tuple[dict[str, float], str]:
+    """The factor of every named weight by the method's published descent, and a note on what it gained.
+
+    Raises:
+        ModelRunError: an objective that cannot be differentiated, or is not finite at the start.
+    """
+    values = method.resolve()
+    number = {key: float(value) for key, value in values.items() if isinstance(value, (int, float))}
+    starts = {name: evidence.parameters[name].detach().clone() for name in names}
+    state = Search(evidence, starts, OBJECTIVES[method.name](number), [1.0] * len(names))
+    step = _sign_descent(state, number) if method.name == "metainit" else _adam(state, number)
+    for turn in range(int(number["steps"]) + 1):
+        reading = state.read()
+        if not reading.finite:
+            break
+        if turn < int(number["steps"]):
+            step(reading)
+    if state.first is None or state.best is None:
+        raise ModelRunError(
+            f"the objective of {method.name} is not finite at the start",
+            expected="a finite loss and finite gradients from he_normal weights",
+            remedy='check the inputs and the loss, or use policy="lsuv", which needs neither loss nor gradients',
+        )
+    note = f"{method.name}: {state.first} at the start, {state.best} with these scales"
+    return dict(zip(names, state.best_scales, strict=True)), note
+
+
+def _sign_descent(state: Search, number: dict[str, float]) -> Callable[[Reading], None]:
+    """MetaInit's step: every norm moves by lr along the sign of its slope, with momentum."""
+    norms = [float(torch.linalg.vector_norm(start.float())) or 1.0 for start in state.starts.values()]
+    memory = [0.0] * len(norms)
+
+    def step(reading: Reading) -> None:
+        for i, slope in enumerate(reading.slopes):
+            sign = math.copysign(1.0, slope) if slope else 0.0
+            memory[i] = number["momentum"] * memory[i] - number["lr"] * sign
+            state.scales[i] = max(state.scales[i] + memory[i] / norms[i], SMALLEST)
+
+    return step
+
+
+def _adam(state: Search, number: dict[str, float]) -> Callable[[Reading], None]:
+    """GradInit's step: Adam on the scales, which are clamped from below."""
+    scales = torch.ones(len(state.starts), dtype=torch.float64, requires_grad=True)
+    adam = torch.optim.Adam([scales], lr=number["lr"])
+
+    def step(reading: Reading) -> None:
+        scales.grad = torch.tensor(reading.slopes, dtype=torch.float64) / scales.detach()
+        adam.step()
+        with torch.no_grad():
+            scales.clamp_(min=max(number.get("min_scale", 0.0), SMALLEST))
+        state.scales = scales.tolist()
+
+    return step
