@@ -15,7 +15,7 @@ from initium.methods.catalogue import find
 from initium.plan.apply import write
 from initium.plan.data_driven import BASES, driven_by, variance
 from initium.plan.objectives import OBJECTIVES
-from initium.plan.scale_search import Evidence, search
+from initium.plan.scale_search import Evidence
 from initium.record.inventory import named_tensors
 
 SEARCHED = ["metainit", "gradinit", "nio"]
