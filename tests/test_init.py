@@ -119,7 +119,7 @@ BAD_CALLS: list[tuple[str, Tensor, tuple[Any, ...]]] = [
 
 
 @pytest.mark.usefixtures("back_end")
-@pytest.mark.parametrize(("name", "tensor", "arguments"), BAD_CALLS, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(("name", "tensor", "arguments"), BAD_CALLS)
 def test_the_same_errors_and_warnings(name: str, tensor: Tensor, arguments: tuple[Any, ...]) -> None:
     expected = outcome(getattr(theirs, name), tensor, *arguments)
 
