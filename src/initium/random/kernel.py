@@ -1,4 +1,7 @@
-"""The compiled kernel: found beside this file, checked against known bits, called through ctypes."""
+"""The compiled kernel: found beside this file, checked against known bits, called through ctypes.
+
+INITIUM_KERNEL=base, avx2, avx512 or torch in the environment forces a variant, or the torch path.
+"""
 
 from __future__ import annotations
 
