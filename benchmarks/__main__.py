@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 NAMES = ("fill", "orthogonal", "diagnose", "init_cost", "materialize")
 
@@ -21,9 +20,7 @@ def main(wanted: list[str]) -> int:
     failed = []
     for name in wanted or NAMES:
         print(f"\n== {name}", flush=True)
-        if subprocess.run(
-            [sys.executable, str(Path(__file__).with_name(f"{name}.py"))], check=False
-        ).returncode:
+        if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode:
             failed.append(name)
     return 1 if failed else 0
 
