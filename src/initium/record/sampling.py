@@ -7,7 +7,7 @@ A sample of 16,384 values in runs of up to 64 costs microseconds where a pass ov
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -106,11 +106,18 @@ def _by_batch(tensor: Tensor, batch: int, stride: Sequence[int]) -> Tensor:
 
 def couplings_of(samples: Sequence[Tensor | None], others: Sequence[Tensor | None]) -> list[float | None]:
     """E[x^2 y^2] of each pair of samples, where both were taken."""
-    products: list[Tensor | None] = [
-        None if x is None or y is None or x.shape != y.shape else _to_float(x) * _to_float(y)
+    result: list[float | None] = [None] * len(samples)
+    usable = [
+        y if x is not None and y is not None and x.shape == y.shape else None
         for x, y in zip(samples, others, strict=True)
     ]
-    return [None if one is None else one.second for one in moments_of(products)]
+    for part in _batches(usable):
+        first, height = _by_peak(torch.stack([_to_float(samples[index]) for index in part]))
+        second, other = _by_peak(torch.stack([_to_float(others[index]) for index in part]))
+        table = torch.stack([(first * second).square_().mean((1, 2)), height, other], 1).double().tolist()
+        for index, (value, *peaks) in zip(part, table, strict=True):
+            result[index] = value * math.prod(peaks) ** 2
+    return result
 
 
 def norm_of(tensor: Tensor) -> Tensor | None:
@@ -124,18 +131,22 @@ def norm_of(tensor: Tensor) -> Tensor | None:
 
 def moments_of(samples: Sequence[Tensor | None]) -> list[Moments | None]:
     """Moments of many samples at once: those of one shape are stacked and reduced together."""
+    result: list[Moments | None] = [None] * len(samples)
+    for part in _batches(samples):
+        stack = torch.stack([_to_float(samples[index]) for index in part])
+        for index, moments in zip(part, _moments(stack), strict=True):
+            result[index] = moments
+    return result
+
+
+def _batches(samples: Sequence[Tensor | None]) -> Iterator[list[int]]:
+    """Indices of samples of one shape, up to 256 at a time."""
     groups: dict[tuple[int, ...], list[int]] = {}
     for index, sample in enumerate(samples):
         if sample is not None:
             groups.setdefault(tuple(sample.shape), []).append(index)
-    result: list[Moments | None] = [None] * len(samples)
     for indices in groups.values():
-        for start in range(0, len(indices), 256):
-            part = indices[start : start + 256]
-            stack = torch.stack([_to_float(samples[index]) for index in part])
-            for index, moments in zip(part, _moments(stack), strict=True):
-                result[index] = moments
-    return result
+        yield from (indices[start : start + 256] for start in range(0, len(indices), 256))
 
 
 def _to_float(sample: Tensor | None) -> Tensor:
@@ -145,35 +156,42 @@ def _to_float(sample: Tensor | None) -> Tensor:
     return sample.to("cpu", torch.float32)
 
 
+def _by_peak(stack_nBf: Tensor) -> tuple[Tensor, Tensor]:
+    """(samples divided by their largest magnitude, that magnitude): float32 then neither over- nor underflows."""
+    peak = stack_nBf.abs().amax((1, 2))
+    return stack_nBf / torch.where(peak > 0, peak, 1.0).view(-1, 1, 1), peak
+
+
 def _moments(stack_nBf: Tensor) -> list[Moments]:
+    finite = torch.isfinite(stack_nBf.sum((1, 2)))
+    if not bool(finite.all()):  # a sum may also overflow
+        finite = torch.isfinite(stack_nBf).flatten(1).all(1)
+        stack_nBf = torch.nan_to_num(stack_nBf, nan=0.0, posinf=1e18, neginf=-1e18)
+    unit_nBf, peak = _by_peak(stack_nBf)
+    second = unit_nBf.square().mean((1, 2))
     num_rows, width = stack_nBf.shape[1:]
-    finite = torch.isfinite(stack_nBf).flatten(1).all(1)
-    clean = torch.nan_to_num(stack_nBf, nan=0.0, posinf=1e18, neginf=-1e18).double()
-    mean = clean.mean((1, 2))
-    second = clean.square().mean((1, 2))
-    peak = clean.abs().amax((1, 2))
-    zeros = (clean == 0).double().mean((1, 2))
-    table = torch.stack([mean, second, peak, zeros, *_batch_statistics(clean, second)], 1).tolist()
-    count = num_rows * width
+    zeros = (unit_nBf == 0).flatten(1).sum(1) / (num_rows * width)
+    columns = [unit_nBf.mean((1, 2)), second, zeros, *_batch_statistics(unit_nBf, second), peak]
+    table = torch.stack(columns, 1).double().tolist()
     return [
-        Moments(mean, second, peak, zeros, between, cosine, rank, bool(ok), count)
-        for (mean, second, peak, zeros, between, cosine, rank), ok in zip(table, finite.tolist(), strict=True)
+        Moments(mean * size, square * size**2, size, zero, between, cosine, rank, bool(ok), num_rows * width)
+        for (mean, square, zero, between, cosine, rank, size), ok in zip(table, finite.tolist(), strict=True)
     ]
 
 
-def _batch_statistics(clean_nBf: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _batch_statistics(unit_nBf: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Between-sample share, mean cosine and participation ratio; nan for a batch of one."""
-    num_rows = clean_nBf.shape[1]
+    num_rows, width = unit_nBf.shape[1:]
     if num_rows < 2:
         nan = torch.full_like(second, float("nan"))
         return nan, nan, nan
-    tiny = torch.finfo(torch.float64).tiny
-    gram = clean_nBf @ clean_nBf.mT
+    tiny = torch.finfo(unit_nBf.dtype).tiny
+    apart = (unit_nBf - unit_nBf.mean(1, keepdim=True)).square_().sum((1, 2)) / ((num_rows - 1) * width)
+    between = apart / second.clamp_min(tiny)
+    gram = unit_nBf @ unit_nBf.mT
     norms = gram.diagonal(dim1=1, dim2=2).clamp_min(tiny).sqrt()
     cosines = gram / (norms.unsqueeze(1) * norms.unsqueeze(2))
     cosine = (cosines.sum((1, 2)) - num_rows) / (num_rows * (num_rows - 1))
     trace = gram.diagonal(dim1=1, dim2=2).sum(1)
-    apart = (trace - gram.sum((1, 2)) / num_rows) / ((num_rows - 1) * clean_nBf.shape[2])
-    between = apart.clamp_min(0.0) / second.clamp_min(tiny)
     rank = trace.square() / gram.square().sum((1, 2)).clamp_min(tiny)
     return between, cosine, rank

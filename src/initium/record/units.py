@@ -10,7 +10,7 @@ from torch import Tensor
 from initium.record.ops import Category
 from initium.record.uses import Use
 
-MAX_POSITIONS = 512
+MAX_POSITIONS = 256
 
 
 def channels_of(
