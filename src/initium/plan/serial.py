@@ -103,13 +103,24 @@ def _layer(data: dict[str, Any]) -> Layer:
     tuples = ("shape", "stride", "padding", "dilation", "output_padding", "input_size", "blocks")
     sizes = {name: _sizes(data[name]) for name in tuples}
     numbers = {name: fields.whole(data[name]) for name in ("out_axis", "in_axis", "groups")}
-    rank = len(sizes["shape"])
-    if (kind != "vector" and not all(-rank <= numbers[a] < rank for a in ("out_axis", "in_axis"))) or numbers[
-        "groups"
-    ] < 1:
-        raise ValueError(f"axes of a layer {numbers} do not fit shape {sizes['shape']}")
+    if kind != "vector":
+        _check_axes(sizes, numbers)
     geometry: dict[str, Any] = {**sizes, **numbers}
     return Layer(kind=kind, **geometry)
+
+
+def _check_axes(sizes: dict[str, tuple[int, ...]], numbers: dict[str, int]) -> None:
+    """Raise unless the axes, groups and blocks of a layer fit its shape."""
+    shape, groups = sizes["shape"], numbers["groups"]
+    axes = [numbers["out_axis"], numbers["in_axis"]]
+    if groups < 1 or not all(-len(shape) <= axis < len(shape) for axis in axes):
+        raise ValueError(f"axes and groups of a layer {numbers} do not fit shape {shape}")
+    if axes[0] % len(shape) == axes[1] % len(shape):
+        raise ValueError(f"one axis of shape {shape} cannot be both inputs and outputs")
+    if shape[0] % groups:
+        raise ValueError(f"{groups} groups do not divide the {shape[0]} channels of shape {shape}")
+    if sizes["blocks"] and sum(sizes["blocks"]) != shape[axes[0]]:
+        raise ValueError(f"blocks {sizes['blocks']} do not fill the output axis of shape {shape}")
 
 
 def _sizes(values: Any) -> tuple[int, ...]:
