@@ -11,6 +11,11 @@ from initium.record.ops import Category
 from initium.record.uses import Use
 
 MAX_POSITIONS = 256
+"""Positions, over all samples, at which a unit is looked at."""
+MAX_VALUES = 2**17
+"""Values of all units together, as long as each unit is looked at in a quarter of those positions."""
+ROW = 16
+"""Neighbours that are looked at together."""
 
 
 def channels_of(
@@ -35,14 +40,19 @@ def dead_share(out: Tensor, channels: tuple[int, int] | None) -> float | None:
     if axis is None or out.numel() == 0 or out.is_meta:
         return None
     units = out.detach().movedim(axis, 0)
-    while math.prod(units.shape[1:]) > MAX_POSITIONS:
+    for inner in range(1, units.dim()):
+        if (
+            units.stride(inner) == 1 and units.shape[inner] > ROW
+        ):  # neighbours come with one line of the cache
+            units = units.narrow(inner, (units.shape[inner] - ROW) // 2, ROW)
+    limit = max(min(MAX_POSITIONS, MAX_VALUES // units.shape[0]), MAX_POSITIONS // 4)
+    while math.prod(units.shape[1:]) > limit:
         largest = max(range(1, units.dim()), key=lambda a: units.shape[a])
-        step = min(math.ceil(math.prod(units.shape[1:]) / MAX_POSITIONS), units.shape[largest])
+        step = min(math.ceil(math.prod(units.shape[1:]) / limit), units.shape[largest])
         units = units.select(largest, units.shape[largest] // 2) if step == units.shape[largest] else units[
             (slice(None),) * largest + (slice(step // 2, None, step),)
         ]  # fmt: skip
-    alive = (units != 0).flatten(1).any(1)
-    return 1.0 - float(alive.float().mean())
+    return float((units.abs().amax(tuple(range(1, units.dim()))) == 0).float().mean())
 
 
 def _axis(out: Tensor, channels: tuple[int, int]) -> int | None:
