@@ -54,12 +54,17 @@ def compare(name: str, batch: int, rounds: int) -> None:
             times[kind].append(seconds(run))
     for kind, values in times.items():
         ratios = [value / base for value, base in zip(values, times["plain"], strict=True)]
-        print(f"{name:28} {kind:9} {statistics.median(values):7.2f} s   x{statistics.median(ratios):.3f}", flush=True)
+        print(
+            f"{name:28} {kind:9} {statistics.median(values):7.2f} s   x{statistics.median(ratios):.3f}",
+            flush=True,
+        )
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)

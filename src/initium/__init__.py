@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from initium.plan import Rule as Rule
     from initium.plan import fill_ as fill_
     from initium.plan import init_ as init_
-    from initium.plan.build import plan as plan
     from initium.plan import repair_ as repair_
+    from initium.plan.build import plan as plan
     from initium.record import Record as Record
     from initium.record import record as record
     from initium.theory.gains import gain as gain
