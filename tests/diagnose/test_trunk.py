@@ -168,3 +168,29 @@ def test_what_no_input_reaches_is_no_signal() -> None:
 
     seen = trunk(Queries(), noise(4, 8))
     assert all(point.second > 1e-3 for point in seen.points)
+
+
+def test_keys_that_get_little_gradient_beside_values_are_no_fault() -> None:
+    """A decoder reads memory twice: as values, and with positions added as keys, while attention is still even."""
+
+    class Decoder(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encode, self.queries = nn.Linear(8, 32), nn.Parameter(noise(6, 32))
+            self.q, self.k, self.v = nn.Linear(32, 32), nn.Linear(32, 32), nn.Linear(32, 32)
+            self.norm, self.head = nn.LayerNorm(32), nn.Linear(32, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            memory = F.relu(self.encode(x))
+            queries = self.q(self.queries).expand(len(x), -1, -1)
+            keys = self.k(memory + 0.1)
+            read = F.scaled_dot_product_attention(queries, keys, self.v(memory))
+            return self.head(self.norm(read))
+
+    with seeded():
+        model = Decoder()
+    with torch.no_grad():
+        model.k.weight.mul_(1e-4)
+    seen = trunk(model, noise(4, 5, 8))
+    assert min(point.strength or 1.0 for point in seen.points) < 1e-3
+    assert (seen.gradient_span or 0.0) < 1.5

@@ -49,6 +49,8 @@ class TrunkPoint:
 
 EPSILONS = 10.0
 """Second moments of fewer epsilons come out of a norm smaller than 1."""
+JOINS = frozenset({"concat", "add", "attention", "matmul"})
+"""Where parallel paths meet; queries and keys get little gradient beside values while attention is even."""
 
 
 class Trunk:
@@ -225,7 +227,7 @@ class Trunk:
         joins = (
             index
             for index, node in enumerate(graph.nodes)
-            if node.category in ("concat", "add") and len(set(node.inputs)) > 1 and self._is_feature(index)
+            if node.category in JOINS and len(set(node.inputs)) > 1 and self._is_feature(index)
         )
         return {source for index in joins for source in graph.nodes[index].inputs if self._is_feature(source)}
 
