@@ -34,7 +34,7 @@ BEND = 1.5
 STEADY = 1e-5
 """Drift per layer up to which a chain keeps its scale, however deep."""
 SHORT_BEND, SHORT_DRIFT = 3.05, 1.0
-"""Sums that a chain bears at unit scale: a ReLU one of up to 7 layers, a GELU one of up to 10."""
+"""Sums that a chain bears at unit scale: of ReLU up to 7 layers, of GELU up to 10, of tanh up to 18."""
 LARGEST_Q, SMALLEST_Q = 4.0, 5e-4
 CLEARLY_WIDER = 20.0
 """Ratio of mirrored to plain q from which mirrored weights are worth the units that they pair."""
@@ -149,10 +149,11 @@ def start_of(
 ) -> Start:
     """The start of an unaided chain, from its activations and its depth alone.
 
-    Plain orthogonal weights with centred rows where the chain bears them: it keeps its scale and bends little at some
-    q, or it is short. Else mirrored ones, if the odd part of the activation bends little; odd activations are never
-    mirrored, twin units would stay twins for ever. Else, where there are biases, equal ones that move the activation
-    to where it bends less (cos, or ReLU at an odd width). Else rows that keep a part of their mean.
+    Plain orthogonal weights with centred rows where the chain bears them: at unit scale or above if it is short
+    for its activation, else at the smaller q where it bends little and keeps its scale. Else mirrored ones, if
+    the odd part of the activation bends little; odd activations are never mirrored, twin units would stay twins
+    for ever. Else, where there are biases, equal ones that move the activation to where it bends less (cos, or
+    ReLU at an odd width). Else rows that keep a part of their mean.
 
     Args:
         f: activation, or those of the layers in order; names, callables or `Sampled`.
@@ -168,13 +169,13 @@ def start_of(
         ['mirrored', 'mirrored', 'orthogonal', 'orthogonal']
     """
     plain, odd = _Chain(f), _Chain(f, mirrored=True)
-    steady = plain.largest_q(BEND / _checked(depth))
+    steady, unit = plain.largest_q(BEND / _checked(depth)), plain.rates(1.0)
+    if depth * unit.bend <= SHORT_BEND and depth * unit.drift <= SHORT_DRIFT:
+        q = plain.no_larger(max(1.0, steady or 0.0))
+        return _orthogonal(plain.at(q, 1.0), depth, "bends little enough at unit scale")
     linear = odd.largest_q(BEND / depth) if mirror and plain.has_even_part() else None
     if steady is not None and (linear is None or linear < CLEARLY_WIDER * steady):
-        return _orthogonal(plain.at(plain.no_larger(steady), 1.0), depth, "bends little and keeps its scale")
-    unit = plain.rates(1.0)
-    if depth * unit.bend <= SHORT_BEND and depth * unit.drift <= SHORT_DRIFT:
-        return _orthogonal(plain.at(1.0, 1.0), depth, "is short enough for unit scale")
+        return _orthogonal(plain.at(steady, 1.0), depth, "bends little and keeps its scale")
     if linear is not None:
         point = odd.at(plain.no_larger(linear), 0.0)
         reason = f"a chain of {depth}: pairs of opposite units pass on the odd part of the activation, "
@@ -309,7 +310,7 @@ def _tabulated(f: Function) -> Sampled:
     """A table of f, many times faster to integrate than f itself, and good enough to choose a bias by."""
     if isinstance(f, Sampled):
         return f
-    x = torch.linspace(-_TABLE, _TABLE, 6401, dtype=torch.float64)
+    x = torch.linspace(-_TABLE, _TABLE, 6401, dtype=torch.float64, device="cpu")
     with torch.no_grad():
         return Sampled(x, (activation(f) if isinstance(f, str) else f)(x * 1.0))
 

@@ -146,7 +146,9 @@ def product_mean(f: Activation | Sampled, rho: float, q: float) -> float:
     if not -1.0 <= rho <= 1.0:
         raise UsageError(f"correlation {rho}", expected="a number in [-1, 1]", remedy="clip it")
     function = activation(f) if isinstance(f, str) else f
-    node = torch.linspace(-8.5, 8.5, 802, dtype=torch.float64)  # even: a kink at 0 falls between nodes
+    node = torch.linspace(
+        -8.5, 8.5, 802, dtype=torch.float64, device="cpu"
+    )  # even: a kink at 0 falls between nodes
     weight = torch.exp(-node * node / 2)
     weight /= weight.sum()
     along, across = (node * math.sqrt(q * (1 + sign * rho) / 2) for sign in (1, -1))

@@ -35,8 +35,8 @@ class Sampled:
     def __init__(self, x: Tensor, y: Tensor) -> None:
         if x.numel() != y.numel() or not bool(torch.isfinite(x).all() & torch.isfinite(y).all()):
             raise _unusable(f"{x.numel()} arguments and {y.numel()} values, or some that are not finite")
-        order = x.detach().double().flatten().argsort(stable=True)
-        xs, ys = x.detach().double().flatten()[order], y.detach().double().flatten()[order]
+        order = x.detach().cpu().double().flatten().argsort(stable=True)
+        xs, ys = x.detach().cpu().double().flatten()[order], y.detach().cpu().double().flatten()[order]
         self._x, index, count = torch.unique_consecutive(xs, return_inverse=True, return_counts=True)
         if len(self._x) < _FEWEST:
             raise _unusable(f"{len(self._x)} different arguments")
@@ -64,7 +64,7 @@ class Sampled:
 
     def moments(self, q: float) -> Moments:
         """Moments under N(0, q) on an even grid: as exact as pairs can be, without hunting their kinks."""
-        edges = torch.linspace(-_REACH, _REACH, _CELLS + 1, dtype=torch.float64)
+        edges = torch.linspace(-_REACH, _REACH, _CELLS + 1, dtype=torch.float64, device="cpu")
         middle = (edges[1:] + edges[:-1]) / 2
         weight = torch.exp(-middle * middle / 2)
         weight /= weight.sum()
