@@ -8,7 +8,7 @@ from tests.nets import mlp, noise, plain_conv, seeded
 from tests.plan.nets import Small, changed, pictures, same, state_of, three_parts
 from torch import nn
 
-from initium import diagnose, repair_
+from initium import diagnose, init_, repair_
 from initium.errors import InitiumError, ModelRunError, UsageError, UsageTypeError
 
 
@@ -106,3 +106,29 @@ def test_bad_inputs(model: object, inputs: object, kind: type[InitiumError]) -> 
     with pytest.raises(kind) as caught:
         repair_(model, inputs)  # type: ignore[arg-type]
     assert three_parts(caught.value)
+
+
+def test_a_rule_of_a_finding_leaves_frozen_parameters() -> None:
+    model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 4))
+    for parameter in model.parameters():
+        nn.init.zeros_(parameter)
+    model[2].weight.requires_grad_(False)
+    repair_(model, torch.randn(16, 8))
+
+    assert not model[2].weight.any()
+
+
+def test_inputs_that_the_model_overwrites_come_back_from_the_calibrating_run() -> None:
+    class Doubling(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.layers(x.mul_(2.0))
+
+    inputs = torch.randn(16, 8)
+    before = inputs.clone()
+    init_(Doubling(), inputs)
+
+    assert torch.equal(before, inputs)

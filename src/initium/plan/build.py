@@ -220,7 +220,7 @@ def try_out(
     *,
     calibrated: bool = True,
 ) -> Candidate:
-    """Draw, calibrate and report_of a candidate on the model, then put the model's own weights back."""
+    """Draw, calibrate and examine a candidate on the model, then put the model's own weights back."""
     changing = [one for one in assignments if not one.keeps]
     if not changing:
         return Candidate(name, assignments, report_of(seen))

@@ -21,7 +21,7 @@ from initium.record.inventory import named_tensors
 from initium.record.record import Record
 from initium.record.roles import Part
 from initium.record.run import Forward, Inputs, batch_size, check_inputs, module_paths, run_forward
-from initium.record.state import restore_parameters, untouched
+from initium.record.state import untouched
 from initium.record.tape import Call, Tape
 from initium.record.uses import Use, uses_of
 
@@ -146,7 +146,7 @@ def calibrate(
             tape.add_inputs([leaf for leaf in leaves if isinstance(leaf, Tensor)])
             run_forward(model, inputs, forward, tape)
         finally:
-            restore_parameters(parameters, tape.saved)
+            tape.restore()
     return Sweep(tape.factors, tuple(tape.failed))
 
 

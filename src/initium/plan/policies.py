@@ -78,7 +78,8 @@ def _neutral(part: Part, info: ParameterInfo) -> dict[str, float | str]:
     return {}
 
 
-def _protected(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
+def protected(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
+    """Parameters that nothing but a rule of the user may change, with the reason; None for the others."""
     if info.frozen:
         return keep(part, info, "frozen", "requires_grad is off, so its value is meant to stay")
     if info.loaded:
@@ -225,7 +226,7 @@ def _plain(part: Part, info: ParameterInfo, context: Context) -> Assignment | No
 
 
 AUTO: tuple[Decision, ...] = (
-    _protected, _deliberate, _author_weights, _bias, _offset, _embedding, _repair_vectors, _scale_free,
+    protected, _deliberate, _author_weights, _bias, _offset, _embedding, _repair_vectors, _scale_free,
     _attention, _gate, _on_chain, _isometric, _plain,
 )  # fmt: skip
 
@@ -249,9 +250,9 @@ def everywhere(method: str) -> Callable[[Part, ParameterInfo, Context], Assignme
     found = find(method)
 
     def policy(part: Part, info: ParameterInfo, context: Context) -> Assignment:
-        protected = _protected(part, info, context)
-        if protected is not None:
-            return protected
+        kept = protected(part, info, context)
+        if kept is not None:
+            return kept
         if part.layer.kind == "vector":
             return keep(part, info, "not a weight", f"policy {found.name} is for weights")
         answer = _assign(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from dataclasses import replace
 
 from torch import nn
@@ -103,6 +102,7 @@ def _attempts(
 def _by_findings(seen: Record, found: HealthReport) -> dict[str, Assignment]:
     """The assignments that the findings' own rules ask for."""
     changes: dict[str, Assignment] = {}
+    context = policies.Context(seen, sound=False)
     for finding in found.findings:
         if finding.rule is None or finding.severity != "error":
             continue
@@ -112,8 +112,9 @@ def _by_findings(seen: Record, found: HealthReport) -> dict[str, Assignment]:
             **dict(finding.rule.get("params", {})),
         )
         for part in seen.parts.values():
-            if part.role == rule.where or fnmatch.fnmatchcase(part.name, str(rule.where)):
-                layer = replace(part.layer, shape=seen.parameter(part.name).shape)
+            info = seen.parameter(part.name)
+            if rule.names(part) and policies.protected(part, info, context) is None:
+                layer = replace(part.layer, shape=info.shape)
                 reason = f"{finding.code}: {finding.remedy}"
                 changes.setdefault(
                     part.name,

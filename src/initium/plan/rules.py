@@ -64,10 +64,16 @@ class Rule:
         extra = "".join(f", {key}={value!r}" for key, value in self.params.items())
         return f"Rule(where={place}, method={self.method!r}{extra})"
 
+    def names(self, part: Part) -> bool:
+        """Whether `where` is this parameter's role or a pattern on its name."""
+        return isinstance(self.where, str) and (
+            part.role == self.where or fnmatch.fnmatchcase(part.name, self.where)
+        )
+
     def matches(self, part: Part, owner: nn.Module) -> bool:
         """Whether the rule is for this parameter of this module."""
         if isinstance(self.where, str):
-            return part.role == self.where or fnmatch.fnmatchcase(part.name, self.where)
+            return self.names(part)
         if isinstance(self.where, type):
             return isinstance(owner, self.where) and (len(part.layer.shape) > 1 or self.method == KEEP)
         return bool(self.where(part))
