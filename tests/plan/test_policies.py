@@ -15,6 +15,9 @@ from torch.nn.utils.parametrizations import orthogonal, spectral_norm, weight_no
 
 from initium import init_, plan
 from initium.errors import UnknownNameError
+from initium.plan import policies
+from initium.plan.chains import links_of
+from initium.record import record
 
 torchvision = pytest.importorskip("torchvision")
 timm = pytest.importorskip("timm")
@@ -248,3 +251,16 @@ def test_a_model_on_meta_gets_neutral_values_for_what_is_kept() -> None:
     assert dict(made["norm1.bias"].found) == {"method": "constant", "value": 0.0}
     assert made["tokens.weight"].found["method"] == "normal"
     assert made["positions.weight"].found["method"] == "normal"
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh, nn.Sigmoid])
+def test_the_next_candidate_has_no_special_geometry(activation: type[nn.Module]) -> None:
+    layers = [layer for _ in range(6) for layer in (nn.Linear(16, 16), activation())]
+    seen = record(nn.Sequential(*layers), torch.randn(32, 16))
+    context = policies.Context(seen, sound=False, links=links_of(seen))
+    first = policies.auto(seen.parts["2.weight"], seen.parameter("2.weight"), context)
+    second = policies.without_geometry(first)
+
+    assert first.rule == "long chain"
+    assert first.method in ("mirrored", "orthogonal", "centred_orthogonal")
+    assert (second.method, second.params, second.target) == ("he_normal", {}, 1.0)

@@ -202,12 +202,7 @@ def _candidates(
     seen: Record, found: HealthReport, ruled: dict[str, Assignment]
 ) -> list[tuple[str, tuple[Assignment, ...]]]:
     auto = assign(seen, policies.auto, ruled, sound=found.healthy)
-    plain = tuple(
-        replace(one, method="he_normal", params={})
-        if one.method == "orthogonal" and one.rule != "rule"
-        else one
-        for one in auto
-    )
+    plain = tuple(policies.without_geometry(one) for one in auto)
     return [("auto", auto)] + ([("normal", plain)] if plain != auto else [])
 
 

@@ -240,6 +240,15 @@ def auto(part: Part, info: ParameterInfo, context: Context) -> Assignment:
     return keep(part, info, "author", "no rule speaks of it")
 
 
+def without_geometry(one: Assignment) -> Assignment:
+    """The assignment with normal weights where `auto` chose orthogonal, mirrored or centred ones: the next candidate."""
+    if one.rule not in ("long chain", "unaided"):
+        return one
+    reason = "its scale is calibrated to a unit output; the special geometry did not make the model healthier"
+    source = "He+ 2015, 1502.01852"
+    return replace(one, method="he_normal", params={}, reason=reason, source=source, target=1.0)
+
+
 def shipped(part: Part, info: ParameterInfo, context: Context) -> Assignment:
     """Policy `shipped`: everything as it is."""
     return keep(part, info, "shipped", "policy shipped leaves everything as it is")
