@@ -241,7 +241,7 @@ def auto(part: Part, info: ParameterInfo, context: Context) -> Assignment:
 
 
 def without_geometry(one: Assignment) -> Assignment:
-    """The assignment with normal weights where `auto` chose orthogonal, mirrored or centred ones: the next candidate."""
+    """The assignment with normal weights where `auto` chose a special geometry: the next candidate."""
     if one.rule not in ("long chain", "unaided"):
         return one
     reason = "its scale is calibrated to a unit output; the special geometry did not make the model healthier"
