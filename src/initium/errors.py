@@ -76,14 +76,24 @@ class UnhealthyModelError(InitiumError):
     report: object = None
 
 
+SHORT_LIST = 24
+"""Names that an error lists in full; of more than that, only those like the one given."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
-    """The error for a name that is not in a catalogue, with the nearest known ones."""
+    """The error for a name that is not in a catalogue, with the nearest known ones; the whole list if it is short."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else "see the list above"
+    listed = (
+        names
+        if not near or len(names) <= SHORT_LIST
+        else difflib.get_close_matches(name, names, SHORT_LIST, 0.3)
+    )
+    rest = f", and {len(names) - len(listed)} more" if len(listed) < len(names) else ""
     return UnknownNameError(
         f"unknown {kind} {name!r}",
-        expected=f"one of {', '.join(names)}",
+        expected=f"one of {', '.join(listed)}{rest}",
         remedy=hint,
     )
 

@@ -212,9 +212,9 @@ def test_nothing_differentiable_is_noted() -> None:
     assert names(seen) == ["fc.weight"]
 
 
-def test_an_empty_batch() -> None:
-    seen = record(mlp(1, 6, nn.ReLU), noise(0, 6))
-    assert names(seen) == ["0.weight", "2.weight"]
+def test_an_empty_batch_shows_nothing_and_is_refused() -> None:
+    with pytest.raises(UsageError, match="no sample"):
+        record(mlp(1, 6, nn.ReLU), noise(0, 6))
 
 
 def test_a_compiled_model_is_recorded_as_its_original() -> None:

@@ -36,6 +36,7 @@ from initium.record.run import (
 from initium.record.run import (
     batch_size,
     check_inputs,
+    check_samples,
     differentiable,
     module_paths,
     run_forward,
@@ -126,7 +127,7 @@ def record(
 
     Raises:
         UsageTypeError: `model` is no module, or `inputs` has the wrong type.
-        UsageError: lazy parameters, or inputs that are not finite.
+        UsageError: lazy parameters, an empty batch, or inputs that are not finite.
         ModelRunError: the model raised; the cause is attached.
 
     Example:
@@ -138,7 +139,7 @@ def record(
         ['0.weight', '2.weight']
     """
     model = check_model(model)
-    check_inputs(inputs)
+    check_samples(check_inputs(inputs))
     parameters = named_tensors(model)
     batch = batch_size(inputs)
     with differentiable(), module_paths(model) as where, untouched(model, seed=seed):

@@ -40,6 +40,17 @@ def check_inputs(inputs: object) -> list[Any]:
     return leaves
 
 
+def check_samples(leaves: list[Any]) -> None:
+    """Raise if every tensor of the inputs is empty: such a run shows nothing, and nothing must not read as healthy."""
+    tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+    if tensors and not any(tensor.numel() for tensor in tensors):
+        raise UsageError(
+            f"inputs hold no sample (tensor of shape {tuple(tensors[0].shape)})",
+            expected="a batch of at least one sample",
+            remedy="pass a batch with data in it",
+        )
+
+
 def tracked(inputs: Inputs) -> Inputs:
     """The inputs, with copies of tensors that were made in inference mode, which autograd refuses."""
 
