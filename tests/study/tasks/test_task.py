@@ -55,6 +55,16 @@ def test_evaluation_puts_the_modes_back(task: Task) -> None:
     assert not model[0].training
 
 
+def test_the_ceiling_is_about_twice_the_loss_of_a_model_that_knows_nothing(task: Task) -> None:
+    model = task.make_model()
+    with torch.no_grad():
+        for one in model.parameters():
+            if one.dim() > 1:
+                one.zero_()
+    batch = next(task.batches(seed=0, batch_size=64, num_steps=1))
+    assert 1.8 < task.ceiling / task.loss(model, batch).item() < 2.8
+
+
 def test_a_probe_is_what_record_takes(task: Task) -> None:
     from initium.record import record
 

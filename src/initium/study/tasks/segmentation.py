@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,10 @@ class Segmentation:
     def outputs(self, num_classes: int) -> int:
         """One logit a class."""
         return num_classes
+
+    def ceiling(self, num_classes: int) -> float:
+        """Twice ln K."""
+        return 2.0 * math.log(max(2, num_classes))
 
     def run(self, model: nn.Module, batch: Batch) -> Any:
         """The plain call."""

@@ -39,6 +39,10 @@ class Goal(Protocol):
         """How many output channels a model needs."""
         ...
 
+    def ceiling(self, num_classes: int) -> float:
+        """About twice the loss of a model that knows nothing: what the loss of a failed run counts as."""
+        ...
+
     def loss(self, output: Any, batch: Batch) -> Tensor:
         """The scalar that is minimized."""
         ...
@@ -102,6 +106,11 @@ class Task:
     def metric(self) -> str:
         """Name of the score; higher is better."""
         return self.goal.metric
+
+    @property
+    def ceiling(self) -> float:
+        """About twice the loss of a model that knows nothing; see `Goal.ceiling`."""
+        return self.goal.ceiling(len(self.classes))
 
     @property
     def shape(self) -> tuple[int, int, int]:

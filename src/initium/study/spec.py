@@ -1,0 +1,116 @@
+"""What one trial is: plain data, and a key that two trials share only if they are the same trial."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
+from typing import Any, Self
+
+from initium.errors import UsageError, UsageTypeError, unknown_name
+
+OPTIMIZERS = ("adamw", "sgd")
+INIT_KINDS = ("policy", "plan", "function")
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """One trial. Everything that its result depends on is in here.
+
+    Args:
+        model: name of a standard model ("cnn20-relu"), or the reference of a function that makes one
+            ("package.module:make", "/path/file.py:make").
+        init: `{"kind": "policy", "policy": "auto"}` (any policy of `initium.plan`, with optional `rules`, a list of
+            `{"where", "method", "params"}`), `{"kind": "plan", "plan": {...}}` (a Plan as data), or
+            `{"kind": "function", "function": reference}` (called with model, probe, seed).
+        task: what `open_task` takes.
+        optimizer: "adamw" (weight decay .01), or "sgd" (momentum .9, gradient norm clipped at 1).
+        lr: learning rate, constant.
+        seed: of the draws, the order of the data and every other random number.
+        steps: updates.
+        batch_size: samples a step.
+        model_args: keyword arguments of the function that makes the model.
+        threads: of torch; the sums of a trial depend on it.
+        fingerprint: digest of what the references stand for: code, data, versions.
+
+    Raises:
+        UsageError, UsageTypeError: a value that cannot be used.
+
+    Example:
+        >>> spec = TrialSpec("mlp8-relu", {"kind": "policy", "policy": "auto"}, {"kind": "classification"}, lr=1e-3)
+        >>> TrialSpec.from_data(spec.to_data()) == spec, len(spec.key)
+        (True, 32)
+    """
+
+    model: str
+    init: Mapping[str, Any]
+    task: Mapping[str, Any]
+    optimizer: str = "adamw"
+    lr: float = 1e-3
+    seed: int = 0
+    steps: int = 150
+    batch_size: int = 128
+    model_args: Mapping[str, Any] = field(default_factory=dict)
+    threads: int = 1
+    fingerprint: str = ""
+
+    def __post_init__(self) -> None:
+        if self.optimizer not in OPTIMIZERS:
+            raise unknown_name("optimizer", str(self.optimizer), OPTIMIZERS)
+        if self.init.get("kind") not in INIT_KINDS:
+            raise unknown_name("kind of init", str(self.init.get("kind")), INIT_KINDS)
+        object.__setattr__(self, "lr", _positive("lr", self.lr))
+        for name, least in (("seed", None), ("steps", 1), ("batch_size", 1), ("threads", 1)):
+            _check_whole(name, getattr(self, name), least)
+
+    def to_data(self) -> dict[str, Any]:
+        """All fields as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Self:
+        """The spec that `to_data` wrote.
+
+        Raises:
+            UsageError: a field is missing or unknown.
+        """
+        known = {one.name for one in fields(cls)}
+        required = {"model", "init", "task"}
+        if not required <= set(data) <= known:
+            raise UsageError(
+                f"a trial with the fields {', '.join(sorted(data))}",
+                expected=f"{', '.join(sorted(required))}, and of the rest only {', '.join(sorted(known - required))}",
+                remedy="make it with TrialSpec.to_data",
+            )
+        return cls(**data)
+
+    @cached_property
+    def key(self) -> str:
+        """32 hexadecimal digits: a digest of the content, in which the order of keys does not count."""
+        return digest(self.to_data())
+
+
+def digest(data: Any) -> str:
+    """32 hexadecimal digits of JSON values."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _check_whole(name: str, value: object, least: int | None) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise UsageTypeError(
+            f"{name} is {value!r}", expected="a whole number", remedy=f"give for example {name}=1"
+        )
+    if least is not None and value < least:
+        raise UsageError(f"{name} is {value}", expected=f"at least {least}", remedy=f"raise {name}")
+
+
+def _positive(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise UsageError(
+            f"{name} is {value!r}", expected="a number above 0", remedy=f"give for example {name}=1e-3"
+        )
+    return float(value)

@@ -1,0 +1,172 @@
+"""A trial is a pure function of its spec, and says when a run went wrong."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from initium.engines import name_of
+from initium.errors import UsageError
+from initium.study.spec import TrialSpec
+from initium.study.trial import TrialResult, curve, flushes_denormals, is_diverged, run_trial, surroundings
+
+SPEC = TrialSpec(
+    "mlp4-relu",
+    {"kind": "policy", "policy": "he_normal"},
+    {"kind": "classification"},
+    steps=12,
+    batch_size=32,
+)
+
+
+class Noisy(nn.Module):
+    """Draws from torch's generator when it is made and when it runs."""
+
+    def __init__(self, scale: float = 1.0) -> None:
+        super().__init__()
+        self.scale = scale
+        self.net = nn.Sequential(
+            nn.Flatten(), nn.Linear(196, 32), nn.ReLU(), nn.Dropout(0.5), nn.Linear(32, 10)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits."""
+        return self.net(x) * self.scale  # type: ignore[no-any-return]
+
+
+def make_number() -> int:
+    """No model."""
+    return 3
+
+
+def run(spec: TrialSpec) -> TrialResult:
+    return TrialResult.from_data(json.loads(json.dumps(run_trial(spec.to_data()))))
+
+
+def without_time(result: TrialResult) -> TrialResult:
+    return replace(result, seconds=0.0)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_the_same_spec_gives_the_same_result(optimizer: str) -> None:
+    spec = replace(
+        SPEC, model=name_of(Noisy), init={"kind": "policy", "policy": "shipped"}, optimizer=optimizer
+    )
+    first = run(spec)
+    torch.rand(7)
+    again, other = run(spec), run(replace(spec, seed=1))
+    assert without_time(first) == without_time(again)
+    assert first.losses != other.losses
+    assert first.steps_done == len(first.losses) == 12
+    assert not first.diverged
+
+
+def test_the_surroundings_are_the_callers_again() -> None:
+    generator, threads = torch.random.get_rng_state(), torch.get_num_threads()
+    assert not flushes_denormals()
+    run(replace(SPEC, threads=2))
+    with surroundings(1):
+        assert flushes_denormals()
+        torch.rand(3)
+    with pytest.raises(UsageError):
+        run(replace(SPEC, model="lenet"))
+    assert torch.equal(generator, torch.random.get_rng_state())
+    assert torch.get_num_threads() == threads
+    assert not flushes_denormals()
+
+
+def test_paired_seeds_share_the_data_and_the_draws() -> None:
+    """Xavier and He on layers of one width differ by a factor only, so their first losses go together."""
+    he, xavier = run(SPEC), run(replace(SPEC, init={"kind": "policy", "policy": "xavier_normal"}))
+    others = run(replace(SPEC, seed=1))
+    assert abs(he.losses[0] - xavier.losses[0]) > 0
+    assert he.losses[0] != others.losses[0]
+
+
+def test_training_is_that_of_plain_torch() -> None:
+    """The same steps written out, without the library's loop."""
+    from initium.study.starts import start
+    from initium.study.tasks import open_task
+
+    task = open_task("classification")
+    torch_model = task.make_model("mlp4-relu")
+    start(torch_model, SPEC.init, task.probe(32, seed=0), seed=0)
+    for name, one in torch_model.named_parameters():
+        if name.endswith("bias"):
+            nn.init.zeros_(one)
+    result = run(replace(SPEC, init=SPEC.init | {"rules": [{"where": "bias", "method": "zeros"}]}))
+    optimizer = torch.optim.AdamW(torch_model.parameters(), lr=1e-3, fused=True)
+    losses = []
+    for batch in task.batches(seed=0, batch_size=32, num_steps=12):
+        loss = nn.functional.cross_entropy(torch_model(batch.inputs), batch.targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert result.losses == pytest.approx(losses, rel=1e-4)
+    assert result.area == pytest.approx(sum(losses) / 12, rel=1e-4)
+    assert result.final_loss == pytest.approx(sum(losses[-10:]) / 10, rel=1e-4)
+    assert task.evaluate(torch_model).metric == pytest.approx(result.metric, abs=0.01)
+    assert result.health.verdict == "healthy"
+
+
+@pytest.mark.parametrize(("scale", "steps_done"), [(1e30, 1), (1e4, 20)])
+def test_a_run_that_diverges_is_stopped_and_counted_at_the_ceiling(scale: float, steps_done: int) -> None:
+    spec = replace(SPEC, model=name_of(Noisy), model_args={"scale": scale}, lr=3.0, steps=40)
+    result = run(spec)
+    ceiling = 2 * math.log(10)
+    assert result.diverged
+    assert result.steps_done <= max(steps_done, 20)
+    assert result.metric == 0.0
+    assert result.area == pytest.approx(ceiling)
+    assert result.final_loss == result.test_loss == ceiling
+
+
+def test_divergence_is_no_single_bad_step() -> None:
+    assert is_diverged([float("nan")], 4.6)
+    assert is_diverged([1.0, float("inf")], 4.6)
+    assert not is_diverged([100.0], 4.6)
+    assert not is_diverged([1e6] * 10 + [1.0] * 10, 4.6)
+    assert is_diverged([30.0] * 20, 4.6)
+
+
+def test_a_long_curve_is_thinned_and_keeps_its_mean() -> None:
+    losses = [float(i) for i in range(1000)]
+    thin = curve(losses)
+    assert len(thin) == 256
+    assert thin[0] < 4
+    assert sum(thin) / 256 == pytest.approx(sum(losses) / 1000, rel=0.01)
+    assert curve([]) == ()
+    assert curve([1.23456789]) == (1.23457,)
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (name_of(make_number), "returned a int"),
+        (f"{__name__}:nothing", "nothing"),
+        ("lenet", "unknown model"),
+    ],
+)
+def test_a_model_that_cannot_be_made_is_named(model: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        run(replace(SPEC, model=model))
+
+
+def test_arguments_reach_the_maker() -> None:
+    with pytest.raises(UsageError, match=r"Noisy raised TypeError.*width"):
+        run(replace(SPEC, model=name_of(Noisy), model_args={"width": 3}))
+
+
+def plain(value: Any) -> bool:
+    return json.loads(json.dumps(value)) == value
+
+
+def test_results_are_plain_data() -> None:
+    assert plain(run_trial(replace(SPEC, steps=1).to_data()))
