@@ -8,6 +8,8 @@ InitiumError
  +- UsageTypeError (TypeError)       an argument has the wrong type
  +- ModelRunError (RuntimeError)     the model raised while it was being recorded
  +- ApplyError (RuntimeError)        weights were written, found wrong and rolled back
+ +- StoreError (RuntimeError)       the file of a study cannot be read or written
+ +- TrialError (RuntimeError)       trials of a study failed, so that it says nothing
  +- MissingExtraError (ImportError)  an optional dependency is not installed
  +- UnhealthyModelError              raised by assert_healthy, carries the report
 """
@@ -64,6 +66,14 @@ class ModelRunError(InitiumError, RuntimeError):
 
 class ApplyError(InitiumError, RuntimeError):
     """Weights were written, found wrong, and rolled back."""
+
+
+class StoreError(InitiumError, RuntimeError):
+    """The file of a study cannot be read or written; what was finished before is kept."""
+
+
+class TrialError(InitiumError, RuntimeError):
+    """So many trials of a study failed that it says nothing."""
 
 
 class MissingExtraError(InitiumError, ImportError):

@@ -42,8 +42,8 @@ def test_rules_go_before_the_policy() -> None:
     rules = [{"where": "1.weight", "method": "constant", "params": {"value": 0.5}}]
     model = TASK.make_model("mlp8-relu")
     start(model, {"kind": "policy", "policy": "he_normal", "rules": rules}, TASK.probe(16), seed=0)
-    assert float(model.get_parameter("1.weight").min()) == 0.5
-    assert float(model.get_parameter("3.weight").std()) == pytest.approx((2 / 64) ** 0.5, rel=0.1)
+    assert model.get_parameter("1.weight").min().item() == 0.5
+    assert model.get_parameter("3.weight").std().item() == pytest.approx((2 / 64) ** 0.5, rel=0.1)
 
 
 def test_a_plan_and_a_function_start_too() -> None:
@@ -56,7 +56,7 @@ def test_a_plan_and_a_function_start_too() -> None:
     made.apply(model, seed=5)
     assert torch.equal(found, model.get_parameter("1.weight"))
     start(model, init_data(fill_with_seed), TASK.probe(16), seed=2)
-    assert float(model.get_parameter("1.weight").max()) == 32.0
+    assert model.get_parameter("1.weight").max().item() == 32.0
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ class Detection:
         return num_classes + 4
 
     def ceiling(self, num_classes: int) -> float:
-        """2 + 2 ln(K + 1): twice what torchvision's detectors start from, and 2.5 times the dense loss of four classes."""
+        """2 + 2 ln(K + 1): twice what torchvision's detectors start from, 2.5 times the dense loss of four classes."""
         return 2.0 + 2.0 * math.log(num_classes + 1)
 
     def run(self, model: nn.Module, batch: Batch) -> Any:
