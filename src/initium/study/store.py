@@ -181,17 +181,19 @@ ADVICE = {
 
 def _locked(path: Path) -> sqlite3.Connection:
     """Holds the lock of the one controller until it is closed, or its process ends in whatever way."""
-    lock = sqlite3.connect(f"{path}-lock", isolation_level=None, timeout=0)
-    try:
-        with told(path):
+    with told(path):
+        lock = sqlite3.connect(f"{path}-lock", isolation_level=None, timeout=0)
+        try:
             lock.execute("BEGIN EXCLUSIVE")
-    except StoreError as error:
-        lock.close()
-        raise StoreError(
-            f"the store {path} is in use by another controller",
-            expected="one controller a store",
-            remedy="wait for it, end it, or use another file; `initium report` can read the store at any time",
-        ) from error
+        except sqlite3.OperationalError as error:
+            lock.close()
+            if error.sqlite_errorname != "SQLITE_BUSY":
+                raise
+            raise StoreError(
+                f"the store {path} is in use by another controller",
+                expected="one controller a store",
+                remedy="wait for it, end it, or use another file; `initium report` can read the store at any time",
+            ) from error
     return lock
 
 

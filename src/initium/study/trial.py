@@ -82,7 +82,7 @@ def run_trial(data: dict[str, Any]) -> dict[str, Any]:
     """
     spec = TrialSpec.from_data(data)
     with surroundings(spec.threads):
-        task = opened(json.dumps(dict(spec.task), sort_keys=True))
+        task = opened_of(spec)
         model = build(spec, task)
         chosen = start(model, spec.init, task.probe(PROBED, seed=spec.seed), seed=spec.seed)
         state = health(model, task.probe(PROBED, seed=-1 - spec.seed), seed=spec.seed, chosen=chosen)
@@ -109,8 +109,13 @@ def flushes_denormals() -> bool:
     return float(torch.tensor(1e-40) * 0.5) == 0.0
 
 
+def opened_of(spec: TrialSpec) -> Task:
+    """The task of a trial."""
+    return _opened(json.dumps(dict(spec.task), sort_keys=True))
+
+
 @lru_cache(maxsize=4)
-def opened(source: str) -> Task:
+def _opened(source: str) -> Task:
     """The task that a JSON text describes; kept, since a process may run many trials of it."""
     return open_task(json.loads(source))
 

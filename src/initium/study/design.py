@@ -1,0 +1,109 @@
+"""The design of a comparison: everything that decides which trials it consists of, as plain data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Self
+
+from initium.errors import UsageError, UsageTypeError
+from initium.study.spec import TrialSpec, digest
+
+RATES = {"adamw": (3e-4, 1e-3, 3e-3), "sgd": (0.01, 0.03, 0.1)}
+"""The learning rates that are tried where none are given, by optimizer."""
+STEPS, BATCH_SIZE, SEEDS, CONFIRM = 150, 128, 5, 8
+SCREENED = 2
+"""Seeds that every init is tried on at every learning rate."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """A comparison of inits of one model on one task.
+
+    Args:
+        base: what all trials share; its init, learning rate and seed are replaced.
+        inits: label of each init to its data (see `TrialSpec`), in the order of tables.
+        lrs: the grid of learning rates, the same for every init.
+        seeds: seeds of screening and race, 0 and up.
+        confirm: fresh seeds, those after them, on which the finalists are compared.
+    """
+
+    base: TrialSpec
+    inits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    lrs: tuple[float, ...] = ()
+    seeds: int = SEEDS
+    confirm: int = CONFIRM
+
+    def __post_init__(self) -> None:
+        _check_inits(self.inits)
+        object.__setattr__(self, "lrs", _checked_rates(self.lrs or RATES[self.base.optimizer]))
+        for name, least in (("seeds", SCREENED), ("confirm", 2)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise UsageTypeError(
+                    f"{name} is {value!r}", expected="a whole number", remedy=f"give for example {name}=5"
+                )
+            if value < least:
+                raise UsageError(f"{name} is {value}", expected=f"at least {least}", remedy=f"raise {name}")
+
+    def spec(self, label: str, lr: float, seed: int) -> TrialSpec:
+        """One trial of the comparison."""
+        return replace(self.base, init=self.inits[label], lr=lr, seed=seed)
+
+    @property
+    def most_trials(self) -> int:
+        """Trials if no init were dropped."""
+        screen = len(self.inits) * len(self.lrs) * SCREENED
+        return screen + len(self.inits) * (self.seeds - SCREENED + self.confirm)
+
+    @property
+    def fewest_trials(self) -> int:
+        """Trials if all inits but one were dropped as soon as may be, after the third seed."""
+        screen = len(self.inits) * len(self.lrs) * SCREENED
+        race = len(self.inits) + self.seeds - SCREENED - 1 if self.seeds > SCREENED else 0
+        return screen + race + 2 * self.confirm
+
+    @property
+    def key(self) -> str:
+        """A digest of the content."""
+        return digest(self.to_data())
+
+    def to_data(self) -> dict[str, Any]:
+        """All fields as JSON values."""
+        return asdict(self) | {"lrs": list(self.lrs)}
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Self:
+        """The design that `to_data` wrote.
+
+        Raises:
+            UsageError: fields are missing or unknown.
+        """
+        if set(data) != {one.name for one in fields(cls)}:
+            raise UsageError(
+                f"a design with the fields {', '.join(sorted(data))}",
+                expected=", ".join(sorted(one.name for one in fields(cls))),
+                remedy="make it with Design.to_data",
+            )
+        return cls(**{**data, "base": TrialSpec.from_data(data["base"]), "lrs": tuple(data["lrs"])})
+
+
+def _check_inits(inits: Mapping[str, Mapping[str, Any]]) -> None:
+    if len(inits) < 2:
+        raise UsageError(
+            f"{len(inits)} inits to compare",
+            expected="at least two, under different labels",
+            remedy='give for example inits=["auto", "shipped"]',
+        )
+
+
+def _checked_rates(lrs: Sequence[float]) -> tuple[float, ...]:
+    rates = tuple(float(one) for one in lrs)
+    if len(set(rates)) != len(rates) or not all(0 < one < math.inf for one in rates):
+        raise UsageError(
+            f"learning rates {', '.join(map(str, lrs))}",
+            expected="different numbers above 0",
+            remedy="give for example lrs=[3e-4, 1e-3, 3e-3]",
+        )
+    return tuple(sorted(rates))
