@@ -1,0 +1,157 @@
+"""The decision rule: what it stops, whom it confirms, and how often it declares a winner among equals."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from tests.study.races import Draw, noise, study
+
+from initium.study.race import CONFIRM, decide, finalists, leader_of, losers, standings
+from initium.study.statistics import holm, paired
+
+STUDIES = 600
+BOUND = 0.05 + 3 * math.sqrt(0.05 * 0.95 / STUDIES)  # 5 % and 3 standard errors of a share of so many studies
+KINDS = ["normal", "heavy", "failures"]
+
+
+def equals(seed: int, kind: str, correlation: float, num: int, worse: tuple[float, ...] = ()) -> Draw:
+    """Inits of which the first are equal, and the last are worse by so many standard deviations of a seed."""
+    rng = np.random.default_rng(seed)
+    shifts = 0.1 * np.array([0.0] * (num - len(worse)) + list(worse))
+    return lambda _: {f"m{i}": float(x) for i, x in enumerate(noise(rng, kind, correlation, num) + shifts)}
+
+
+def flat(values: list[float], first: int = 0) -> dict[int, float]:
+    return dict(enumerate(values, first))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("num", "correlation"), [(2, 0.0), (2, 0.8), (5, 0.5)])
+def test_under_a_true_null_at_most_one_study_in_twenty_has_a_winner(
+    kind: str, num: int, correlation: float
+) -> None:
+    draw = equals(num, kind, correlation, num)
+    found = [study(draw) for _ in range(STUDIES)]
+    assert sum(one.winner is not None for one in found) / STUDIES <= BOUND
+    claims = [any(p.fresh and p.relation in ("better", "worse") for p in one.pairs) for one in found]
+    assert sum(claims) / STUDIES <= BOUND
+
+
+def test_the_race_alone_would_declare_too_many() -> None:
+    draw = equals(2, "normal", 0.5, 2)
+    last_standing = 0
+    for _ in range(STUDIES):
+        losses: dict[str, dict[int, float]] = {"m0": {}, "m1": {}}
+        for seed in range(5):
+            for name, loss in draw(seed).items():
+                losses[name][seed] = loss
+            if losers(losses):
+                last_standing += 1
+                break
+    assert last_standing / STUDIES > BOUND
+
+
+@pytest.mark.parametrize("kind", ["normal", "heavy"])
+@pytest.mark.parametrize("worse", [1.0, 3.0])
+def test_two_equals_above_worse_ones_share_the_first_place(kind: str, worse: float) -> None:
+    draw = equals(4, kind, 0.5, 4, (worse, worse))
+    found = [study(draw) for _ in range(STUDIES)]
+    assert sum(one.winner in ("m0", "m1") for one in found) / STUDIES <= BOUND
+
+
+def test_an_init_that_is_better_by_two_standard_deviations_wins() -> None:
+    draw = equals(5, "normal", 0.5, 4, (2.0, 2.0, 2.0))
+    found = [study(draw).winner for _ in range(200)]
+    assert found.count("m0") > 180
+    assert not set(found) - {"m0", None}
+
+
+def test_nobody_is_stopped_before_the_third_seed() -> None:
+    losses = {"a": flat([1.0, 1.1]), "b": flat([2.3, 2.4])}
+    assert losers(losses) == ()
+    assert losers({"a": flat([1.0, 1.1, 1.0]), "b": flat([2.3, 2.4, 2.35])}) == ("b",)
+
+
+def test_stopping_follows_the_paired_test() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(200):
+        a, b = rng.normal(size=4), rng.normal(loc=0.8, size=4)
+        better, worse = (a, b) if a.mean() < b.mean() else (b, a)
+        names = losers({"better": flat(better.tolist()), "worse": flat(worse.tolist())})
+        assert names == (("worse",) if paired(worse, better).p < 0.1 else ())
+
+
+def test_dead_runs_without_spread_are_stopped_and_twins_are_not() -> None:
+    losses = {"a": flat([0.5, 0.6, 0.55]), "dead": flat([4.6] * 3), "twin": flat([0.5, 0.6, 0.55])}
+    assert losers(losses) == ("dead",)
+
+
+def test_the_leader_is_chosen_among_those_that_ran_longest() -> None:
+    losses = {"short": flat([0.1, 0.1, 0.1]), "a": flat([0.5] * 5), "b": flat([0.4] * 5)}
+    assert leader_of(losses) == "b"
+    assert standings(losses) == ("short", "b", "a")
+
+
+def test_seeds_that_only_some_ran_do_not_move_the_standings() -> None:
+    losses = {"a": flat([1.0, 2.0, 9.0]), "b": flat([1.5, 2.5])}
+    assert standings(losses) == ("a", "b")
+
+
+def test_finalists_are_at_least_two_at_most_four_and_a_prefix_of_the_standings() -> None:
+    losses = {name: flat([float(i)] * 3) for i, name in enumerate("abcdef")}
+    assert finalists(losses, "bcdef") == ("a", "b")
+    assert finalists(losses, "ef") == ("a", "b", "c", "d")
+    assert finalists(losses, "bdef") == ("a", "b", "c")
+    assert finalists({"a": flat([1.0])}) == ("a",)
+    assert finalists({}) == ()
+    assert finalists({**losses, "failed": {}}, "cdef") == ("a", "b")
+
+
+def test_before_fresh_seeds_there_is_a_ranking_and_no_winner() -> None:
+    race = {"a": flat([1.0, 1.1, 1.0]), "b": flat([2.0, 2.3, 2.1]), "failed": {}}
+    for fresh in ({}, {"a": {}, "b": {}}, {"a": flat([1.0], 3), "b": flat([2.0], 3)}):
+        found = decide(race, fresh)
+        assert (found.ranking, found.winner, found.best, found.num_fresh) == (("a", "b"), None, (), 0)
+        assert [(p.first, p.second, p.relation, p.fresh) for p in found.pairs] == [
+            ("a", "b", "better", False)
+        ]
+    assert decide({}, {}).ranking == ()
+
+
+def test_fresh_seeds_overrule_the_race() -> None:
+    race = {"a": flat([1.0, 1.0, 1.1]), "b": flat([1.2, 1.3, 1.2]), "c": flat([3.0, 3.1, 3.0])}
+    rng = np.random.default_rng(1)
+    low, high = rng.normal(1.0, 0.01, CONFIRM), rng.normal(1.5, 0.01, CONFIRM)
+    found = decide(race, {"a": flat(high.tolist(), 3), "b": flat(low.tolist(), 3)})
+    assert (found.winner, found.ranking, found.best) == ("b", ("b", "a", "c"), ("b",))
+    assert found.confirmed
+    assert [(p.first, p.second, p.fresh) for p in found.pairs] == [("b", "a", True), ("b", "c", False)]
+
+
+def test_pairs_of_finalists_are_corrected_together() -> None:
+    rng = np.random.default_rng(2)
+    fresh = {name: flat(rng.normal(1.0 + 0.1 * i, 0.1, CONFIRM).tolist()) for i, name in enumerate("abc")}
+    found = decide(fresh, fresh)
+    raw = [pair.difference.p for pair in found.pairs]
+    assert len(raw) == 3
+    assert [pair.p for pair in found.pairs] == list(holm(raw))
+
+
+def test_a_difference_too_small_to_matter_is_a_tie_and_twins_have_no_winner() -> None:
+    rng = np.random.default_rng(4)
+    common = rng.normal(1.0, 0.1, CONFIRM)
+    near = {"a": flat(common.tolist()), "b": flat((common + rng.normal(0.005, 0.001, CONFIRM)).tolist())}
+    found = decide(near, near)
+    assert (found.winner, found.best, found.pairs[0].relation) == (None, ("a", "b"), "tie")
+    assert found.pairs[0].p < 1e-4
+    assert decide(near, near, margin=0.001).winner == "a"
+    same = {"a": flat(common.tolist()), "b": flat(common.tolist())}
+    assert decide(same, same).pairs[0].relation == "tie"
+
+
+def test_only_fresh_seeds_that_all_finalists_ran_count() -> None:
+    fresh = {"a": flat([1.0, 1.1, 1.0, 0.2]), "b": flat([2.0, 2.1, 2.2])}
+    assert decide(fresh, fresh).num_fresh == 3
+    assert not decide(fresh, fresh).confirmed
