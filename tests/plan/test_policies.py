@@ -16,7 +16,7 @@ from torch.nn.utils.parametrizations import orthogonal, spectral_norm, weight_no
 from initium import init_, plan
 from initium.errors import UnknownNameError
 from initium.plan import policies
-from initium.plan.chains import links_of
+from initium.plan.critical import starts_of
 from initium.record import record
 
 torchvision = pytest.importorskip("torchvision")
@@ -257,7 +257,7 @@ def test_a_model_on_meta_gets_neutral_values_for_what_is_kept() -> None:
 def test_the_next_candidate_has_no_special_geometry(activation: type[nn.Module]) -> None:
     layers = [layer for _ in range(6) for layer in (nn.Linear(16, 16), activation())]
     seen = record(nn.Sequential(*layers), torch.randn(32, 16))
-    context = policies.Context(seen, sound=False, links=links_of(seen))
+    context = policies.Context(seen, sound=False, starts=starts_of(seen))
     first = policies.auto(seen.parts["2.weight"], seen.parameter("2.weight"), context)
     second = policies.without_geometry(first)
 

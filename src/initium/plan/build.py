@@ -13,31 +13,18 @@ from initium.plan import policies
 from initium.plan.apply import rollback, write
 from initium.plan.assignment import KEEP, Assignment
 from initium.plan.calibrate import calibrate
-from initium.plan.chains import links_of
+from initium.plan.critical import starts_of
 from initium.plan.data_driven import decide as decide_by_data
 from initium.plan.data_driven import driven_by
 from initium.plan.plan import Plan
 from initium.plan.rules import Rule, first_matches
+from initium.plan.trials import Run, first_run
 from initium.record import Record, record
 from initium.record.inventory import ParameterInfo, named_tensors
 from initium.record.record import Forward, Inputs, Loss, check_model
 from initium.record.roles import Part
 
 Policy = Callable[[Part, ParameterInfo, policies.Context], Assignment]
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """How to run the model: what `record` needs besides the model."""
-
-    inputs: Inputs
-    forward: Forward | None
-    loss: Loss | None
-    seed: int
-
-    def record(self, model: nn.Module) -> Record:
-        """One recorded run."""
-        return record(model, self.inputs, forward=self.forward, loss=self.loss, seed=self.seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,28 +71,33 @@ def plan(
         >>> [one.method for one in made]
         ['he_normal', 'zeros', 'lecun_normal', 'zeros']
     """
-    model = check_model(model)
-    run = Run(inputs, forward, loss, check_seed(seed))
-    decide = policy_of(policy)
-    driven = driven_by(policy)
-    seen = run.record(model)
+    model, decide, driven = check_model(model), policy_of(policy), driven_by(policy)
+    check_seed(seed)
+    if policy == "auto" and not any(parameter.is_meta for parameter in model.parameters()):
+        run, seen = first_run(model, inputs, forward=forward, loss=loss, seed=seed)
+        return _measured(model, run, seen, _ruled(model, seen, rules))
+    seen = record(model, inputs, forward=forward, loss=loss, seed=seed)
     ruled = _ruled(model, seen, rules)
     if driven is not None:
         made, notes = decide_by_data(
-            model, driven, seen, ruled, inputs, forward=forward, loss=loss, seed=run.seed
+            model, driven, seen, ruled, inputs, forward=forward, loss=loss, seed=seed
         )
         return Plan(type(model).__name__, policy, seed, made, notes=notes)
     if policy != "auto":
         base = assign(seen, decide, ruled, sound=False)
         return Plan(type(model).__name__, policy, seed, base)
-    if any(info.meta for info in seen.parameters):
-        return _theory_only(model, seen, ruled, seed)
+    return _theory_only(model, seen, ruled, seed)
+
+
+def _measured(model: nn.Module, run: Run, seen: Record, ruled: dict[str, Assignment]) -> Plan:
+    """The plan of policy `auto` for a model that runs."""
     found = report_of(seen)
     best = choose(model, run, seen, found, ruled)
+    notes = (*best.notes, *((run.note,) if run.note else ()))
     return Plan(
-        type(model).__name__, policy, seed, best.assignments, best.name, found.badness,
+        type(model).__name__, "auto", run.seed, best.assignments, best.name, found.badness,
         None if best.report is None else best.report.badness,
-        "" if best.report is None else best.report.verdict, best.notes,
+        "" if best.report is None else best.report.verdict, notes,
     )  # fmt: skip
 
 
@@ -143,7 +135,8 @@ def assign(
     seen: Record, decide: Policy, ruled: dict[str, Assignment], *, sound: bool
 ) -> tuple[Assignment, ...]:
     """One assignment for every parameter: the user's rule, else the policy's decision."""
-    context = policies.Context(seen, sound, links_of(seen))
+    starts = starts_of(seen) if decide is policies.auto else {}
+    context = policies.Context(seen, sound, starts)
     return tuple(
         ruled.get(info.name) or decide(seen.parts[info.name], info, context) for info in seen.parameters
     )
@@ -224,7 +217,7 @@ def try_out(
         write(parameters, changing, run.seed)
         notes: tuple[str, ...] = ()
         if calibrated:
-            sweep = calibrate(model, run.inputs, seen, assignments, forward=run.forward, seed=run.seed)
+            sweep = calibrate(model, run.calibration, seen, assignments, forward=run.forward, seed=run.seed)
             assignments = tuple(
                 replace(one, scale=one.scale * sweep.factors[one.name]) if one.name in sweep.factors else one
                 for one in assignments

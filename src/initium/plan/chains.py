@@ -1,67 +1,58 @@
 """Unaided chains: weights that feed one another through pointwise functions alone, without norm, skip or branch.
 
-On such a chain theory speaks exactly: every weight is drawn for the activation that follows and for its place.
+On such a chain theory speaks exactly: every weight is drawn for the activations on it and for its place.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from initium.record import Record
-from initium.record.graph import Graph
+from initium.record.curves import GRID, Curve
 from initium.record.uses import Use
+from initium.theory.sampled import Sampled
 
-POINTWISE = frozenset({"activation", "copy", "pool"})
 
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """One weight's place on a chain.
+@dataclass(frozen=True, slots=True, eq=False)
+class Chain:
+    """Weights in a row.
 
     Args:
-        name: the parameter.
-        place: counted from 0.
-        length: number of weights on the chain.
-        activation: name of the one activation that follows ("" for none, "written" for several or unknown ones).
-        slope: first number among the activation's arguments (the negative slope of a leaky ReLU), if any.
-        chain: names of all weights on the chain, in order.
-        activations: names of all activations on the chain.
+        names: the weights, in order.
+        biases: the bias of each weight's operation, "" where there is none.
+        activations: the function between each weight and the next, as it acted in the run.
     """
 
-    name: str
-    place: int
-    length: int
-    activation: str
-    slope: float | None = None
-    chain: tuple[str, ...] = ()
-    activations: tuple[str, ...] = ()
+    names: tuple[str, ...]
+    biases: tuple[str, ...]
+    activations: tuple[Sampled, ...]
 
-    @property
-    def position(self) -> str:
-        """first, hidden or last."""
-        return "first" if self.place == 0 else "last" if self.place == self.length - 1 else "hidden"
+    def __len__(self) -> int:
+        return len(self.names)
 
 
-def links_of(seen: Record) -> dict[str, Link]:
-    """The place of every weight that lies on a chain of two or more."""
+def chains_of(seen: Record) -> tuple[Chain, ...]:
+    """Every chain of two or more weights."""
     sites = {use.node: use for use in seen.sites if _simple(seen, use)}
-    follower, between = {}, {}
-    for node in sites:
-        reached = _next_site(seen.graph, node, sites)
-        if reached is not None:
-            follower[node], between[node] = reached
-    heads = [node for node in follower if node not in follower.values()]
-    found: dict[str, Link] = {}
-    for head in heads:
+    reached = {node: found for node in sites if (found := _next_site(seen, node, sites)) is not None}
+    follower = {node: found[0] for node, found in reached.items()}
+    biases = {use.node: use.names[0] for use in seen.uses if use.how == "bias" and len(use.names) == 1}
+    made: dict[int, Sampled] = {}
+    chains = []
+    for head in follower.keys() - set(follower.values()):
         nodes = [head]
         while nodes[-1] in follower:
             nodes.append(follower[nodes[-1]])
+        functions = tuple(_sampled(reached[node][1], made) for node in nodes[:-1])
         names = tuple(sites[node].names[0] for node in nodes)
-        acts = [_activation(seen.graph, between.get(node, 0)) for node in nodes]
-        kinds = tuple(dict.fromkeys(kind for kind, _ in acts if kind))
-        for place, (name, (kind, slope)) in enumerate(zip(names, acts, strict=True)):
-            found[name] = Link(name, place, len(names), kind, slope, names, kinds)
-    return found
+        chains.append(Chain(names, tuple(biases.get(node, "") for node in nodes), functions))
+    return tuple(sorted(chains, key=lambda chain: chain.names))
+
+
+def _sampled(curve: Curve, made: dict[int, Sampled]) -> Sampled:
+    """The curve for theory; one and the same for one and the same curve."""
+    return made.setdefault(id(curve.values), Sampled(GRID, curve.values))
 
 
 def _simple(seen: Record, use: Use) -> bool:
@@ -79,9 +70,9 @@ def _simple(seen: Record, use: Use) -> bool:
     )
 
 
-def _next_site(graph: Graph, node: int, sites: dict[int, Use]) -> tuple[int, int] | None:
-    """(the one site that an output reaches, mask of the nodes between); None where it forks, ends or meets others."""
-    region, stack, reached = 1 << node, [node], set()
+def _next_site(seen: Record, node: int, sites: dict[int, Use]) -> tuple[int, Curve] | None:
+    """(the one site that an output reaches, the function on the way); None where it forks, ends or meets others."""
+    graph, region, stack, reached = seen.graph, 1 << node, [node], set()
     while stack:
         current = stack.pop()
         if current in graph.outputs:
@@ -91,31 +82,29 @@ def _next_site(graph: Graph, node: int, sites: dict[int, Use]) -> tuple[int, int
                 continue
             if consumer in sites and len(set(graph.nodes[consumer].inputs)) == 1:
                 reached.add(consumer)
-            elif _passes(graph, consumer, node):
+            elif _passes(seen, consumer, node):
                 region |= 1 << consumer
                 stack.append(consumer)
             else:
                 return None
-    if len(reached) != 1:
+    ends = {source for site in reached for source in graph.nodes[site].inputs}
+    curve = seen.curves.get(min(ends)) if len(reached) == len(ends) == 1 else None
+    if curve is None or curve.origin != node or not bool(curve.values.isfinite().all()):
         return None
-    return reached.pop(), region & ~(1 << node)
+    return reached.pop(), curve
 
 
-def _passes(graph: Graph, index: int, origin: int) -> bool:
+def _passes(seen: Record, index: int, origin: int) -> bool:
     """Whether a node is a pointwise function of the origin alone, or moves or averages such values."""
-    node = graph.nodes[index]
-    if index in graph.residuals or graph.normalizes(index) or node.category not in (*POINTWISE, "mul", "add"):
+    graph = seen.graph
+    if index in graph.residuals or graph.normalizes(index):
         return False
-    return all(graph.ancestors[source] >> origin & 1 for source in node.inputs)
+    curve = seen.curves.get(index)
+    return curve is not None and curve.origin == origin
 
 
-def _activation(graph: Graph, between: int) -> tuple[str, float | None]:
-    nodes = [node for node in graph.nodes if between >> node.index & 1]
-    acts = [node for node in nodes if node.category == "activation"]
-    mixes = [node for node in nodes if node.category in ("mul", "add") and len(set(node.inputs)) > 1]
-    if not acts and not mixes:
-        return "", None
-    if len(acts) == 1 and not mixes:
-        scalars = acts[0].scalars
-        return acts[0].kind, scalars[0] if scalars else None
-    return "written", None
+def settable(seen: Record, names: tuple[str, ...]) -> Iterator[bool]:
+    """Whether each parameter is the plan's to set: neither frozen, tied, loaded nor computed from another."""
+    for name in names:
+        info = seen.parameter(name)
+        yield not (info.frozen or info.tied or info.loaded or info.parametrized)

@@ -13,16 +13,12 @@ from dataclasses import dataclass, field, replace
 from initium.errors import LayerError, UnknownNameError
 from initium.methods.catalogue import find
 from initium.plan.assignment import KEEP, Assignment
-from initium.plan.chains import Link
-from initium.plan.critical import start_of
+from initium.plan.critical import DEEP, Start
 from initium.record.graph import Graph
 from initium.record.inventory import ParameterInfo
 from initium.record.record import Record
 from initium.record.roles import Part
 from initium.theory.gains import gain as gain_of
-
-DEEP = 3
-"""Unaided weighted operations in a row from which on an isometric start is worth its cost."""
 
 TABLE_STD = 0.02
 """Spread of tables whose rows must differ: embeddings, positions, tokens (Radford+ 2019)."""
@@ -30,11 +26,17 @@ TABLE_STD = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a decision may look at beside its parameter: the record, and whether the model is sound as it stands."""
+    """What a decision may look at beside its parameter.
+
+    Args:
+        record: the run.
+        sound: whether the model is sound as it stands.
+        starts: of the parameters on long chains, by theory.
+    """
 
     record: Record
     sound: bool
-    links: Mapping[str, Link] = field(default_factory=dict)
+    starts: Mapping[str, Start] = field(default_factory=dict)
 
 
 Decision = Callable[[Part, ParameterInfo, Context], Assignment | None]
@@ -200,11 +202,9 @@ def _gate(part: Part, info: ParameterInfo, context: Context) -> Assignment | Non
 
 def _on_chain(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
     """Long unaided chains: the start that theory finds for the activations on them."""
-    link = context.links.get(part.name)
-    if link is None or link.length < DEEP:
+    start = context.starts.get(part.name)
+    if start is None:
         return None
-    layers = {name: context.record.parts[name].layer for name in link.chain}
-    start = start_of(link, layers)
     one = _assign(part, info, start.method, "long chain", start.reason, start.source, **start.params)
     return replace(one, target=start.target)
 
@@ -226,8 +226,8 @@ def _plain(part: Part, info: ParameterInfo, context: Context) -> Assignment | No
 
 
 AUTO: tuple[Decision, ...] = (
-    protected, _deliberate, _author_weights, _bias, _offset, _embedding, _repair_vectors, _scale_free,
-    _attention, _gate, _on_chain, _isometric, _plain,
+    protected, _deliberate, _author_weights, _on_chain, _bias, _offset, _embedding, _repair_vectors, _scale_free,
+    _attention, _gate, _isometric, _plain,
 )  # fmt: skip
 
 
@@ -244,6 +244,10 @@ def without_geometry(one: Assignment) -> Assignment:
     """The assignment with normal weights where `auto` chose a special geometry: the next candidate."""
     if one.rule not in ("long chain", "unaided"):
         return one
+    if one.layer.kind == "vector":
+        return replace(
+            one, method="zeros", params={}, reason="the special geometry did not make the model healthier"
+        )
     reason = "its scale is calibrated to a unit output; the special geometry did not make the model healthier"
     source = "He+ 2015, 1502.01852"
     return replace(one, method="he_normal", params={}, reason=reason, source=source, target=1.0)

@@ -10,9 +10,10 @@ from initium.diagnose import HealthReport, report_of
 from initium.plan import policies
 from initium.plan.apply import apply_assignments
 from initium.plan.assignment import KEEP, Assignment
-from initium.plan.build import Run, assign, check_seed, try_out
+from initium.plan.build import assign, check_seed, try_out
 from initium.plan.receipt import Receipt
 from initium.plan.rules import Rule
+from initium.plan.trials import first_run
 from initium.record import Record
 from initium.record.record import Forward, Inputs, Loss, check_model
 
@@ -48,8 +49,8 @@ def repair_(
         ('0.weight',)
     """
     model = check_model(model)
-    run = Run(inputs, forward, loss, check_seed(seed))
-    seen = run.record(model)
+    check_seed(seed)
+    run, seen = first_run(model, inputs, forward=forward, loss=loss, seed=seed)
     found = report_of(seen)
     kept = assign(seen, policies.shipped, {}, sound=False)
     if found.healthy:

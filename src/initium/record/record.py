@@ -15,6 +15,7 @@ from initium.errors import UsageError, UsageTypeError
 from initium.record import ops
 from initium.record.backward import Loss as Loss
 from initium.record.backward import backward, tensors_of
+from initium.record.curves import Curve
 from initium.record.graph import Graph
 from initium.record.inventory import (
     BufferInfo,
@@ -50,7 +51,7 @@ from initium.record.uses import Use
 
 @dataclass(frozen=True)
 class Record:
-    """What one run of a model showed; plain data, no tensor and no module.
+    """What one run of a model showed; plain data, no tensor but the curves and no module.
 
     Args:
         model: class name of the model.
@@ -65,6 +66,7 @@ class Record:
         notes: what the reader should know ("no backward: ...").
         losses: named parts of the loss, where the model returned them.
         chance: what the loss would be if the model knew nothing (ln C for a cross-entropy); None where not known.
+        curves: node -> the function of one weight's output that it is, where operations between are pointwise.
     """
 
     model: str
@@ -79,6 +81,7 @@ class Record:
     notes: tuple[str, ...] = ()
     losses: Mapping[str, float] = field(default_factory=dict)
     chance: float | None = None
+    curves: Mapping[int, Curve] = field(default_factory=dict)
 
     @cached_property
     def graph(self) -> Graph:
@@ -168,6 +171,7 @@ def record(
         batch=batch,
         training=model.training,
         notes=back.notes,
+        curves=tape.curves.known,
     )
 
 

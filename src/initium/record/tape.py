@@ -6,6 +6,7 @@ Tensors are followed by their storage, so views cost nothing and hide nothing. E
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from initium.record import ops
+from initium.record.curves import Curves
 from initium.record.node import View
 from initium.record.sampling import norm_of, take_sample
 from initium.record.state import restore_parameters
@@ -98,6 +100,7 @@ class Tape(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self.drafts: list[Draft] = []
         self.uses: list[Use] = []
+        self.curves = Curves()
         self.saved: dict[str, Tensor] = {}
         self._inputs: dict[int, tuple[Tensor, Tensor | None]] = {}
         self._batch, self._where, self._measure = batch, where, measure
@@ -229,7 +232,24 @@ class Tape(TorchDispatchMode):
             self._pending.append((main, index))
         self.drafts.append(draft)
         self.uses.extend(new)
+        if self._measure:
+            self._note_curve(call, draft, index)
         return Value("data", node=index, channels=draft.channels)
+
+    def _note_curve(self, call: Call, draft: Draft, index: int) -> None:
+        """Which function of the last weight's output the operation yields, if it took all of every value."""
+        if draft.category == "weighted":
+            self.curves.begin(index)
+            return
+        sources = {
+            id(tensor): value.node
+            for tensor, value in zip(call.tensors, call.values, strict=True)
+            if value.node >= 0
+        }
+        whole = all(view.numel == math.prod(self.drafts[view.node].shape) for view in draft.operands)
+        if sources and whole:
+            info = call.info
+            self.curves.follow(index, info.name, info.category, call.func, call.args, call.kwargs, sources)
 
     def _written(self, call: Call, outputs: list[Tensor]) -> list[Tensor]:
         """Tensors whose storage this operation gave new contents."""

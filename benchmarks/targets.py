@@ -1,0 +1,201 @@
+"""Training from `init_` against targets: deep plain nets that no published start trains as far.
+
+    python -m benchmarks.targets [--only PATTERN] [--policy auto] [--seeds 3] [--out targets.jsonl] [--table]
+    python -m benchmarks.targets --demo      # plain tanh and ReLU nets of 1,000 layers
+
+Final training loss on Fashion-MNIST at 14 x 14 (5,000 images, batches of 128), mean over seeds at the best learning
+rate of the same few for every net. The steps are chosen so that `--policy he_normal` ends about where the reference
+tables have it. Every trial is a line of the file; a run that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import json
+import math
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import initium
+from initium.study.tasks import open_task
+from initium.study.tasks.task import Task
+
+ADAMW = (3e-4, 1e-3, 3e-3)
+SGD = (0.01, 0.03, 0.1)
+LAST = 10
+"""Steps whose mean loss is the final one."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A net, its optimizer, how long it trains, and the loss it must stay below."""
+
+    model: str
+    optimizer: str
+    steps: int
+    below: float
+    published: float | None
+
+    @property
+    def name(self) -> str:
+        """As it is asked for and printed."""
+        return f"{self.model} {self.optimizer}"
+
+
+TARGETS = (
+    Target("mlp8-sigmoid", "adamw", 250, 0.42, 0.48),
+    Target("mlp20-sigmoid", "adamw", 250, 0.50, 1.72),
+    Target("mlp60-sigmoid", "adamw", 150, 1.0, None),
+    Target("mlp50-tanh", "adamw", 150, 0.60, 0.62),
+    Target("mlp100-tanh", "adamw", 150, 0.72, 0.72),
+    Target("mlp50-relu", "adamw", 150, 0.50, 0.95),
+    Target("mlp100-relu", "adamw", 150, 0.60, 1.40),
+    Target("mlp20-gelu", "sgd", 225, 0.57, 0.57),
+    Target("mlp20-silu", "sgd", 225, 0.58, 0.58),
+    Target("cnn20-relu", "adamw", 60, 0.80, 0.91),
+    Target("cnn50-relu", "adamw", 60, 1.0, 1.88),
+    Target("cnn20-tanh", "adamw", 60, 0.50, 0.53),
+    Target("resnet12-nonorm", "adamw", 60, 0.65, 0.66),
+)
+
+
+def trial(task: Task, model: nn.Module, optimizer: str, rate: float, steps: int, seed: int) -> float:
+    """The final training loss; inf where it stops being finite."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    if optimizer == "sgd":
+        step: torch.optim.Optimizer = torch.optim.SGD(parameters, lr=rate, momentum=0.9)
+    else:
+        step = torch.optim.AdamW(parameters, lr=rate, fused=True)
+    losses: list[float] = []
+    for batch in task.batches(seed=seed, batch_size=128, num_steps=steps):
+        step.zero_grad(set_to_none=True)
+        loss = task.loss(model, batch)
+        if not bool(torch.isfinite(loss)):
+            return math.inf
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        step.step()
+        losses.append(float(loss.detach()))
+    return statistics.fmean(losses[-LAST:])
+
+
+def started(task: Task, name: str, policy: str, seed: int) -> nn.Module:
+    """The net, made by torch with the same seed for every policy, and started by `init_`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = task.make_model(name)
+    initium.init_(model, **vars(task.probe(128, seed=seed)), seed=seed, policy=policy)
+    return model
+
+
+def measure(target: Target, policy: str, seeds: int, have: set[str]) -> Iterator[dict[str, Any]]:
+    """A row for every trial that the file does not hold yet."""
+    task = open_task("classification")
+    for rate in SGD if target.optimizer == "sgd" else ADAMW:
+        for seed in range(seeds):
+            key = f"{target.name} {policy} {rate:g} {seed}"
+            if key in have:
+                continue
+            start = time.process_time()
+            model = started(task, target.model, policy, seed)
+            loss = trial(task, model, target.optimizer, rate, target.steps, seed)
+            seconds = time.process_time() - start
+            yield {"key": key, "net": target.name, "policy": policy, "rate": rate, "seed": seed, "loss": loss,
+                   "seconds": seconds}  # fmt: skip
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def table(rows: list[dict[str, Any]], policy: str) -> str:
+    """Target, best published method, and ours, a line a net."""
+    lines = [f"{'net':24} {'target':>6} {'published':>9} {policy:>9}   at the learning rate, seeds"]
+    for target in TARGETS:
+        mine: dict[float, list[float]] = {}
+        for row in rows:
+            if row["net"] == target.name and row["policy"] == policy:
+                mine.setdefault(row["rate"], []).append(row["loss"])
+        if mine:
+            rate, losses = min(mine.items(), key=lambda item: statistics.fmean(item[1]))
+            mean = statistics.fmean(losses)
+            verdict = "met" if mean < target.below else "MISSED"
+            published = "dead" if target.published is None else f"{target.published:.2f}"
+            lines.append(
+                f"{target.name:24} {target.below:6.2f} {published:>9} {mean:9.3f}   {rate:g}, {len(losses)}  {verdict}"
+            )
+    return "\n".join(lines)
+
+
+def demo(layers: int, limit: float) -> None:
+    """Plain nets of a thousand layers until their training loss is under half of ln 10."""
+    task = open_task("classification")
+    for name, rate in ((f"mlp{layers}-tanh", 3e-5), (f"mlp{layers}-relu", 1e-4)):
+        start, goal = time.perf_counter(), math.log(10) / 2
+        model = started(task, name, "auto", 0)
+        step = torch.optim.AdamW(model.parameters(), lr=rate, fused=True)
+        recent: list[float] = []
+        for count, batch in enumerate(task.batches(seed=0, batch_size=128, num_steps=10_000), start=1):
+            step.zero_grad(set_to_none=True)
+            loss = task.loss(model, batch)
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            step.step()
+            recent = [*recent[1 - LAST :], float(loss.detach())]
+            seconds = time.perf_counter() - start
+            if count % 10 == 0:
+                print(
+                    f"{name} step {count:4} loss {statistics.fmean(recent):.3f} {seconds:5.0f} s", flush=True
+                )
+            if (len(recent) == LAST and statistics.fmean(recent) < goal) or seconds > limit:
+                break
+        verdict = "learns" if statistics.fmean(recent) < goal else "DOES NOT LEARN"
+        print(
+            f"{name}: {statistics.fmean(recent):.3f} after {count} steps, {seconds:.0f} s: {verdict}",
+            flush=True,
+        )
+
+
+def main() -> None:
+    """Parse the options and measure what is missing; exit code 1 if a target is missed."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", default="*", help="a glob on nets, such as 'mlp*-tanh adamw'")
+    parser.add_argument("--policy", default="auto")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=Path("targets.jsonl"))
+    parser.add_argument("--table", action="store_true", help="print the table of the file, measure nothing")
+    parser.add_argument("--demo", action="store_true", help="the nets of 1,000 layers")
+    parser.add_argument("--layers", type=int, default=1000, help="of the demo")
+    parser.add_argument("--limit", type=float, default=300.0, help="seconds for each net of the demo")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    if options.demo:
+        return demo(options.layers, options.limit)
+    for target in TARGETS:
+        if options.table or not fnmatch.fnmatch(target.name, options.only):
+            continue
+        have = {row["key"] for row in read(options.out)}
+        with options.out.open("a") as file:
+            for row in measure(target, options.policy, options.seeds, have):
+                file.write(json.dumps(row) + "\n")
+                file.flush()
+                print(f"{row['key']:44} {row['loss']:.3f}  {row['seconds']:.1f} s", flush=True)
+    text = table(read(options.out), options.policy)
+    print(text)
+    raise SystemExit("MISSED" in text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""Activations as they are: what the pointwise operations between two weights make of a grid of numbers.
+
+Beside the data a run carries a grid from every weight's output on. Whatever is composed of pointwise operations,
+`x * sigmoid(x)`, `torch.where`, a learned slope, is then known by what it does, and no name is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_map
+
+GRID = torch.linspace(-16.0, 16.0, 6401, dtype=torch.float64, device="cpu")
+"""Arguments at which every activation is known: 200 to a unit, far beyond what a start sends through it."""
+
+CHOOSING = frozenset({"aten.where", "aten.masked_fill"})
+"""Operations that move values, but not all to where they were."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """A value as a function of one weight's output.
+
+    Args:
+        origin: node of that output.
+        values: the value where the output is `GRID`; the mean over channels where they differ.
+    """
+
+    origin: int
+    values: Tensor
+
+
+class Curves:
+    """The curves of one run, node by node."""
+
+    def __init__(self) -> None:
+        self.known: dict[int, Curve] = {}
+        self._made: dict[object, Tensor | None] = {}
+
+    def begin(self, node: int) -> None:
+        """The output of a weight: the grid itself."""
+        self.known[node] = Curve(node, GRID)
+
+    def follow(
+        self, node: int, name: str, category: str, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any],
+        sources: Mapping[int, int],
+    ) -> None:  # fmt: skip
+        """Carry the grid through one operation, if it is pointwise in the values of one weight.
+
+        Args:
+            node: of its output.
+            name: of the operation.
+            category: of the operation.
+            func: the operation itself.
+            args: its arguments.
+            kwargs: its keyword arguments.
+            sources: id of each data tensor among the arguments -> its node.
+        """
+        curves = {node: self.known.get(node) for node in sources.values()}
+        known = [curve for curve in curves.values() if curve is not None]
+        if not known or len(known) < len(curves) or len({curve.origin for curve in known}) > 1:
+            return
+        values: Tensor | None = None
+        if category in ("copy", "pool") and name not in CHOOSING:
+            values = known[0].values if len(known) == 1 else None
+        elif category == "activation" or torch.Tag.pointwise in getattr(func, "tags", ()):
+            inputs = {key: self.known[source].values for key, source in sources.items()}
+            values = self._applied(func, args, kwargs, inputs)
+        if values is not None:
+            self.known[node] = Curve(known[0].origin, values)
+
+    def _applied(
+        self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], inputs: Mapping[int, Tensor]
+    ) -> Tensor | None:
+        plain = all(not isinstance(arg, Tensor) or id(arg) in inputs for arg in (*args, *kwargs.values()))
+        if not plain:
+            return _apply(func, args, kwargs, inputs)
+        words = [id(inputs[id(arg)]) if isinstance(arg, Tensor) else repr(arg) for arg in args]
+        key = (func, *words, *(f"{word}={value!r}" for word, value in kwargs.items()))
+        if key not in self._made:
+            self._made[key] = _apply(func, args, kwargs, inputs)
+        return self._made[key]
+
+
+def _apply(
+    func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], inputs: Mapping[int, Tensor]
+) -> Tensor | None:
+    """The operation on grids in place of data; None where it refuses them or does not treat samples alike."""
+    data = [arg for arg in args if isinstance(arg, Tensor) and id(arg) in inputs]
+    rank = max(arg.dim() for arg in data)
+    others = [arg for arg in args if isinstance(arg, Tensor) and id(arg) not in inputs]
+    if any(arg.is_meta or not _serves_every_sample(arg, rank) for arg in others):
+        return None
+
+    def swapped(arg: Any) -> Any:
+        if not isinstance(arg, Tensor):
+            return arg
+        if id(arg) in inputs:
+            column = inputs[id(arg)].reshape(-1, *[1] * (rank - 1))
+            # In the shape of the result: some operations write into the place of their argument.
+            return column.expand(torch.broadcast_shapes(column.shape, *(one.shape for one in others))).clone()
+        return arg.detach().to("cpu", torch.float64 if arg.is_floating_point() else arg.dtype)
+
+    try:
+        with torch.no_grad():
+            out = func(*tree_map(swapped, tuple(args)), **tree_map(swapped, dict(kwargs)))
+    except (RuntimeError, TypeError, NotImplementedError):
+        return None
+    out = out[0] if isinstance(out, tuple) else out
+    if not isinstance(out, Tensor) or out.dim() < 1 or out.shape[0] != len(GRID):
+        return None
+    out = out.reshape(len(GRID), -1)
+    return out[:, 0].clone() if not out.is_floating_point() else out.double().mean(1)
+
+
+def _serves_every_sample(tensor: Tensor, rank: int) -> bool:
+    """Whether a parameter or constant has no axis for the samples of data of that rank."""
+    return tensor.dim() < rank or (tensor.dim() == rank and tensor.shape[0] == 1)

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from tests.nets import noise, seeded
+from torch import nn
+from torch.nn import functional as F
+
+from initium import plan
+from initium.plan.chains import chains_of
+from initium.plan.critical import starts_of
+from initium.record import record
+from initium.theory import criticality
+
+
+class Written(nn.Module):
+    """An activation of the user's own."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, z):
+        return self.function(z)
+
+
+def net(function, depth=20, width=16, bias=True):
+    layers = [
+        layer for _ in range(depth - 1) for layer in (nn.Linear(width, width, bias=bias), Written(function))
+    ]
+    with seeded():
+        return nn.Sequential(*layers, nn.Linear(width, 4, bias=bias))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        torch.relu,
+        torch.tanh,
+        torch.sigmoid,
+        lambda z: z * torch.sigmoid(z),
+        lambda z: torch.where(z > 0, z, 0.2 * z),
+    ],
+)
+def test_the_plan_is_what_theory_says_of_the_function_itself(function):
+    starts = starts_of(record(net(function), noise(32, 16)))
+    expected = criticality.start_of(function, 20, biases=True)
+    hidden, last = starts["18.weight"], starts["38.weight"]
+    geometry = {"mirrored": "mirrored", "orthogonal": "orthogonal"}[expected.geometry]
+    assert hidden.method == ("centred_orthogonal" if expected.centring else geometry)
+    assert hidden.target == pytest.approx(expected.q, rel=1e-3)
+    assert last.target == 1.0
+    assert "20" in hidden.reason
+
+
+def test_biases_are_part_of_the_start():
+    """cos is even: its chain starts best with biases near 3/2, and the last bias is left out."""
+    seen = record(net(torch.cos), noise(32, 16))
+    starts = starts_of(seen)
+    assert starts["0.bias"].params["value"] == pytest.approx(math.pi / 2, abs=0.1)
+    assert "38.bias" not in starts
+    made = plan(net(torch.cos), noise(64, 16))
+    if made.chosen == "auto":
+        assert made["0.bias"].params == starts["0.bias"].params
+    assert not any("bias" in name for name in starts_of(record(net(torch.cos, bias=False), noise(32, 16))))
+
+
+def test_odd_widths_and_frozen_weights_are_not_mirrored():
+    assert starts_of(record(net(torch.relu), noise(32, 16)))["2.weight"].method == "mirrored"
+    assert starts_of(record(net(torch.relu, width=15), noise(32, 15)))["2.weight"].method != "mirrored"
+    frozen = net(torch.relu)
+    frozen[6].weight.requires_grad_(False)
+    assert starts_of(record(frozen, noise(32, 16)))["2.weight"].method != "mirrored"
+
+
+def test_chains_end_where_values_meet_or_mix():
+    class Skip(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.ModuleList([nn.Linear(8, 8) for _ in range(6)])
+
+        def forward(self, x):
+            a, b, c, d, e, f = self.layers
+            z = b(F.gelu(a(x)))
+            z = d(F.relu(c(torch.softmax(z, 1))))
+            return z + f(F.relu(e(z)))
+
+    with seeded():
+        model = Skip()
+    found = [chain.names for chain in chains_of(record(model, noise(16, 8)))]
+    assert found == [tuple(f"layers.{i}.weight" for i in pair) for pair in ((0, 1), (2, 3), (4, 5))]
