@@ -102,7 +102,8 @@ def _apply(
         if id(arg) in inputs:
             column = inputs[id(arg)].reshape(-1, *[1] * (rank - 1))
             # In the shape of the result: some operations write into the place of their argument.
-            return column.expand(torch.broadcast_shapes(column.shape, *(one.shape for one in others))).clone()
+            shape = torch.broadcast_shapes(column.shape, *(one.shape for one in others))  # type: ignore[no-untyped-call]
+            return column.expand(shape).clone()
         return arg.detach().to("cpu", torch.float64 if arg.is_floating_point() else arg.dtype)
 
     try:

@@ -81,7 +81,7 @@ class Record:
     notes: tuple[str, ...] = ()
     losses: Mapping[str, float] = field(default_factory=dict)
     chance: float | None = None
-    curves: Mapping[int, Curve] = field(default_factory=dict)
+    curves: Mapping[int, Curve] = field(default_factory=dict, compare=False)
 
     @cached_property
     def graph(self) -> Graph:
