@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from initium.methods.catalogue import CATALOGUE
@@ -9,6 +11,7 @@ from initium.testing import check_method
 
 # What a method needs to be told to serve all the kinds that it claims.
 PARAMS = {
+    "values": lambda layer: {"values": tuple(range(math.prod(layer.shape)))},
     "torch_default": {"fan_in": 30},
     "weight_norm_he": {"fan_in": 30, "fan_out": 40},
     "position_sincos": {"rows": 4, "cols": 5},

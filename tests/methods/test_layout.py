@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from initium.methods.layout import canonical, drawn, tap, to_weight
+from initium.methods.layout import canonical, drawn, per_unit, tap, times_units, to_weight
 from initium.methods.module_layer import layer_of
 from initium.random.distributions import Constant, Normal
 from initium.random.key import key_for
@@ -51,3 +51,27 @@ def test_centre_taps():
 def test_drawn_makes_a_new_tensor():
     assert drawn((2, 3), Constant(1.5), key_for(0, "a")).tolist() == [[1.5] * 3] * 2
     assert drawn((2, 3), Normal(0, 1), key_for(0, "a")).dtype == torch.float32
+
+
+def test_factors_of_units_multiply_outputs():
+    """Output channel i of every kind of layer is multiplied by factor i."""
+    for make, size in (
+        (lambda: nn.Linear(6, 4, bias=False), (5, 6)),
+        (lambda: nn.Conv2d(6, 4, 3, groups=2, bias=False), (2, 6, 7, 7)),
+        (lambda: nn.ConvTranspose2d(6, 4, 3, stride=2, bias=False), (2, 6, 7, 7)),
+        (lambda: nn.ConvTranspose1d(6, 4, 3, groups=2, bias=False), (2, 6, 7)),
+    ):
+        module, factors = make(), torch.tensor([1.0, 2.0, -3.0, 0.5])
+        x = torch.randn(size, generator=torch.Generator().manual_seed(0))
+        before = module(x)
+        module.weight.data *= per_unit(layer_of(module), factors)
+        axis = 1 if len(size) > 2 else -1
+        scaled = (before.movedim(axis, -1) * factors).movedim(-1, axis)
+        torch.testing.assert_close(module(x), scaled)
+
+
+def test_a_draw_times_units_is_the_draw_times_units():
+    layer, key = Layer("conv", (3, 2, 3)), key_for(0, "units")
+    plain = drawn(layer.shape, Normal(0.0, 1.0), key)
+    scaled = drawn(layer.shape, times_units(Normal(0.0, 1.0), layer, (1.0, 2.0, 4.0)), key)
+    assert torch.equal(scaled, plain * torch.tensor([1.0, 2.0, 4.0]).reshape(3, 1, 1))

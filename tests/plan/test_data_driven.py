@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -15,7 +16,9 @@ from initium.methods.catalogue import find
 from initium.plan.apply import write
 from initium.plan.data_driven import BASES, driven_by, variance
 from initium.plan.objectives import OBJECTIVES
-from initium.plan.scale_search import Evidence
+from initium.plan.scale_search import UNSEEN, Evidence
+from initium.random import fill_, key_for
+from initium.random.distributions import Integers
 from initium.record.inventory import named_tensors
 
 SEARCHED = ["metainit", "gradinit", "nio"]
@@ -121,7 +124,7 @@ def reading(model, inputs, policy, assignments, loss):
     number = {key: float(value) for key, value in defaults.items()}
     write(named_tensors(model), [one for one in assignments if not one.keeps], 0)
     names = [one.name for one in assignments if one.method == BASES[policy]]
-    return OBJECTIVES[policy](number)(evidence_of(model, inputs, loss), names)
+    return OBJECTIVES[policy](number)(evidence_of(model, inputs, loss), names, UNSEEN)
 
 
 @pytest.mark.parametrize("policy", SEARCHED)
@@ -133,7 +136,8 @@ def test_searched_scales_are_better_by_the_methods_own_objective(policy):
     before = reading(model, inputs, policy, [replace(one, scale=1.0) for one in made], crossing)
     after = reading(model, inputs, policy, list(made), crossing)
     assert after.rank < before.rank
-    assert str(after) in made.notes[0]
+    reached = float(re.findall(r"[\d.]+", made.notes[0].split(" at the start, ")[1])[0])
+    assert reached == pytest.approx(after.value, rel=2e-3)
 
 
 def test_batch_norm_is_the_same_under_the_search():
@@ -151,14 +155,14 @@ def test_slopes_are_those_of_finite_differences(policy):
     names = [name for name, one in model.named_parameters() if one.dim() > 1]
     number = {key: float(value) for key, value in find(policy).resolve().items()} | {"gamma": 1e9}
     read, evidence = OBJECTIVES[policy](number), evidence_of(model, inputs, crossing)
-    slopes, step = read(evidence, names).slopes, 1e-6
+    slopes, step = read(evidence, names, 0).slopes, 1e-6
     for name, slope in zip(names, slopes, strict=True):
         weight, values = evidence.parameters[name], []
         start = weight.detach().clone()
         for factor in (1 + step, 1 - step):
             with torch.no_grad():
                 weight.copy_(start * factor)
-            values.append(read(evidence, names).value)
+            values.append(read(evidence, names, 0).value)
         with torch.no_grad():
             weight.copy_(start)
         assert (values[0] - values[1]) / (2 * step) == pytest.approx(slope, rel=1e-3, abs=1e-6)
@@ -169,11 +173,11 @@ def test_over_its_bound_the_norm_is_what_falls():
     number = {key: float(value) for key, value in find("gradinit").resolve().items()} | {"gamma": 1e-3}
     weights = [name for name, one in model.named_parameters() if one.dim() > 1]
     evidence, read = evidence_of(model, inputs, crossing), OBJECTIVES["gradinit"](number)
-    first = read(evidence, weights)
+    first = read(evidence, weights, 0)
     with torch.no_grad():
         for name, slope in zip(weights, first.slopes, strict=True):
             evidence.parameters[name].mul_(1 - 1e-3 * (1 if slope > 0 else -1))
-    assert read(evidence, weights).norm < first.norm
+    assert read(evidence, weights, 1).norm < first.norm
 
 
 def test_nio_compares_the_gradients_of_the_groups_themselves():
@@ -184,12 +188,12 @@ def test_nio_compares_the_gradients_of_the_groups_themselves():
         loss = F.cross_entropy(model(inputs[half]), labels()[half])
         halves.append(torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(model.parameters()))]))
     number = {key: float(value) for key, value in find("nio").resolve().items()}
-    found = OBJECTIVES["nio"](number)(evidence_of(model, inputs, crossing), ["0.weight"])
+    found = OBJECTIVES["nio"](number)(evidence_of(model, inputs, crossing), ["0.weight"], 0)
     assert 1 - found.value == pytest.approx(float(F.cosine_similarity(*halves, dim=0)), abs=1e-9)
     assert found.norm == pytest.approx(float(max(half.norm() for half in halves)))
 
 
-@pytest.mark.parametrize("policy", ["lsuv", *SEARCHED])
+@pytest.mark.parametrize("policy", ["lsuv", "kraehenbuehl", "weight_norm_data", *SEARCHED])
 @pytest.mark.parametrize("kind", ["small", "block", "gpt"])
 def test_the_model_is_left_as_it_was(policy, kind):
     model, inputs = {
@@ -214,6 +218,54 @@ def test_the_plan_is_plain_data_and_the_same_every_time():
     assert type(first).from_json(first.to_json()).assignments == first.assignments
 
 
+def test_metainit_is_the_published_loop():
+    """Against the loop of the paper's code: unit directions, norms by sign descent, fresh noise and labels a step."""
+    inputs, steps = noise(BATCH, 12), 6
+    model = mlp(3, 12, nn.Tanh)
+    made = plan(model, inputs, policy=f"metainit:steps={steps}")
+    write(named_tensors(model), [replace(one, scale=1.0) for one in made], 0)
+    evidence = evidence_of(model, inputs, None)
+    weights = [one for one in model.parameters() if one.dim() > 1]
+    starts = [one.detach().norm() for one in weights]
+    directions = [one.detach() / norm for one, norm in zip(weights, starts, strict=True)]
+    norms = [norm.clone().requires_grad_() for norm in starts]
+    optimizer = torch.optim.SGD(norms, lr=0.1, momentum=0.5)
+    seen = []
+    for turn in range(steps):
+        drawn = torch.empty(BATCH, dtype=torch.int64)
+        fill_(drawn, Integers(0, 10), key_for(0, f"labels.{turn}"))
+        x = evidence.noise(turn)
+        seen.append(x)
+        layers = [norm * direction for norm, direction in zip(norms, directions, strict=True)]
+        biases = [torch.zeros(len(layer), requires_grad=True) for layer in layers]
+        for layer, bias in zip(layers, biases, strict=True):
+            x = F.linear(x, layer, bias)
+            x = x if layer is layers[-1] else torch.tanh(x)
+        both = [tensor for pair in zip(layers, biases, strict=True) for tensor in pair]
+        grads = torch.autograd.grad(F.cross_entropy(x, drawn), both, create_graph=True)
+        products = torch.autograd.grad(sum((g * g).sum() for g in grads) / 2, both, create_graph=True)
+        quotient = sum(
+            ((g - h) / (g + 1e-5 * torch.where(g >= 0, 1.0, -1.0)) - 1).abs().sum()
+            for g, h in zip(grads, products, strict=True)
+        ) / sum(g.numel() for g in grads)
+        optimizer.zero_grad()
+        for norm, slope in zip(norms, torch.autograd.grad(quotient, norms), strict=True):
+            norm.grad = slope.sign()
+        optimizer.step()
+    assert not torch.equal(seen[0], seen[1])
+    scales = [one.scale for one in made if one.method == "he_normal"]
+    found = [float(norm.detach() / start) for norm, start in zip(norms, starts, strict=True)]
+    assert scales == pytest.approx(found, rel=1e-4)
+
+
+def test_the_gradient_of_a_linear_map_does_not_change():
+    """Gradient quotient 0: a linear loss of a linear layer has no curvature."""
+    model, inputs = nn.Linear(6, 3).double(), noise(8, 6).double()
+    number = {key: float(value) for key, value in find("metainit").resolve().items()}
+    evidence = Evidence(model, inputs, None, lambda output: output.sum(), 0)
+    assert OBJECTIVES["metainit"](number)(evidence, ["weight"], 0).value == pytest.approx(0.0, abs=1e-4)
+
+
 def test_metainit_and_nio_need_no_labels():
     for policy in ("metainit", "nio"):
         made = plan(mlp(2, 12, nn.Tanh), noise(BATCH, 12), policy=policy)
@@ -231,15 +283,16 @@ def test_what_is_missing_is_named():
     model, inputs = mlp(2, 12, nn.Tanh), noise(BATCH, 12)
     assert "without a loss" in refusal(lambda: plan(model, inputs, policy="gradinit"))
     assert "at least two samples" in refusal(lambda: plan(model, inputs[:1], policy="nio"))
-    assert "no engine" in refusal(lambda: plan(model, inputs, policy="krahenbuhl"))
-    assert "no engine" in refusal(lambda: plan(model, inputs, policy="weight_norm_data"))
+    assert "lsuv" in refusal(lambda: plan(model, inputs, policy="lsuv:target=-1"))
+    assert "key=value" in refusal(lambda: plan(model, inputs, policy="lsuv:target"))
+    assert "filters" in refusal(lambda: plan(model, inputs, policy="kraehenbuehl:filters=ica"))
     with torch.device("meta"):
         unreal = mlp(2, 12, nn.Tanh)
     assert "meta device" in refusal(lambda: plan(unreal, torch.empty(4, 12, device="meta"), policy="lsuv"))
 
 
 def test_only_methods_that_look_at_data_or_gradients_are_driven():
-    assert driven_by("gradcosine") is find("nio")
-    assert driven_by("lsuv") is find("lsuv")
+    assert driven_by("gradcosine") == (find("nio"), find("nio").resolve())
+    assert driven_by("lsuv:target=2") == (find("lsuv"), find("lsuv").resolve(target=2.0))
     assert driven_by("auto") is None
     assert driven_by("he_normal") is None

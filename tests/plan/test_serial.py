@@ -31,7 +31,18 @@ def test_a_plan_that_was_read_writes_the_same_bits() -> None:
     assert same(state_of(left), state_of(right))
 
 
-@pytest.mark.parametrize("policy", ["auto", "shipped", "he_normal", "orthogonal", "truncated_normal"])
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "auto",
+        "shipped",
+        "he_normal:mode=fan_out",
+        "orthogonal",
+        "truncated_normal",
+        "kraehenbuehl",
+        "weight_norm_data",
+    ],
+)
 def test_round_trip_of_every_policy(policy: str) -> None:
     made = plan(TinyGPT(), token_ids(), policy=policy)
     assert Plan.from_json(made.to_json()) == made

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
-from initium.errors import UsageError
+from initium.keywords import keyword as keyword
+from initium.keywords import keywords as keywords
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,38 +60,3 @@ class InputType(click.ParamType[InputSpec]):
                 param,
                 ctx,
             )
-
-
-def keyword(text: str) -> tuple[str, object]:
-    """Reads `key=value`; the value is a Python literal where it looks like one, else text.
-
-    >>> keyword("depth=20"), keyword("name=a b"), keyword("norm=None"), keyword("sizes=(1, 2)"), keyword("x=true")
-    (('depth', 20), ('name', 'a b'), ('norm', None), ('sizes', (1, 2)), ('x', True))
-    """
-    key, equals, value = text.partition("=")
-    if not equals or not key.isidentifier():
-        raise UsageError(
-            f"{text!r} is no keyword argument",
-            expected="key=value with a name that Python allows",
-            remedy="write for example --arg depth=20",
-        )
-    lowered = {"true": True, "false": False, "none": None, "null": None}
-    if value.lower() in lowered:
-        return key, lowered[value.lower()]
-    try:
-        return key, ast.literal_eval(value)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return key, value
-
-
-def keywords(texts: tuple[str, ...]) -> dict[str, Any]:
-    """Several `key=value`, each key once."""
-    pairs = [keyword(text) for text in texts]
-    twice = sorted({key for key, _ in pairs if sum(key == other for other, _ in pairs) > 1})
-    if twice:
-        raise UsageError(
-            f"{twice[0]} is given more than once",
-            expected="each key once",
-            remedy=f"leave out one {twice[0]}=",
-        )
-    return dict(pairs)

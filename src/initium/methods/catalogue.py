@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from initium.errors import unknown_name
+from initium.keywords import keywords
 from initium.methods import (
     attention,
     centred,
@@ -93,6 +96,17 @@ def find(name: str) -> Method:
     if method is None:
         raise unknown_name("method", name, _BY_NAME)
     return method
+
+
+def read_method(text: str) -> tuple[Method, dict[str, Any]]:
+    """A method and parameters for it, from a text such as `lsuv` or `he_normal:mode=fan_out,gain=1`.
+
+    Raises:
+        UnknownNameError: no such method.
+        UsageError: what follows the name is not KEY=VALUE,...
+    """
+    name, _, given = text.partition(":")
+    return find(name), keywords([part for part in given.split(",") if part])
 
 
 def _suits(method: Method, activation: str) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from initium.methods.method import EVERYTHING, Method, Paper, Param
+import math
+
+from initium.methods.layout import fixed
+from initium.methods.method import EVERYTHING, Method, Paper, Param, refuse
 from initium.random.distributions import Constant, Draw, Normal, TruncatedNormal, Uniform
 from initium.theory.layer import Layer
 
@@ -29,6 +32,15 @@ def constant(layer: Layer, *, value: float) -> Draw:
     """W = value."""
     del layer
     return Constant(value)
+
+
+def values(layer: Layer, *, values: tuple[float, ...]) -> Draw:
+    """W_i = values[i], in C order: numbers that were measured, such as the shift of every unit."""
+    size = math.prod(layer.shape)
+    if len(values) != size:
+        expected = f"one value for each of its {size} elements, not {len(values)}"
+        raise refuse("values", layer, expected, instead="constant, if all are the same")
+    return fixed(values)
 
 
 def uniform(layer: Layer, *, low: float, high: float) -> Draw:
@@ -83,6 +95,17 @@ METHODS = (
         _EARLY,
         constant,
         aliases=("const", "fill"),
+    ),
+    Method(
+        "values",
+        "constant",
+        "Every element its own given number.",
+        (Param("values", (), "one number an element, in C order"),),
+        EVERYTHING,
+        _EARLY,
+        values,
+        aliases=("given",),
+        whole=True,
     ),
     Method(
         "uniform",

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterable
 
 import torch
-from torch import Tensor
 
 from initium.errors import UsageError
+from initium.methods.layout import fixed
 from initium.methods.method import EVERYTHING, MATRICES, Method, Paper, Param, refuse
 from initium.methods.scaling import fans_of, spread
-from initium.random.distributions import Built, Constant, Draw
-from initium.random.key import Key
+from initium.random.distributions import Constant, Draw
 from initium.theory.layer import Kind, Layer
 
 
@@ -80,7 +78,7 @@ def class_prior(layer: Layer, *, frequencies: tuple[float, ...], loss: str, smoo
     if len(frequencies) != size:
         expected = f"one frequency for each of the {size} classes, not {len(frequencies)}"
         raise refuse("class_prior", layer, expected, instead="focal_prior, which needs no frequencies")
-    return Built(functools.partial(_fixed, values=class_biases(frequencies, loss=loss, smoothing=smoothing)))
+    return fixed(class_biases(frequencies, loss=loss, smoothing=smoothing))
 
 
 def class_biases(
@@ -179,11 +177,6 @@ def lora(layer: Layer, *, part: str, rule: str) -> Draw:
     if rule == "gaussian":
         return spread("normal", 1 / max(layer.num_out, 1))
     return spread("uniform", 1 / math.sqrt(3 * max(fans_of(layer, "effective").fan_in, 1)))
-
-
-def _fixed(shape: tuple[int, ...], key: Key, *, values: tuple[float, ...]) -> Tensor:
-    del key
-    return torch.tensor(values, dtype=torch.float64).float().reshape(shape)
 
 
 _VECTOR: tuple[Kind, ...] = ("vector",)

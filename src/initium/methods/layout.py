@@ -6,8 +6,9 @@ Canonical order: (groups, out per group, in per group, *kernel). The extra axes 
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -71,6 +72,40 @@ def to_weight(tensor: Tensor, layer: Layer) -> Tensor:
 def built(layer: Layer, build: Callable[[Canonical, Key], Tensor]) -> Draw:
     """A draw that builds the whole weight in canonical order; an empty weight stays empty."""
     return Built(_Build(layer, build), 1.0) if math.prod(layer.shape) else Constant(0.0)
+
+
+def fixed(values: Sequence[float]) -> Draw:
+    """A draw whose elements, in C order, are these numbers."""
+    return Built(functools.partial(_fixed, values=tuple(values)))
+
+
+def _fixed(shape: tuple[int, ...], key: Key, *, values: tuple[float, ...]) -> Tensor:
+    del key
+    return torch.tensor(values, dtype=torch.float64).float().reshape(shape)
+
+
+def per_unit(layer: Layer, values: Tensor) -> Tensor:
+    """One number a unit (output channel) as a tensor that multiplies the layer's weight."""
+    if layer.kind == "vector":
+        return values.reshape(layer.shape)
+    if layer.transposed and layer.groups > 1:
+        sizes = canonical(layer)
+        column = values.reshape(sizes.groups, sizes.num_out, *[1] * (1 + len(sizes.kernel)))
+        return to_weight(column.expand(sizes.shape), layer)
+    sides = [1] * len(layer.shape)
+    sides[layer.out_axis] = len(values)
+    return values.reshape(sides)
+
+
+def times_units(draw: Draw, layer: Layer, factors: Sequence[float]) -> Draw:
+    """The draw with the weights of unit i multiplied by `factors[i]`."""
+    return Built(functools.partial(_times_units, draw=draw, layer=layer, factors=tuple(factors)))
+
+
+def _times_units(
+    shape: tuple[int, ...], key: Key, *, draw: Draw, layer: Layer, factors: tuple[float, ...]
+) -> Tensor:
+    return drawn(shape, draw, key) * per_unit(layer, torch.tensor(factors, dtype=torch.float32))
 
 
 def tap(weight: Tensor, index: tuple[int, ...]) -> Tensor:

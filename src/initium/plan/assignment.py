@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from initium.errors import UsageError
 from initium.methods.catalogue import find
+from initium.methods.layout import times_units
 from initium.methods.method import Value
 from initium.random import Draw
 from initium.theory.layer import Layer
@@ -28,6 +29,7 @@ class Assignment:
         reason: one sentence.
         params: parameters of the method, defaults left out.
         scale: calibrated factor on the method's draw.
+        units: calibrated factor of every unit (output channel), on top of `scale`; () means 1 each.
         source: where the rule comes from.
         target: second moment that its output is calibrated to.
         found: for a kept parameter, method and parameters of a draw like the values that were found; empty if unknown.
@@ -44,6 +46,7 @@ class Assignment:
     source: str = ""
     target: float = 1.0
     found: Mapping[str, Value] = field(default_factory=dict)
+    units: tuple[float, ...] = ()
 
     @property
     def keeps(self) -> bool:
@@ -55,9 +58,20 @@ class Assignment:
 
         Raises:
             LayerError: the method cannot serve the layer.
+            UsageError: not one factor a unit.
         """
         draw = find(self.method)(self.layer, **self.params)
-        return draw if self.scale == 1.0 else draw.scaled(self.scale)
+        draw = draw if self.scale == 1.0 else draw.scaled(self.scale)
+        return times_units(draw, self.layer, self._checked_units()) if self.units else draw
+
+    def _checked_units(self) -> tuple[float, ...]:
+        if len(self.units) != self.layer.num_out:
+            raise UsageError(
+                f"{len(self.units)} factors for the {self.layer.num_out} units of {self.name!r}",
+                expected="one factor a unit, or none",
+                remedy="make the plan again",
+            )
+        return self.units
 
     def as_found(self) -> Draw | None:
         """A draw like the values that the parameter held when the plan was made; None if they are not known."""

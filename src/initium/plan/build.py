@@ -53,7 +53,8 @@ def plan(
         model: any module with storage; a compiled one is planned as its original.
         inputs: a tensor, a tuple of positional arguments, or a dict of keyword arguments.
         policy: "auto" (by role, calibrated and verified, never less healthy than found), "shipped" (leave as is), or a
-            method's name (every weight gets it; "lsuv", "metainit", "gradinit" and "nio" find its scale on the inputs).
+            method's name, with parameters as in "he_normal:mode=fan_out" (every weight gets it; "lsuv", "kraehenbuehl",
+            "weight_norm_data", "metainit", "gradinit" and "nio" find scales on the inputs).
         rules: the first rule that matches a parameter decides for it, before the policy.
         forward: called as `forward(model, inputs)` in place of the plain call.
         loss: maps the output to a scalar, for the backward.
@@ -80,7 +81,7 @@ def plan(
     ruled = _ruled(model, seen, rules)
     if driven is not None:
         made, notes = decide_by_data(
-            model, driven, seen, ruled, inputs, forward=forward, loss=loss, seed=seed
+            model, *driven, seen, ruled, inputs, forward=forward, loss=loss, seed=seed
         )
         return Plan(type(model).__name__, policy, seed, made, notes=notes)
     if policy != "auto":

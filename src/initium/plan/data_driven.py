@@ -1,6 +1,6 @@
-"""Policies that look at data or gradients: LSUV here, and the search of scales in `scale_search`.
+"""Policies that look at data or gradients: LSUV here, units in `unit_data`, the search of scales in `scale_search`.
 
-Each ends in plain assignments: a catalogue method and a calibrated scale a weight. The model is left as it was.
+Each ends in plain assignments: a catalogue method and calibrated scales. The model is left as it was.
 """
 
 from __future__ import annotations
@@ -12,33 +12,47 @@ import torch
 from torch import Tensor, nn
 
 from initium.errors import UsageError
-from initium.methods.catalogue import find
-from initium.methods.method import Method
+from initium.methods.catalogue import read_method
+from initium.methods.method import Method, Value
 from initium.plan import policies
 from initium.plan.apply import rollback, write
 from initium.plan.assignment import Assignment
 from initium.plan.calibrate import Sweep, Target, calibrate
 from initium.plan.scale_search import Evidence, search
+from initium.plan.unit_data import Ground, kraehenbuehl, weight_norm_data
 from initium.record.inventory import named_tensors
 from initium.record.record import Forward, Inputs, Loss, Record
 
-BASES = {"lsuv": "orthogonal", "metainit": "he_normal", "gradinit": "he_normal", "nio": "he_normal"}
+BASES = {
+    "lsuv": "orthogonal",
+    "kraehenbuehl": "he_normal",
+    "weight_norm_data": "he_normal",
+    "metainit": "he_normal",
+    "gradinit": "he_normal",
+    "nio": "he_normal",
+}
 """The draw that each method starts from; its scales are what the method finds."""
+
+BY_UNIT = {"kraehenbuehl": kraehenbuehl, "weight_norm_data": weight_norm_data}
+"""Methods that set every unit by itself."""
+
+Values = Mapping[str, Value]
 
 Decided = tuple[tuple[Assignment, ...], tuple[str, ...]]
 
 
-def driven_by(policy: str) -> Method | None:
-    """The method of that name, if it must see data or gradients; None for every other policy."""
+def driven_by(policy: str) -> tuple[Method, Values] | None:
+    """The method of that policy and its parameters, if it must see data or gradients; None for every other policy."""
     if policy in ("auto", "shipped", "keep") or not isinstance(policy, str):
         return None
-    method = find(policy)
-    return method if method.needs in ("data", "gradient") else None
+    method, params = read_method(policy)
+    return (method, method.resolve(**params)) if method.needs in ("data", "gradient") else None
 
 
 def decide(
     model: nn.Module,
     method: Method,
+    values: Values,
     seen: Record,
     ruled: Mapping[str, Assignment],
     inputs: Inputs,
@@ -58,10 +72,14 @@ def decide(
     with rollback(parameters, list(parameters), always=True):
         write(parameters, [one for one in base if not one.keeps], seed)
         if method.name == "lsuv":
-            return _lsuv(model, method, seen, base, inputs, forward, seed)
+            return _lsuv(model, float(str(values["target"])) ** 2, seen, base, inputs, forward, seed)
         tuned = [one.name for one in base if _tunable(one, seen)]
+        if method.name in BY_UNIT:
+            rule, source = f"policy {method.name}", str(method.paper)
+            ground = Ground(model, seen, base, rule, source, inputs, forward, seed)
+            return BY_UNIT[method.name](ground, values, tuned)
         evidence = Evidence(model, inputs, forward, loss, seed)
-        factors, note = search(method, evidence, tuned)
+        factors, note = search(method, values, evidence, tuned)
         return _scaled(base, factors), (note,)
 
 
@@ -108,7 +126,7 @@ def _starts(seen: Record, method: Method, ruled: Mapping[str, Assignment]) -> tu
 
 def _lsuv(
     model: nn.Module,
-    method: Method,
+    wanted: float,
     seen: Record,
     base: tuple[Assignment, ...],
     inputs: Inputs,
@@ -116,7 +134,6 @@ def _lsuv(
     seed: int,
 ) -> Decided:
     """Every output to the target's standard deviation, each weight rescaled once as the one forward reaches it."""
-    wanted = float(str(method.resolve()["target"])) ** 2
 
     def target(_: Mapping[int, float]) -> float:
         return wanted

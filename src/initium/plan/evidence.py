@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from initium.errors import ModelRunError, UsageError
 from initium.random import fill_, key_for
-from initium.random.distributions import Normal
+from initium.random.distributions import Integers, Normal
 from initium.record.backward import default_loss
 from initium.record.inventory import named_tensors
 from initium.record.record import Forward, Inputs, Loss
@@ -81,13 +81,12 @@ class Evidence:
         """The parameters that have a gradient."""
         return {name: one for name, one in self.parameters.items() if one.requires_grad}
 
-    @cached_property
-    def noise(self) -> Inputs:
-        """The inputs with every floating-point tensor replaced by standard normal values."""
+    def noise(self, turn: int) -> Inputs:
+        """The inputs with every floating-point tensor replaced by standard normal values, other ones each turn."""
         count = iter(range(len(tree_leaves(self.inputs))))
 
         def drawn(leaf: Any) -> Any:
-            name = f"noise.{next(count)}"
+            name = f"noise.{turn}.{next(count)}"
             if not isinstance(leaf, Tensor) or not leaf.is_floating_point():
                 return leaf
             fresh = torch.empty(leaf.shape, dtype=leaf.dtype, device=leaf.device)
@@ -121,10 +120,19 @@ class Evidence:
                 remedy='use policy="lsuv", which needs no gradient; the model is as it was',
             ) from error
 
-    def output(self, *, noise: bool = False) -> Any:
-        """The model's output, on the inputs or on noise of their shape."""
-        inputs = self.noise if noise else tracked(self.inputs)
+    def output(self, *, noise: int | None = None) -> Any:
+        """The model's output, on the inputs or on the noise of a turn."""
+        inputs = tracked(self.inputs) if noise is None else self.noise(noise)
         return run_forward(self.model, inputs, self.forward, nullcontext())
+
+    def guess(self, output: Any, turn: int) -> Tensor:
+        """The user's loss; without one, cross-entropy to random labels where the output is (samples, classes)."""
+        classes = output.shape[1] if isinstance(output, Tensor) and output.dim() == 2 else 0
+        if self.loss is not None or classes < 2 or not output.is_floating_point():
+            return self.value(output)
+        labels = torch.empty(output.shape[0], dtype=torch.int64, device=output.device)
+        fill_(labels, Integers(0, classes), key_for(self.seed, f"labels.{turn}"))
+        return F.cross_entropy(output.float(), labels)
 
     def value(self, output: Any) -> Tensor:
         """The loss of an output: the user's, else that of `record`."""
@@ -139,6 +147,8 @@ class Evidence:
 
     def gradient(self, scalar: Tensor, *, graph: bool) -> list[Tensor]:
         """Its gradient by every trained parameter; zeros where it does not reach."""
+        if not scalar.requires_grad:
+            return [torch.zeros_like(parameter) for parameter in self.trained.values()]
         found: Sequence[Tensor | None] = torch.autograd.grad(
             scalar, list(self.trained.values()), create_graph=graph, retain_graph=True, allow_unused=True
         )

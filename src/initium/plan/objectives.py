@@ -45,15 +45,17 @@ class Reading:
         return f"{self.what} {self.value:.4g}{over}"
 
 
-Objective = Callable[[Evidence, Sequence[str]], Reading]
+Objective = Callable[[Evidence, Sequence[str], int], Reading]
+"""Reads itself on a model, by the scales of the named weights, at a turn of the search (which draws the noise)."""
 
 
 def metainit(number: Mapping[str, float]) -> Objective:
-    """Mean |1 - (g - Hg) / (g + eps sign g)| on random data: how far the gradient changes along itself."""
+    """Mean |1 - (g - Hg) / (g + eps sign g)| on fresh random data: how far the gradient changes along itself."""
 
-    def read(evidence: Evidence, names: Sequence[str]) -> Reading:
+    def read(evidence: Evidence, names: Sequence[str], turn: int) -> Reading:
         with evidence.running():
-            grads = evidence.gradient(evidence.value(evidence.output(noise=True)), graph=True)
+            scalar = evidence.guess(evidence.output(noise=turn), turn)
+            grads = evidence.gradient(scalar, graph=True)
             half = torch.stack([(grad * grad).sum() for grad in grads]).sum() / 2
             moved = evidence.gradient(half, graph=True)
             total = torch.stack(
@@ -74,7 +76,8 @@ def gradinit(number: Mapping[str, float]) -> Objective:
     """The loss after one step of size eta (along g for p = 2, sign g for p = 1), the gradient norm within gamma."""
     eta, p = number["eta"], number["norm"]
 
-    def read(evidence: Evidence, names: Sequence[str]) -> Reading:
+    def read(evidence: Evidence, names: Sequence[str], turn: int) -> Reading:
+        del turn
         with evidence.running():
             grads = evidence.gradient(evidence.value(evidence.output()), graph=False)
         steps = [eta * (grad.sign() if p == 1 else grad) for grad in grads]
@@ -124,7 +127,8 @@ def nio(number: Mapping[str, float]) -> Objective:
     """One minus the mean cosine between the gradients of groups of samples, the largest of their norms within gamma."""
     p = number["norm"]
 
-    def read(evidence: Evidence, names: Sequence[str]) -> Reading:
+    def read(evidence: Evidence, names: Sequence[str], turn: int) -> Reading:
+        del turn
         with evidence.running():
             shares = evidence.shares(evidence.output(), int(number["groups"]))
             # A share's loss is averaged over the whole batch: times their number it is the group's own.

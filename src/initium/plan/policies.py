@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from initium.errors import LayerError, UnknownNameError
-from initium.methods.catalogue import find
+from initium.methods.catalogue import read_method
 from initium.plan.assignment import KEEP, Assignment
 from initium.plan.critical import DEEP, Start
 from initium.record.graph import Graph
@@ -260,7 +260,8 @@ def shipped(part: Part, info: ParameterInfo, context: Context) -> Assignment:
 
 def everywhere(method: str) -> Callable[[Part, ParameterInfo, Context], Assignment]:
     """The policy that gives every weight one method; what the method cannot serve is kept, with the reason."""
-    found = find(method)
+    found, params = read_method(method)
+    found.resolve(**params)
 
     def policy(part: Part, info: ParameterInfo, context: Context) -> Assignment:
         kept = protected(part, info, context)
@@ -275,6 +276,7 @@ def everywhere(method: str) -> Callable[[Part, ParameterInfo, Context], Assignme
             f"policy {found.name}",
             "the policy gives every weight this method",
             str(found.paper),
+            **params,
         )
         try:
             answer.draw()

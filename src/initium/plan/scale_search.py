@@ -7,59 +7,72 @@ slope along log s is <dL/dW, W>, so no module has to be rewritten, as the publis
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from initium.errors import ModelRunError
-from initium.methods.method import Method
+from initium.methods.method import Method, Value
 from initium.plan.evidence import Evidence as Evidence
 from initium.plan.objectives import OBJECTIVES, Objective, Reading
 
 SMALLEST = 1e-3
 """A norm is never stepped below this share of where it started; at zero its direction would be lost."""
 
+UNSEEN = -1
+"""The turn whose noise no step has seen."""
+
 
 @dataclass(slots=True)
 class Search:
-    """The scales so far, and the best of them by their own objective."""
+    """The scales so far, and the best of them by their own objective.
+
+    With `fresh`, every turn has data of its own, so that values do not compare: the last scales count as the best.
+    """
 
     evidence: Evidence
     starts: dict[str, Tensor]
     objective: Objective
     scales: list[float]
+    fresh: bool = False
     first: Reading | None = None
     best: Reading | None = None
     best_scales: list[float] = field(default_factory=list)
 
-    def read(self) -> Reading:
+    def read(self, turn: int) -> Reading:
         """The objective at the present scales, which are kept if they are the best."""
-        with torch.no_grad():
-            for (name, start), scale in zip(self.starts.items(), self.scales, strict=True):
-                self.evidence.parameters[name].detach().copy_(start * scale)
-        reading = self.objective(self.evidence, tuple(self.starts))
+        reading = self.at(self.scales, turn)
         if self.first is None:
             self.first = reading
-        if reading.finite and (self.best is None or reading.rank < self.best.rank):
+        if reading.finite and (self.fresh or self.best is None or reading.rank < self.best.rank):
             self.best, self.best_scales = reading, list(self.scales)
         return reading
 
+    def at(self, scales: Sequence[float], turn: int) -> Reading:
+        """The objective at some scales."""
+        with torch.no_grad():
+            for (name, start), scale in zip(self.starts.items(), scales, strict=True):
+                self.evidence.parameters[name].detach().copy_(start * scale)
+        return self.objective(self.evidence, tuple(self.starts), turn)
 
-def search(method: Method, evidence: Evidence, names: Sequence[str]) -> tuple[dict[str, float], str]:
+
+def search(
+    method: Method, values: Mapping[str, Value], evidence: Evidence, names: Sequence[str]
+) -> tuple[dict[str, float], str]:
     """The factor of every named weight by the method's published descent, and a note on what it gained.
 
     Raises:
         ModelRunError: an objective that cannot be differentiated, or is not finite at the start.
     """
-    values = method.resolve()
     number = {key: float(value) for key, value in values.items() if isinstance(value, (int, float))}
     starts = {name: evidence.parameters[name].detach().clone() for name in names}
-    state = Search(evidence, starts, OBJECTIVES[method.name](number), [1.0] * len(names))
+    fresh = method.name == "metainit"
+    state = Search(evidence, starts, OBJECTIVES[method.name](number), [1.0] * len(names), fresh)
     step = _sign_descent(state, number) if method.name == "metainit" else _adam(state, number)
     for turn in range(int(number["steps"]) + 1):
-        reading = state.read()
+        reading = state.read(turn)
         if not reading.finite:
             break
         if turn < int(number["steps"]):
@@ -70,7 +83,11 @@ def search(method: Method, evidence: Evidence, names: Sequence[str]) -> tuple[di
             expected="a finite loss and finite gradients from he_normal weights",
             remedy='check the inputs and the loss, or use policy="lsuv", which needs neither loss nor gradients',
         )
-    note = f"{method.name}: {state.first} at the start, {state.best} with these scales"
+    first, best = state.first, state.best
+    if fresh:
+        first, best = (state.at(scales, UNSEEN) for scales in ([1.0] * len(names), state.best_scales))
+    where = ", on noise that no step has seen" if fresh else ""
+    note = f"{method.name}: {first} at the start, {best} with these scales{where}"
     return dict(zip(names, state.best_scales, strict=True)), note
 
 

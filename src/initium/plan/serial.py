@@ -83,8 +83,15 @@ def _assignment_from_data(data: dict[str, Any]) -> Assignment:
     return Assignment(
         fields.text(data["name"]), method, _layer(data["layer"]), fields.text(data["role"]),
         fields.text(data["rule"]), fields.text(data["reason"]), params, scale, fields.text(data["source"]), target,
-        _found(data.get("found", {})),
+        _found(data.get("found", {})), _factors(data.get("units", [])),
     )  # fmt: skip
+
+
+def _factors(values: Any) -> tuple[float, ...]:
+    """One positive factor a unit."""
+    if not isinstance(values, list):
+        raise ValueError(f"{values!r} is no list of factors")
+    return tuple(fields.positive(value, "factor of a unit") for value in values)
 
 
 def _found(data: dict[str, Any]) -> dict[str, Any]:

@@ -113,7 +113,7 @@ def _parameters(assignments: tuple[Assignment, ...]) -> kit.Table:
             "x".join(map(str, one.layer.shape)) or "scalar",
             one.role,
             _method(one),
-            kit.number(one.scale) if not one.keeps else "",
+            _scale(one),
             one.rule,
         )
         for one in assignments
@@ -121,6 +121,19 @@ def _parameters(assignments: tuple[Assignment, ...]) -> kit.Table:
     return kit.Table(("parameter", "shape", "role", "method", "scale", "rule"), rows)
 
 
+def _scale(one: Assignment) -> str:
+    if one.keeps:
+        return ""
+    if not one.units:
+        return kit.number(one.scale)
+    low, high = (kit.number(one.scale * end) for end in (min(one.units), max(one.units)))
+    return f"{low} to {high} by unit"
+
+
+def _value(value: object) -> str:
+    return f"{len(value)} numbers" if isinstance(value, tuple) and len(value) > 4 else str(value)
+
+
 def _method(one: Assignment) -> str:
-    inner = ", ".join(f"{key}={value}" for key, value in one.params.items())
+    inner = ", ".join(f"{key}={_value(value)}" for key, value in one.params.items())
     return f"{one.method}({inner})" if inner else one.method

@@ -1,0 +1,207 @@
+"""Policies that set every unit from data: data-dependent initialization, and weight normalization's.
+
+Both are one forward sweep (`unit_sweep`); Kraehenbuehl et al. then equalize how fast the layers change.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from torch import Tensor, nn
+
+from initium.methods.method import Value
+from initium.plan.apply import write
+from initium.plan.assignment import Assignment
+from initium.plan.evidence import Evidence
+from initium.plan.filters import make_filters
+from initium.plan.unit_sweep import Found, Wanted, sweep_units
+from initium.random import key_for
+from initium.record.inventory import named_tensors
+from initium.record.record import Forward, Inputs, Record
+
+ROUNDS = 10
+"""Rounds of balancing, as published."""
+EVEN = 0.05
+"""Largest log ratio of a layer's rate of change to the geometric mean at which balancing ends."""
+DIRECTION_STD = 0.05
+"""Of the directions of a weight-normalized layer (Salimans and Kingma, 2016)."""
+
+Decided = tuple[tuple[Assignment, ...], tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A model, what its parameters start from, and how to run it; `rule` and `source` are the policy's."""
+
+    model: nn.Module
+    seen: Record
+    base: tuple[Assignment, ...]
+    rule: str
+    source: str
+    inputs: Inputs
+    forward: Forward | None
+    seed: int
+
+    def sweep(self, wanted: Wanted, base: Sequence[Assignment]) -> Found:
+        """Write the draws of `base` afresh and correct the units in one forward."""
+        write(named_tensors(self.model), [one for one in base if not one.keeps], self.seed)
+        return sweep_units(self.model, self.inputs, wanted, forward=self.forward, seed=self.seed)
+
+
+def weight_norm_data(ground: Ground, values: Mapping[str, Value], tuned: Sequence[str]) -> Decided:
+    """Gain 1 / std and bias -mean / std for every unit, also where gain and direction are parameters of their own."""
+    del values
+    ruled = {one.name for one in ground.base if one.rule == "rule"}
+    pairs = {v: g for v, g in weight_norms(ground.seen).items() if not {v, g} & ruled}
+    ground = replace(
+        ground, base=tuple(_direction(ground, one) if one.name in pairs else one for one in ground.base)
+    )
+    found = ground.sweep(_wanted(ground, (*tuned, *pairs), gains=pairs), ground.base)
+    parameters = named_tensors(ground.model)
+    # The sweep has left the gains in place.
+    gains = {g: parameters[g] for v, g in pairs.items() if v in found.units}
+    rest = [use.names[0] for use in ground.seen.sites if len(use.names) == 2 and use.names[0] not in pairs]
+    notes = (f"kept, since it has not one gain a unit that may be set: {_some(rest)}",) if rest else ()
+    return tuple(_normalized(ground, one, found, pairs, gains) for one in ground.base), notes + _notes(found)
+
+
+def _normalized(
+    ground: Ground, one: Assignment, found: Found, pairs: Mapping[str, str], gains: Mapping[str, Tensor]
+) -> Assignment:
+    if one.name in gains:
+        reason = "the gain that gives each unit's output a standard deviation of 1"
+        return replace(_values(one, gains[one.name], reason), rule=ground.rule, source=ground.source)
+    if one.name in found.units and one.name not in pairs:
+        return _with_units(one, found.units[one.name])
+    return _shifted(one, found)
+
+
+def weight_norms(seen: Record) -> dict[str, str]:
+    """Direction -> gain of the weights that are g v / |v|: one parameter of the weight's shape, one number a unit."""
+    found = {}
+    for use in seen.sites:
+        if use.standardized and not use.direct and len(use.names) == 2 and use.layer is not None:
+            v, g = (seen.parameter(name) for name in use.names)
+            a_unit = v.shape == use.layer.shape and math.prod(g.shape) == use.layer.num_out == g.shape[0]
+            if a_unit and not any(info.frozen or info.loaded or info.tied for info in (v, g)):
+                found[v.name] = g.name
+    return found
+
+
+def kraehenbuehl(ground: Ground, values: Mapping[str, Value], tuned: Sequence[str]) -> Decided:
+    """Filters from data, units of mean 0 and std 1, then equal rates of change for all layers."""
+    kind, notes = str(values["filters"]), list[str]()
+    filters = None if kind == "normal" else functools.partial(_filters, ground.seed, kind)
+    wanted = _wanted(ground, tuned)
+    found = ground.sweep(replace(wanted, filters=filters), ground.base)
+    base = tuple(_made(one, found, kind) for one in ground.base)
+    notes += _notes(found)
+    plain = [name for name in found.units if name not in found.made]
+    if kind != "normal" and plain:
+        notes.append(f"normal filters where data or size did not allow {kind}: {_some(plain)}")
+    units = dict(found.units)
+    if values["balance"]:
+        units, found, note = _balanced(ground, wanted, base, units, found)
+        notes.append(note)
+    return tuple(_shifted(_with_units(one, units.get(one.name)), found) for one in base), tuple(notes)
+
+
+def _balanced(
+    ground: Ground, wanted: Wanted, base: tuple[Assignment, ...], units: dict[str, Tensor], found: Found
+) -> tuple[dict[str, Tensor], Found, str]:
+    """Multiply each weight by the root of its rate over the mean rate until all are equal; recentre each time."""
+    first, spread, last = 0.0, 0.0, next(reversed(found.size), "")
+    for turn in range(ROUNDS + 1):
+        rates = rates_of(ground, list(units), turn)
+        mean = math.exp(sum(map(math.log, rates.values())) / max(len(rates), 1))
+        spread = max((abs(math.log(rate / mean)) for rate in rates.values()), default=0.0)
+        first = spread if turn == 0 else first
+        if spread < EVEN or turn == ROUNDS:
+            break
+        # The output's size drifts where an activation is not homogeneous; a share in every layer takes it back.
+        goal = mean * max(found.size.get(last, 1.0), 1e-6) ** (1 / len(rates))
+        units = {
+            name: factors * math.sqrt(rates[name] / goal) if name in rates else factors
+            for name, factors in units.items()
+        }
+        found = ground.sweep(replace(wanted, fixed=units), base)
+    before, now = math.exp(first), math.exp(spread)
+    note = f"rates of change differed by a factor of {before:.3g} from their mean, now by {now:.3g}"
+    return units, found, note
+
+
+def rates_of(ground: Ground, names: Sequence[str], turn: int) -> dict[str, float]:
+    """Root mean square of gradient over that of weight, for a fresh random projection of the output."""
+    evidence = Evidence(ground.model, ground.inputs, ground.forward, None, ground.seed + turn)
+    with evidence.running():
+        grads = evidence.gradient(evidence.value(evidence.output()), graph=False)
+    by_name = dict(zip(evidence.trained, grads, strict=True))
+    rates = {
+        name: float(by_name[name].norm() / evidence.parameters[name].detach().norm().clamp_min(1e-30))
+        for name in names
+        if name in by_name
+    }
+    return {name: rate for name, rate in rates.items() if 0 < rate < math.inf}
+
+
+def _wanted(ground: Ground, names: Sequence[str], gains: Mapping[str, str] | None = None) -> Wanted:
+    layers = {one.name: one.layer for one in ground.base if one.name in names}
+    biases = frozenset(one.name for one in ground.base if one.method == "zeros" and one.rule != "rule")
+    return Wanted(layers, biases, gains or {})
+
+
+def _filters(seed: int, kind: str, name: str, x: Tensor, layer: object) -> Tensor | None:
+    return make_filters(x, layer, kind, key_for(seed, f"{name} filters"))  # type: ignore[arg-type]
+
+
+def _direction(ground: Ground, one: Assignment) -> Assignment:
+    reason = "directions of a weight normalization; its gains set the scale"
+    params: dict[str, Value] = {"std": DIRECTION_STD}
+    return replace(
+        one, method="normal", params=params, rule=ground.rule, reason=reason, source=ground.source, found={}
+    )
+
+
+def _with_units(one: Assignment, factors: Tensor | None) -> Assignment:
+    if factors is None:
+        return one
+    return replace(one, units=_numbers(factors))
+
+
+def _made(one: Assignment, found: Found, kind: str) -> Assignment:
+    made = found.made.get(one.name)
+    return one if made is None else _values(one, made, f"{kind} of what the layer reads")
+
+
+def _shifted(one: Assignment, found: Found) -> Assignment:
+    shift = found.shifts.get(one.name)
+    return (
+        one
+        if shift is None
+        else _values(one, shift, "minus the mean of each unit's output, so units are centred")
+    )
+
+
+def _values(one: Assignment, tensor: Tensor, reason: str) -> Assignment:
+    params: dict[str, Value] = {"values": _numbers(tensor.detach().flatten())}
+    return replace(one, method="values", params=params, reason=reason, scale=1.0, found={})
+
+
+def _numbers(tensor: Tensor) -> tuple[float, ...]:
+    """As short decimals that are the same in fp32."""
+    return tuple(float(f"{value:.9g}") for value in tensor.float().tolist())
+
+
+def _notes(found: Found) -> tuple[str, ...]:
+    failed = (f"units could not be corrected, their output was not found or constant: {_some(found.failed)}",)
+    constant = (
+        f"constant units kept their scale: {sum(found.constant.values())} in {_some(list(found.constant))}",
+    )
+    return (failed if found.failed else ()) + (constant if found.constant else ())
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
