@@ -143,6 +143,28 @@ def test_the_ends_of_branches_share_the_stream() -> None:
         )
 
 
+def test_the_stream_is_measured_behind_a_norm_too() -> None:
+    """A batch norm returns its statistics beside its output."""
+
+    class Normed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.end = nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.Conv2d(8, 8, 3, padding=1)
+            self.norm = nn.BatchNorm2d(8, affine=False)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = 3 * self.norm(self.stem(x)) if self.training else self.norm(self.stem(x))
+            return x + self.end(F.relu(x))
+
+    for mode, expected in ((True, 9.0), (False, None)):
+        model, x = Normed().train(mode), noise(16, 3, 8, 8)
+        assert not swept(model, x).failed
+        with torch.no_grad():
+            stream = second_moment(model.norm(model.stem(x)) * (3 if mode else 1))
+        assert expected is None or stream == pytest.approx(expected, rel=0.01)
+        assert outputs_of(model, x)["end.weight"] == pytest.approx(stream, rel=0.05)
+
+
 def test_a_weight_used_twice_is_calibrated_once() -> None:
     class Twice(nn.Module):
         def __init__(self) -> None:

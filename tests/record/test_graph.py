@@ -42,6 +42,15 @@ def test_norms_cut_chains() -> None:
     assert not seen.parts["17.weight"].scale_free
 
 
+@pytest.mark.parametrize("norm", [nn.BatchNorm2d(8), nn.InstanceNorm2d(8, track_running_stats=True)])
+def test_a_norm_by_stored_statistics_is_none(norm: nn.Module) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), norm, nn.ReLU(), nn.Conv2d(8, 4, 3))
+    assert record(model.train(), noise(4, 3, 8, 8)).parts["0.weight"].scale_free
+    part = record(model.eval(), noise(4, 3, 8, 8)).parts["0.weight"]
+    assert not part.scale_free
+    assert (part.chain, part.follows) == (2, ("activation:relu",))
+
+
 def test_basic_blocks() -> None:
     seen = record(nn.Sequential(nn.Conv2d(3, 8, 3), Basic(8, 8), Basic(8, 16)), noise(2, 3, 8, 8))
     assert residuals(seen) == [(0, 0, 2), (0, 1, 2)]

@@ -71,8 +71,8 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         use = self._due(call) if call.info.category in ("weighted", "matmul") else None
         if use is not None and isinstance(out, Tensor):
             out = self._rescale(call, use, out)
-        if index in self.watch and isinstance(out, Tensor):
-            self._needed_seconds[index] = second_moment(out)
+        if index in self.watch and (main := _main(out)) is not None:
+            self._needed_seconds[index] = second_moment(main)
         return out
 
     def _due(self, call: Call) -> Use | None:
@@ -108,6 +108,12 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         position = 0 if call.info.name in ops.BIAS_FIRST else 2
         bias = call.args[position] if position < len(call.args) else None
         return bias if isinstance(bias, Tensor) and bias.dim() <= 1 and bool(bias.any()) else None
+
+
+def _main(out: Any) -> Tensor | None:
+    """The value among an operation's results: a norm returns its statistics beside it."""
+    first = out[0] if isinstance(out, (tuple, list)) and out else out
+    return first if isinstance(first, Tensor) else None
 
 
 def second_moment(tensor: Tensor) -> float:

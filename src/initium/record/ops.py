@@ -5,6 +5,7 @@ An operation in none of the tables is opaque: its inputs and outputs are followe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 Category = Literal[
@@ -116,6 +117,15 @@ STANDARDIZERS = frozenset(
      "aten._weight_norm", "aten.cudnn_batch_norm", "aten._fused_rms_norm"}
 )  # fmt: skip
 """Operations that, on the way from a parameter to its use, take the parameter's scale out."""
+
+
+def is_fixed_norm(name: str, args: Sequence[object]) -> bool:
+    """Whether a batch norm applies statistics it has stored (evaluation mode): then it is but a fixed affine map."""
+    if NORMS.get(name) != "batch":
+        return False
+    return (
+        name.endswith("_no_training") or next((arg for arg in args if isinstance(arg, bool)), True) is False
+    )
 
 
 def base_name(func: object) -> str:

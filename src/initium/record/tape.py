@@ -225,6 +225,8 @@ class Tape(TorchDispatchMode):
         )
         if any(use.how == "weight" for use in new) and draft.category != "lookup":
             draft.category = "weighted"
+        elif ops.is_fixed_norm(call.info.name, call.args):
+            draft.category = "mul"
         if self._measure and main.is_floating_point():
             draft.sample = take_sample(main, self._batch)
             if draft.category == "activation":
