@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("fill", "orthogonal", "diagnose", "init_cost", "materialize")
+NAMES = ("fill", "orthogonal", "diagnose", "init_cost", "materialize", "lsuv")
 
 
 def main(wanted: list[str]) -> int:
