@@ -81,3 +81,11 @@ def test_a_deep_model_is_summed_up() -> None:
         report = diagnose(start(mlp(300, 8, nn.Tanh), nn.init.orthogonal_), noise(16, 8))
     assert len(report.measures) == 300
     assert len(str(report).splitlines()) < 90
+
+
+def test_predictions_stand_beside_measurements(sound: HealthReport, tmp_path: Path) -> None:
+    text = " ".join(str(sound).split())
+    assert "Predicted and measured" in text
+    assert "predicted throughout 5" in text
+    html = sound.to_html(tmp_path / "report.html").read_text()
+    assert "Predicted and measured second moments" in html

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from initium.diagnose.criteria import Criterion
 from initium.diagnose.finding import Finding, Severity
+from initium.diagnose.prediction_view import predicted_section
 from initium.report import (
     Block,
     Callout,
@@ -40,6 +41,7 @@ def document(report: HealthReport) -> Document:
         *_charts(report),
         _criteria(report),
         *_depth(report),
+        *predicted_section(report.record),
         _about(report),
         _advice(report),
     ]

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from initium.errors import UsageError
 from initium.record.sampling import norm_of
+from initium.record.structure import INDEPENDENT, Structure, structure_of
 
 PROBE = 4096
 """Elements of a row that the first, cheap comparison of rows looks at."""
@@ -39,6 +40,7 @@ class ParameterInfo:
         rows_equal: share of its rows (axis 0) that equal another row.
         twins: share of its rows that equal another row and got the same gradient: they will stay equal.
         grad_second: E[g^2] of its gradient; None where none arrived.
+        structure: how its rows depart from independent draws.
     """
 
     name: str
@@ -59,6 +61,7 @@ class ParameterInfo:
     rows_equal: float = 0.0
     twins: float = 0.0
     grad_second: float | None = None
+    structure: Structure = INDEPENDENT
 
     @property
     def zero(self) -> bool:
@@ -170,6 +173,7 @@ def _describe(
         rows_equal=0.0 if groups is None else groups.numel() / tensor.shape[0],
         twins=0.0 if groups is None or grad is None else _twins(groups, grad),
         grad_second=_mean_square(grad),
+        structure=structure_of(tensor),
     )
 
 

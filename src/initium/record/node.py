@@ -53,6 +53,7 @@ class Node:
         dead: for activations, the share of units that are zero everywhere; None where units are not known.
         units: number of units (channels, features) of the output; 0 where not known.
         saturated: for bounded activations, the share of outputs within 1 % of a bound.
+        unit_error: for weighted operations, the relative variance that the draw of their units leaves to E[x^2].
     """
 
     index: int
@@ -73,6 +74,7 @@ class Node:
     dead: float | None = None
     saturated: float | None = None
     units: int = 0
+    unit_error: float | None = None
 
     @property
     def inverts(self) -> bool:

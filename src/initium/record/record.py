@@ -43,7 +43,7 @@ from initium.record.run import (
     run_forward,
     tracked,
 )
-from initium.record.sampling import Moments, couplings_of, moments_of
+from initium.record.sampling import Moments, couplings_of, moments_of, unit_error
 from initium.record.state import untouched
 from initium.record.tape import Draft, Tape
 from initium.record.uses import Use
@@ -160,7 +160,7 @@ def record(
     used = frozenset(name for use in tape.uses for name in use.names)
     return Record(
         model=type(model).__name__,
-        nodes=_nodes(tape.drafts),
+        nodes=_nodes(tape.drafts, batch),
         uses=tuple(tape.uses),
         parameters=take_inventory(model, used=used, grads=back.grads),
         buffers=take_buffers(model),
@@ -216,7 +216,7 @@ def _output_nodes(output: Any, tape: Tape) -> tuple[int, ...]:
     return tuple(sorted(node for node in nodes if node >= 0))
 
 
-def _nodes(drafts: list[Draft]) -> tuple[Node, ...]:
+def _nodes(drafts: list[Draft], batch: int) -> tuple[Node, ...]:
     samples, grads = [draft.sample for draft in drafts], [draft.grad_sample for draft in drafts]
     forward, backward, coupling = moments_of(samples), moments_of(grads), couplings_of(samples, grads)
     norms = [None if draft.grad_norm is None else float(draft.grad_norm) for draft in drafts]
@@ -240,6 +240,9 @@ def _nodes(drafts: list[Draft]) -> tuple[Node, ...]:
             dead=d.dead,
             saturated=_saturated(d),
             units=d.channels[0] if d.channels else 0,
+            unit_error=unit_error(d.sample, d.shape, batch, d.channels)
+            if d.category == "weighted" and d.channels
+            else None,
         )
         for index, d in enumerate(drafts)
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -16,6 +17,8 @@ from torch import Tensor
 SAMPLE_SIZE = 16384
 MAX_ROWS = 16
 RUN = 64
+STARTS = (0.0, 0.618, 0.236, 0.854)
+"""Starts of successive runs as shares of a block: multiples of the golden ratio, which is never near a whole number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Moments:
         rank: effective rank (participation ratio) of the batch, between 1 and the batch size; nan for a batch of one.
         finite: whether every sampled element is finite.
         count: number of sampled elements.
+        kurtosis: E[x^4] / E[x^2]^2, 3 for a Gaussian; nan where all is zero.
     """
 
     mean: float
@@ -43,6 +47,7 @@ class Moments:
     rank: float
     finite: bool
     count: int
+    kurtosis: float = math.nan
 
     @property
     def rms(self) -> float:
@@ -69,20 +74,85 @@ def take_sample(tensor: Tensor, batch: int, stride: Sequence[int] = ()) -> Tenso
     flat_BF = flat_BF[:: -(-flat_BF.shape[0] // MAX_ROWS)]
     num_rows, num_features = flat_BF.shape
     width = max(SAMPLE_SIZE // num_rows, 1)
+    step, run = _grid(num_features, width, tensor.dim())
+    if step == 1:
+        return flat_BF.clone()
+    if run == 1:
+        return flat_BF[:, ::step][:, :width].clone()
+    num_runs = width // run
+    blocks = flat_BF[:, : num_runs * step].unflatten(1, (num_runs, step))  # type: ignore[no-untyped-call]
+    # A block is often a whole number of feature maps: runs at one place of it would see one border of every map.
+    starts = _starts(step, run)
+    runs = [blocks[:, turn :: len(starts), start : start + run] for turn, start in enumerate(starts)]
+    return torch.cat(runs, 1).reshape(num_rows, -1)
+
+
+@lru_cache(maxsize=256)
+def _starts(step: int, run: int) -> tuple[int, ...]:
+    """Where in its block each run begins, in turn."""
+    return tuple(int(share * (step - run)) for share in STARTS)
+
+
+def _grid(num_features: int, width: int, num_axes: int) -> tuple[int, int]:
+    """(distance, length) of the runs that `width` of a sample's features are taken in; (1, 1) for all of them."""
     run = (
         RUN if width >= 32 * RUN else RUN // 4
     )  # many short runs where few long ones would miss most channels
     if num_features <= width:
-        return flat_BF.clone()
-    if width < run or tensor.dim() <= 3:
+        return 1, 1
+    if width < run or num_axes <= 3:
         # Every token must count alike: the one that the head reads may hold all of the gradient.
-        return flat_BF[:, :: _odd(num_features // width)][:, :width].clone()
-    num_runs = width // run
-    step = num_features // num_runs
-    step = _odd(step)  # so that runs do not keep landing on the same border of a feature map
-    runs = flat_BF[:, : num_runs * step].unflatten(1, (num_runs, step))[:, :, :run]  # type: ignore[no-untyped-call]
-    sample: Tensor = runs.reshape(num_rows, -1)
-    return sample
+        return max(_odd(num_features // width), 2), 1
+    # odd, so that runs do not keep landing on the same border of a feature map
+    return max(_odd(num_features // (width // run)), run), run
+
+
+def unit_error(
+    sample: Tensor | None, shape: Sequence[int], batch: int, units: tuple[int, int]
+) -> float | None:
+    """Relative variance that the draw of a layer's units leaves to the mean of x^2: Var_i(e_i) / (n E[e]^2).
+
+    e_i is the second moment of unit i over samples and places. It holds all that correlates them.
+
+    Args:
+        sample: of the layer's output.
+        shape: of that output.
+        batch: number of samples.
+        units: number of units and the stride of their axis.
+    """
+    if sample is None or sample.shape[1] < 2:
+        return None
+    count, stride = units
+    rows = batch if sample.shape[0] > 1 else 1
+    num_features = math.prod(shape) // rows
+    if count < 2 or num_features % (count * stride):
+        return None
+    step, run = _grid(num_features, max(SAMPLE_SIZE // sample.shape[0], 1), len(shape))
+    unit, seen = _units(sample.shape[1], step, run, count, stride)
+    power = _to_float(sample).square().mean(0)
+    each = (torch.zeros(count).index_add_(0, unit, power) / seen)[seen > 0]
+    if len(each) < 2 or not float(each.mean()) > 0:
+        return None
+    found = float(each.var() / each.mean().square()) / len(each)
+    return found if math.isfinite(found) else None
+
+
+@lru_cache(maxsize=64)
+def _units(width: int, step: int, run: int, count: int, stride: int) -> tuple[Tensor, Tensor]:
+    """The unit of each column of a sample, and how many columns each unit has."""
+    unit = _places(width, step, run) // stride % count
+    return unit, torch.bincount(unit, minlength=count)
+
+
+def _places(width: int, step: int, run: int) -> Tensor:
+    """Which feature each column of a sample is."""
+    if run == 1:
+        return torch.arange(width) * step
+    starts = _starts(step, run)
+    first = [
+        torch.arange(turn, width // run, len(starts)) * step + start for turn, start in enumerate(starts)
+    ]
+    return (torch.cat(first)[:, None] + torch.arange(run)).flatten()
 
 
 def _odd(step: int) -> int:
@@ -168,14 +238,29 @@ def _moments(stack_nBf: Tensor) -> list[Moments]:
         finite = torch.isfinite(stack_nBf).flatten(1).all(1)
         stack_nBf = torch.nan_to_num(stack_nBf, nan=0.0, posinf=1e18, neginf=-1e18)
     unit_nBf, peak = _by_peak(stack_nBf)
-    second = unit_nBf.square().mean((1, 2))
+    squares = unit_nBf.square()
+    second = squares.mean((1, 2))
+    fourth = squares.square_().mean((1, 2))
     num_rows, width = stack_nBf.shape[1:]
     zeros = (unit_nBf == 0).flatten(1).sum(1) / (num_rows * width)
-    columns = [unit_nBf.mean((1, 2)), second, zeros, *_batch_statistics(unit_nBf, second), peak]
+    columns = [unit_nBf.mean((1, 2)), second, zeros, *_batch_statistics(unit_nBf, second), peak, fourth]
     table = torch.stack(columns, 1).double().tolist()
     return [
-        Moments(mean * size, square * size**2, size, zero, between, cosine, rank, bool(ok), num_rows * width)
-        for (mean, square, zero, between, cosine, rank, size), ok in zip(table, finite.tolist(), strict=True)
+        Moments(
+            mean * size,
+            square * size**2,
+            size,
+            zero,
+            between,
+            cosine,
+            rank,
+            bool(ok),
+            num_rows * width,
+            fourth / square**2 if square > 0 else math.nan,
+        )
+        for (mean, square, zero, between, cosine, rank, size, fourth), ok in zip(
+            table, finite.tolist(), strict=True
+        )
     ]
 
 

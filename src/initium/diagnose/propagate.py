@@ -1,0 +1,347 @@
+"""The second moment of every value by mean-field theory, node by node through a recorded graph.
+
+Weights are independent of what they meet, so E z^2 = fan_in E w^2 E x^2 + E b^2 and z is Gaussian; pointwise functions
+are evaluated on weighted points of their root's law; independent values add their moments. What is no such thing
+raises `Outside`, and the signal goes on from what was measured there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from initium.diagnose.signal import Outside, Signal, Weights, from_law, normal_law, scaled
+from initium.record import Record, ops
+from initium.record.node import Node
+from initium.record.sampling import MAX_ROWS, RUN, SAMPLE_SIZE
+from initium.record.uses import Use
+from initium.theory.fans import fans
+from initium.theory.laws import gaussian, independent, mixture
+
+STRUCTURED = 0.2
+"""Share of exact zeros from which a weight is no set of independent draws."""
+SAME = 0.02
+"""Relative difference of second moments up to which a move of values has left them as they were."""
+FEW = 32
+"""Units from which their own spread tells how far their mean square is from certain."""
+NORMED = 0.05
+"""The same between what a norm should give and what was measured."""
+
+
+@dataclass
+class Propagation:
+    """The signals of a record; `weights` stand in for the values that the record found."""
+
+    seen: Record
+    weights: Mapping[str, Weights]
+    signals: list[Signal] = field(default_factory=list)
+
+    def run(self) -> list[Signal]:
+        """Every node's signal, in execution order."""
+        self._uses: dict[int, list[Use]] = {}
+        for use in self.seen.uses:
+            self._uses.setdefault(use.node, []).append(use)
+        for node in self.seen.nodes:
+            try:
+                signal = self._signal(node)
+                if not (math.isfinite(signal.second) and math.isfinite(signal.mean)):
+                    raise Outside("values that are not finite")
+            except Outside as outside:
+                signal = self._measured(node, str(outside))
+            self.signals.append(signal)
+        return self.signals
+
+    def sampling(self, node: Node) -> float:
+        """Variance of the log of a measured second moment because a sample was looked at, not all elements."""
+        seen = node.forward
+        if seen is None or math.prod(node.shape) <= seen.count or not seen.kurtosis > 1:
+            return 0.0
+        return (seen.kurtosis - 1) / max(seen.count / self._run(node), 1.0)
+
+    def _run(self, node: Node) -> int:
+        """Length of the runs of neighbours that a sample is made of."""
+        rows = -(-self.seen.batch // -(-self.seen.batch // MAX_ROWS)) if self.seen.batch else 1
+        if len(node.shape) <= 3:
+            return 1
+        return RUN if SAMPLE_SIZE // max(rows, 1) >= 32 * RUN else RUN // 4
+
+    def _measured(self, node: Node, reason: str) -> Signal:
+        drawn = max((self.signals[index].drawn for index in node.inputs), default=-1)
+        if node.forward is None or not node.forward.finite:
+            return Signal(1.0, reason=reason, root=node.index, drawn=drawn)
+        at = node.forward
+        law = normal_law(at.mean, at.second)
+        return Signal(at.second, at.mean, self.sampling(node), math.inf, law, node.index, drawn, reason)
+
+    def _signal(self, node: Node) -> Signal:
+        if node.category == "input":
+            return replace(self._measured(node, ""), reason="")
+        before = [self.signals[index] for index in dict.fromkeys(node.inputs)]
+        if any(use.how == "weight" for use in self._uses.get(node.index, ())):
+            return self._weighted(node)
+        if not before:
+            raise Outside("a value that no input reaches")
+        if node.op in ops.NORMS and node.category != "norm":
+            raise Outside("a norm by running statistics")
+        if self.seen.graph.written_norms.get(node.index):
+            raise Outside("a norm written out by hand")
+        rule: Callable[[Node, Sequence[Signal]], Signal] | None = {
+            "activation": self._activation,
+            "norm": self._norm,
+            "add": self._add,
+            "mul": self._mul,
+            "concat": self._concat,
+            "pool": self._moved,
+            "copy": self._moved,
+        }.get(node.category)
+        if rule is None:
+            raise Outside(_WORDS.get(node.category, f"the operation {node.op}"))
+        return replace(rule(node, before), reason=next((one.reason for one in before if one.reason), ""))
+
+    def _weighted(self, node: Node) -> Signal:
+        uses = self._uses[node.index]
+        use = next(use for use in uses if use.how == "weight")
+        if use.layer is None or use.layer.kind not in ("linear", "conv", "conv_transpose"):
+            raise Outside("a table that is looked up in" if node.category == "lookup" else "a recurrent cell")
+        if len(use.names) != 1 or use.standardized or not use.direct:
+            raise Outside("a weight that is computed from other values")
+        if len(set(node.inputs)) != 1:
+            raise Outside("a weight that meets no signal, or several")
+        x = self.signals[node.inputs[0]]
+        weights = self._weights(use.names[0])
+        varying = max(x.second - x.mean**2, 0.0) + weights.structure.row_sum * x.mean**2
+        power = weights.second * fans(use.layer).fan_in * varying
+        biases = [self._weights(name) for one in uses if one.how == "bias" for name in one.names]
+        second = power + sum(one.second for one in biases)
+        carried = x.variance * (power / second) ** 2 if second > 0 else 0.0
+        law = gaussian(second, self._spread(node))
+        return Signal(second, 0.0, carried, self._values(node), law, node.index, node.index, x.reason)
+
+    def _weights(self, name: str) -> Weights:
+        """The planned weights of that name, or those that were found; Outside where they are no random draws."""
+        info = self.seen.parameter(name)
+        known = self.weights.get(name)
+        if known is None:
+            if info.meta or not info.finite:
+                raise Outside("a weight whose values are not known")
+            known = Weights(info.second, info.structure)
+        shape = known.structure
+        if len(info.shape) < 2 or known.second == 0:
+            return known
+        if shape.zeros > STRUCTURED:
+            raise Outside("a weight with many exact zeros")
+        if shape.paired > 0:
+            raise Outside("a weight of paired units")
+        if shape.row_sum > 1.0:
+            raise Outside("a weight whose rows add up")
+        return known
+
+    def _values(self, node: Node) -> float:
+        """How many independent values a weighted node's measured mean square is taken over."""
+        seen, units = node.forward, float(node.units or 1)
+        if seen is None:
+            return units
+        independent_rows = units * (seen.rank if seen.rank >= 1 else 1.0)
+        if node.unit_error is None:
+            return independent_rows
+        found = 2.0 / max(node.unit_error, 1e-9)
+        return min(found, independent_rows) if units < FEW else found
+
+    def _spread(self, node: Node) -> float:
+        """Relative variance of the signal's size over samples and places, where it is more than chance."""
+        if node.forward is None or not math.isfinite(node.forward.kurtosis):
+            return 0.0
+        found = node.forward.kurtosis / 3 - 1
+        return found if found > 2 * math.sqrt(24 / self._values(node)) / 3 else 0.0
+
+    def _activation(self, node: Node, before: Sequence[Signal]) -> Signal:
+        x = before[0]
+        if len(before) != 1:
+            raise Outside(f"the operation {node.op} of several signals")
+        if x.law is None:
+            raise Outside("an activation of a value whose law is not known")
+        if node.kind == "glu":
+            return from_law(x, independent(x.law, x.law.map(torch.sigmoid), torch.mul), node.index)
+        return from_law(x, x.law.map(self._function(node)))
+
+    def _function(self, node: Node) -> Callable[[Tensor], Tensor]:
+        numbers: list[object] = list(node.scalars)
+        if node.kind == "prelu":
+            numbers = [torch.tensor([self.seen.parameter(n).mean], dtype=torch.float64) for u in
+                       self._uses.get(node.index, ()) for n in u.names]  # fmt: skip
+        elif node.kind in ("rrelu", "clamp") and len(numbers) != 2:
+            raise Outside(f"the operation {node.op}, of which not all arguments are known")
+        operation = getattr(torch.ops.aten, node.op.removeprefix("aten."), None)
+
+        def evaluated(x: Tensor) -> Tensor:
+            try:
+                y = operation(x, *numbers)  # type: ignore[misc]
+            except (TypeError, RuntimeError) as error:
+                raise Outside(f"the operation {node.op}") from error
+            y = y[0] if isinstance(y, tuple) else y
+            if not isinstance(y, Tensor) or not bool(torch.isfinite(y).all()):
+                raise Outside(f"the operation {node.op}, which is not finite everywhere")
+            return y
+
+        return evaluated
+
+    def _norm(self, node: Node, before: Sequence[Signal]) -> Signal:
+        gains = self._vector(node, "gain")
+        shifts = self._vector(node, "shift")
+        gain, shift = (gains[0] if gains else (1.0, 1.0)), (shifts[0] if shifts else (0.0, 0.0))
+        eps = node.scalars[-1] if node.scalars and node.scalars[-1] < 0.1 else 0.0
+        second = gain[1] * before[0].second / (before[0].second + eps) + shift[1]
+        measured = node.forward
+        if measured is not None:
+            chance = NORMED + 4 * math.sqrt(self.sampling(node))
+            if not second * math.exp(-chance) <= measured.second <= second * math.exp(chance):
+                raise Outside(
+                    "a norm that does not give unit scale: running statistics, or a signal as small as its epsilon"
+                )
+        law = gaussian(second, self._spread(node))
+        return Signal(second, shift[0], law=law, root=node.index, drawn=before[0].drawn)
+
+    def _vector(self, node: Node, how: str) -> list[tuple[float, float]]:
+        """(mean, second moment) of the parameters that a node takes in that way."""
+        names = [name for use in self._uses.get(node.index, ()) if use.how == how for name in use.names]
+        return [self._moments(name) for name in names]
+
+    def _moments(self, name: str) -> tuple[float, float]:
+        info = self.seen.parameter(name)
+        if info.meta or not info.finite:
+            raise Outside("a parameter whose values are not known")
+        return info.mean, info.second
+
+    def _add(self, node: Node, before: Sequence[Signal]) -> Signal:
+        sign = -1.0 if node.op == "aten.sub" else 1.0
+        if node.op not in ("aten.add", "aten.sub"):
+            raise Outside(f"the operation {node.op}")
+        if len(before) == 2:
+            return self._sum(node, before[0], before[1], sign)
+        x, added = before[0], self._vector(node, "add")
+        if not added and node.scalars:
+            constant = sign * node.scalars[0]
+            return from_law(x, x.law.map(lambda v: v + constant)) if x.law else replace(
+                x, second=x.second + 2 * x.mean * constant + constant**2, mean=x.mean + constant)  # fmt: skip
+        if len(added) != 1 or len(node.inputs) != 1:
+            raise Outside("a constant that the tape does not hold")
+        mean, second = added[0]
+        total = x.second + second + 2 * sign * mean * x.mean
+        law = None
+        if x.law is not None:
+            spread = gaussian(max(second - mean**2, 0.0)).map(lambda v: sign * (v + mean))
+            law = independent(x.law, spread, torch.add) if second > 0 else x.law
+        return replace(x, second=total, mean=x.mean + sign * mean, carried=x.variance * (x.second / total) ** 2
+                       if total > 0 else 0.0, law=law, root=node.index)  # fmt: skip
+
+    def _sum(self, node: Node, x: Signal, y: Signal, sign: float) -> Signal:
+        if x.law is not None and y.law is not None and x.root == y.root:
+            return from_law(x, x.law.join(y.law, lambda a, b: a + sign * b))
+        self._check_apart(node, x, y)
+        second = x.second + y.second + 2 * sign * x.mean * y.mean
+        if second <= 0:
+            raise Outside("a sum that cancels")
+        law = independent(x.law, y.law, lambda a, b: a + sign * b) if x.law and y.law else None
+        carried = (x.variance * x.second**2 + y.variance * y.second**2) / second**2
+        return Signal(
+            second, x.mean + sign * y.mean, carried, math.inf, law, node.index, max(x.drawn, y.drawn)
+        )
+
+    def _check_apart(self, node: Node, x: Signal, y: Signal) -> None:
+        """Raise unless one of two operands holds weights that the other has not met."""
+        ancestors = self.seen.graph.ancestors
+        first, second = dict.fromkeys(node.inputs)
+        free = (x.drawn >= 0 and not ancestors[second] >> x.drawn & 1) or (
+            y.drawn >= 0 and not ancestors[first] >> y.drawn & 1
+        )
+        if not free:
+            raise Outside("values that were made from one another")
+
+    def _mul(self, node: Node, before: Sequence[Signal]) -> Signal:
+        divides = node.op == "aten.div"
+        if node.op not in ("aten.mul", "aten.div"):
+            raise Outside(f"the operation {node.op}")
+        x = before[0]
+        if len(before) == 2:
+            return self._product(node, x, before[1], divides)
+        if len(node.inputs) == 2 and x.law is not None and not divides:
+            return from_law(x, x.law.map(torch.square))
+        scales = self._vector(node, "scale")
+        if not scales and node.scalars:
+            factor = 1 / node.scalars[0] if divides and node.scalars[0] else node.scalars[0]
+            return scaled(x, factor, factor**2)
+        if len(scales) != 1 or divides or len(node.inputs) != 1:
+            raise Outside("a constant that the tape does not hold")
+        return scaled(x, *scales[0])
+
+    def _product(self, node: Node, x: Signal, y: Signal, divides: bool) -> Signal:
+        if divides:
+            raise Outside("a quotient of two signals")
+        if x.law is not None and y.law is not None and x.root == y.root:
+            return from_law(x, x.law.join(y.law, torch.mul))
+        self._check_apart(node, x, y)
+        law = independent(x.law, y.law, torch.mul) if x.law and y.law else None
+        drawn = max(x.drawn, y.drawn)
+        return Signal(
+            x.second * y.second,
+            x.mean * y.mean,
+            x.variance + y.variance,
+            law=law,
+            root=node.index,
+            drawn=drawn,
+        )
+
+    def _concat(self, node: Node, _before: Sequence[Signal]) -> Signal:
+        tokens = self._vector(node, "token")
+        parts = [self.signals[view.node] for view in node.operands]
+        parts += [Signal(second, mean, law=normal_law(mean, second)) for mean, second in tokens]
+        sizes = [view.numel for view in node.operands]
+        rest = math.prod(node.shape) - sum(sizes)
+        if len(node.operands) != len(node.inputs) or len(tokens) > 1 or (rest > 0) != bool(tokens):
+            raise Outside("a constant that the tape does not hold")
+        shares = [size / math.prod(node.shape) for size in [*sizes, *[rest] * len(tokens)]]
+        second = sum(share * one.second for share, one in zip(shares, parts, strict=True))
+        mean = sum(share * one.mean for share, one in zip(shares, parts, strict=True))
+        noise = sum(
+            (share * one.second) ** 2 * one.variance for share, one in zip(shares, parts, strict=True)
+        )
+        laws = [one.law for one in parts if one.law is not None]
+        law = mixture(laws, shares) if len(laws) == len(parts) else None
+        drawn = max(one.drawn for one in parts)
+        return Signal(
+            second, mean, noise / second**2 if second > 0 else 0.0, law=law, root=node.index, drawn=drawn
+        )
+
+    def _moved(self, node: Node, before: Sequence[Signal]) -> Signal:
+        """Values that are pooled or moved: by the factor that was measured, which holds for any scale."""
+        x = before[0]
+        if len(before) != 1:
+            raise Outside(f"the operation {node.op} of several signals")
+        source = self.seen.nodes[node.inputs[0]].forward
+        if node.forward is None or source is None or not source.second > 0 or not node.forward.finite:
+            if node.category == "pool":
+                raise Outside("a pooling of values whose correlation is not known")
+            return x
+        factor = node.forward.second / source.second
+        if node.category == "copy" and abs(factor - 1) <= SAME + 4 * math.sqrt(self.sampling(node) + self.sampling(
+            self.seen.nodes[node.inputs[0]])):  # fmt: skip
+            return x
+        second = x.second * factor
+        mean = node.forward.mean * math.sqrt(second / node.forward.second) if node.forward.second > 0 else 0.0
+        slack = self.sampling(node) + self.sampling(self.seen.nodes[node.inputs[0]])
+        law = normal_law(mean, second)
+        return replace(
+            x, second=second, mean=mean, carried=x.variance + slack, law=law, values=math.inf, root=node.index
+        )
+
+
+_WORDS = {
+    "softmax": "a softmax",
+    "attention": "attention",
+    "matmul": "a product of two signals",
+    "lookup": "a table that is looked up in",
+}

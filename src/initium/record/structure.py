@@ -1,0 +1,53 @@
+"""Whether a weight looks like independent draws: what theory needs to know of its values beside their size."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+PROBED_ROWS, CLOSE_ROWS = 64, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """How the rows (axis 0) of a weight depart from independent draws, over a few of them.
+
+    Args:
+        sums: mean of (sum of a row)^2 / (its length x E w^2): 1 for independent values, 0 for rows without mean.
+        zeros: share of exact zeros, in the first few rows.
+        paired: share of these rows whose values come in pairs of opposite sign.
+        rows: number of rows that were summed.
+    """
+
+    sums: float = 1.0
+    zeros: float = 0.0
+    paired: float = 0.0
+    rows: int = 0
+
+    @property
+    def row_sum(self) -> float:
+        """`sums`, and 1 where it differs from 1 by no more than chance."""
+        chance = 4.0 * math.sqrt(2.0 / self.rows) if self.rows else math.inf
+        return 1.0 if abs(math.log(max(self.sums, 1e-12))) <= chance else self.sums
+
+
+@torch.no_grad()
+def structure_of(tensor: Tensor) -> Structure:
+    """The structure of a weight of at least two axes; what independent draws show for everything else."""
+    if tensor.dim() < 2 or tensor.is_meta or tensor.numel() == 0 or not tensor.is_floating_point():
+        return Structure()
+    rows = tensor.detach()[:: -(-tensor.shape[0] // PROBED_ROWS)].flatten(1)
+    total = float(torch.linalg.vector_norm(rows, dtype=torch.float32)) ** 2 / len(rows)
+    if not (0 < total < math.inf):
+        return Structure()
+    sums = float(rows.sum(1, dtype=torch.float32).square_().mean()) / total
+    few = rows[:CLOSE_ROWS].float().sort(1).values
+    paired = ((few + few.flip(1)) == 0).all(1) & (few != 0).any(1)
+    return Structure(sums, float((few == 0).float().mean()), float(paired.float().mean()), len(rows))
+
+
+INDEPENDENT = Structure()
+"""What independent draws show."""

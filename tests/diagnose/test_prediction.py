@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from tests.nets import Basic, TransformerBlock, mlp, noise, seeded, start
+from torch import Tensor, nn
+
+from initium.diagnose.prediction import Predicted, predict
+from initium.diagnose.signal import Weights
+from initium.record import record
+
+
+class Wavy(nn.Module):
+    """An activation that no table lists."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.sigmoid(1.3 * x) + 0.3 * torch.sin(x)
+
+
+def score(one: Predicted) -> float:
+    """Distance from the prediction in standard errors."""
+    assert one.measured is not None
+    return (math.log(one.measured / one.second) + one.error**2 / 2) / one.error
+
+
+def scores(make: Callable[[], nn.Module], shape: tuple[int, ...], seeds: int) -> Tensor:
+    found = []
+    for seed in range(seeds):
+        with seeded(seed):
+            sites = predict(record(make(), noise(*shape, seed=seed)))
+        assert not any(one.outside or one.restarted for one in sites)
+        found.append([score(one) for one in sites])
+    return torch.tensor(found)
+
+
+@pytest.mark.parametrize("act", [nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU, nn.Softplus, Wavy])
+def test_bars_of_a_plain_mlp_hold_what_they_claim(act):
+    z = scores(lambda: start(mlp(8, 48, act), nn.init.kaiming_normal_), (24, 48), 14)
+    # Layers of one net share their noise: 14 independent nets, of which a bar may miss one in twenty.
+    assert (z.abs() <= 2).float().mean() >= 0.93
+    assert 0.4 <= z[:, -2].std() <= 1.6  # the bar is no wider than it must be: 14 draws, 6 standard errors
+    assert z.mean().abs() < 0.8
+
+
+@pytest.mark.parametrize("act", [nn.ReLU, nn.Tanh, nn.SiLU])
+def test_bars_of_a_plain_cnn_hold_what_they_claim(act):
+    def make() -> nn.Module:
+        layers: list[nn.Module] = []
+        for i in range(6):
+            layers += [nn.Conv2d(12 if i else 3, 12, 3, stride=2 if i == 1 else 1, padding=1), act()]
+        return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(48, 10))
+
+    z = scores(make, (16, 3, 16, 16), 8)
+    assert (z.abs() <= 2).float().mean() >= 0.9  # 8 nets of 7 sites, 56 in all, far from independent
+
+
+def test_residual_blocks_norms_and_pools_are_inside_the_theory():
+    stem = [nn.Conv2d(3, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2)]
+    blocks = [Basic(16, 16), Basic(16, 32), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 4)]
+    net = nn.Sequential(*stem, *blocks)
+    with seeded(1):
+        net = net.apply(
+            lambda module: module.reset_parameters() if hasattr(module, "reset_parameters") else None
+        )
+    sites = predict(record(net, noise(16, 3, 16, 16)))
+    assert len(sites) == 7
+    assert not any(one.outside or one.restarted for one in sites)
+    assert sum(one.inside for one in sites) >= 6
+
+
+def test_attention_is_named_and_what_follows_is_predicted_from_what_was_measured():
+    with seeded():
+        net = TransformerBlock()
+    sites = {one.names[0]: one for one in predict(record(net, noise(8, 16, 32)))}
+    assert sites["qkv.weight"].restarted == ""
+    assert sites["proj.weight"].restarted == "attention"
+    assert sites["proj.weight"].outside == ""
+    assert all(one.inside for one in sites.values())
+
+
+def test_weights_that_are_no_random_draws_are_named():
+    net = nn.Sequential(nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 4))
+    with torch.no_grad():
+        net[0].weight.copy_(torch.eye(32))
+        net[2].weight.fill_(0.01)
+    first, second, third = predict(record(net, noise(16, 32)))
+    assert first.outside == "a weight with many exact zeros"
+    assert second.outside == "a weight whose rows add up"
+    assert third.outside == ""
+    assert third.restarted == second.outside
+
+
+def test_paired_units_are_named_and_rows_without_mean_predicted():
+    import initium
+
+    net = mlp(6, 64, nn.ReLU)
+    for place in (2, 4, 6, 8):
+        initium.fill_(net[place], "mirrored", seed=place)
+    found = predict(record(net, noise(32, 64)))
+    assert found[1].outside == "a weight of paired units"
+    net = start(mlp(6, 64, nn.Sigmoid), lambda w: initium.fill_(w, "centred_orthogonal", gain=4.0))
+    found = predict(record(net, noise(32, 64)))
+    assert all(one.inside and not one.outside for one in found)
+
+
+def test_a_norm_by_running_statistics_is_named():
+    net = nn.Sequential(nn.Linear(16, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 4)).eval()
+    found = predict(record(net, 5 * noise(32, 16)))
+    assert "running statistics" in found[1].restarted
+    assert found[1].inside
+
+
+def test_planned_weights_stand_in_for_those_found():
+    net = mlp(4, 64, nn.ReLU)
+    seen = record(net, noise(64, 64))
+    names = [f"{place}.weight" for place in (0, 2, 4, 6)]
+    found = predict(
+        seen, {name: Weights(2 / 64) for name in names} | {f"{p}.bias": Weights(0.0) for p in (0, 2, 4, 6)}
+    )
+    assert found[1].second == pytest.approx(found[0].second, rel=1e-4)
+    assert found[3].second == pytest.approx(found[0].second, rel=1e-4)
+    looked_at = noise(64, 64)[::4]  # 16 samples of a batch
+    assert found[0].second == pytest.approx(2 * float(looked_at.square().mean()), rel=1e-4)
