@@ -96,15 +96,16 @@ def t_fixup(layer: Layer, *, part: str, num_layers: int, side: str) -> Draw:
     """Without layer norm or warm-up: embeddings d^-1/2 (9 N)^-1/4, branches Xavier times 0.67 N^-1/4.
 
     part="branch" is value, output, fc1 and fc2; on the decoder side they take (9 M)^-1/4. part="other"
-    (query, key) is Xavier. The authors' code multiplies values by sqrt 2 more, which undoes the gain
-    1/sqrt 2 that fairseq gives packed projections.
+    (query, key) is Xavier; a weight with packed blocks q, k, v is split by itself. The authors' code multiplies values
+    by sqrt 2 more, which undoes the gain 1/sqrt 2 that fairseq gives packed projections.
 
     Reference: Huang et al. (2020), Improving Transformer Optimization Through Better Initialization.
     """
     if part == "embedding":
         return spread("normal", max(layer.shape[-1], 1) ** -0.5 * (9 * num_layers) ** -0.25)
     scale = 0.67 * num_layers**-0.25 if side == "encoder" else (9 * num_layers) ** -0.25
-    return _xavier(layer, scale if part == "branch" else 1.0)
+    gain = scale if part == "branch" else 1.0
+    return _packed(layer, 1.0, gain) if layer.blocks else _xavier(layer, gain)
 
 
 def dt_fixup(layer: Layer, *, part: str, num_layers: int, input_norm: float) -> Draw:
@@ -330,6 +331,7 @@ METHODS = (
         Paper("Huang, Perez, Ba, Volkovs", 2020, "Improving Transformer Optimization"),
         t_fixup,
         aliases=("tfixup",),
+        whole=True,
     ),
     _record(
         "dt_fixup",

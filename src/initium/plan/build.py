@@ -17,6 +17,8 @@ from initium.plan.critical import starts_of
 from initium.plan.data_driven import decide as decide_by_data
 from initium.plan.data_driven import driven_by
 from initium.plan.plan import Plan
+from initium.plan.recipes.catalogue import recipe_by
+from initium.plan.recipes.decide import decide as decide_by_recipe
 from initium.plan.rules import Rule, first_matches
 from initium.plan.trials import Run, first_run
 from initium.record import Record, record
@@ -52,9 +54,10 @@ def plan(
     Args:
         model: any module with storage; a compiled one is planned as its original.
         inputs: a tensor, a tuple of positional arguments, or a dict of keyword arguments.
-        policy: "auto" (by role, calibrated and verified, never less healthy than found), "shipped" (leave as is), or a
+        policy: "auto" (by role, calibrated and verified, never less healthy than found), "shipped" (leave as is), a
             method's name, with parameters as in "he_normal:mode=fan_out" (every weight gets it; "lsuv", "kraehenbuehl",
-            "weight_norm_data", "metainit", "gradinit" and "nio" find scales on the inputs).
+            "weight_norm_data", "metainit", "gradinit" and "nio" find scales on the inputs), or "recipe:NAME" (as the
+            field starts such models, for example "recipe:timm_vit").
         rules: the first rule that matches a parameter decides for it, before the policy.
         forward: called as `forward(model, inputs)` in place of the plain call.
         loss: maps the output to a scalar, for the backward.
@@ -72,8 +75,13 @@ def plan(
         >>> [one.method for one in made]
         ['he_normal', 'zeros', 'lecun_normal', 'zeros']
     """
-    model, decide, driven = check_model(model), policy_of(policy), driven_by(policy)
+    model, recipe = check_model(model), recipe_by(policy)
     check_seed(seed)
+    if recipe is not None:
+        seen = record(model, inputs, forward=forward, loss=loss, seed=seed)
+        made, notes = decide_by_recipe(recipe, seen, _ruled(model, seen, rules))
+        return Plan(type(model).__name__, policy, seed, made, notes=notes)
+    decide, driven = policy_of(policy), driven_by(policy)
     if policy == "auto" and not any(parameter.is_meta for parameter in model.parameters()):
         run, seen = first_run(model, inputs, forward=forward, loss=loss, seed=seed)
         return _measured(model, run, seen, _ruled(model, seen, rules))
@@ -126,7 +134,7 @@ def policy_of(name: str) -> Policy:
     if not isinstance(name, str):
         raise UsageTypeError(
             f"policy is a {type(name).__name__}",
-            expected='"auto", "shipped" or a method\'s name',
+            expected='"auto", "shipped", "recipe:NAME" or a method\'s name',
             remedy="see initium.methods()",
         )
     return policies.everywhere(name)

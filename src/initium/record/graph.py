@@ -132,15 +132,20 @@ class Graph:
     @cached_property
     def inside(self) -> int:
         """Bit mask of all nodes that lie on a short residual or dense branch or on the small side of a gate."""
-        gates = 0
-        for index in range(len(self.nodes)):
-            gates |= self._gate_side(index)
-        mask = gates
+        mask = self.gating
         for residual in self.residuals.values():
             if residual.depth <= SHORT_BRANCH:
                 mask |= residual.inside
         for index in range(len(self.nodes)):
-            mask |= self._dense_side(index, gates)
+            mask |= self._dense_side(index, self.gating)
+        return mask
+
+    @cached_property
+    def gating(self) -> int:
+        """Bit mask of all nodes that compute the small side of a gate (squeeze and excitation)."""
+        mask = 0
+        for index in range(len(self.nodes)):
+            mask |= self._gate_side(index)
         return mask
 
     def _dense_side(self, index: int, gates: int) -> int:

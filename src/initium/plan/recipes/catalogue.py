@@ -1,0 +1,39 @@
+"""Every recipe, in one literal tuple, and the way to find one by name."""
+
+from __future__ import annotations
+
+from initium.errors import unknown_name
+from initium.plan.recipes import convnets, depth, detection, detr, general, language, segmentation, vit
+from initium.plan.recipes.recipe import Recipe
+
+PREFIX = "recipe:"
+
+RECIPES: tuple[Recipe, ...] = (
+    *general.RECIPES,
+    *convnets.RECIPES,
+    *vit.RECIPES,
+    *segmentation.RECIPES,
+    *detection.RECIPES,
+    *detr.RECIPES,
+    *language.RECIPES,
+    *depth.RECIPES,
+)
+
+_BY_NAME = {recipe.name: recipe for recipe in RECIPES}
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe of that name, with or without `recipe:` in front.
+
+    Raises:
+        UnknownNameError: no such recipe; the nearest names are in the message.
+    """
+    plain = name.removeprefix(PREFIX).strip().lower().replace("-", "_")
+    if plain not in _BY_NAME:
+        raise unknown_name("recipe", plain, _BY_NAME)
+    return _BY_NAME[plain]
+
+
+def recipe_by(policy: object) -> Recipe | None:
+    """The recipe that a policy names; None for every other policy."""
+    return find_recipe(policy) if isinstance(policy, str) and policy.startswith(PREFIX) else None

@@ -1,0 +1,18 @@
+"""Lines and numbers that several recipes share."""
+
+from __future__ import annotations
+
+from initium.plan.recipes.recipe import Line, Measured, start
+
+FAN_IN, LAYERS, LAYER = Measured("fan_in"), Measured("layers"), Measured("layer")
+ZEROS = start("zeros")
+TORCH_BIAS = start("torch_default", fan_in=FAN_IN)
+CUT_AT_TWO = start("truncated_normal", std=0.02, low=-2.0, high=2.0, bounds="absolute", corrected=False)
+"""trunc_normal_(std=.02) of torch and timm: the bounds are absolute, 100 standard deviations away."""
+
+NORMS = (Line("norm_gain", start("ones")), Line("norm_shift", ZEROS))
+TORCH = (
+    Line("bias", TORCH_BIAS),
+    Line("matrix", start("torch_default")),
+)
+"""What torch.nn layers start with."""
