@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from initium.plan import init_ as init_
     from initium.plan import repair_ as repair_
     from initium.plan.build import plan as plan
+    from initium.random.synthetic import synthetic as synthetic
     from initium.record import Record as Record
     from initium.record import record as record
     from initium.theory.gains import gain as gain
@@ -49,6 +50,7 @@ _HOMES = {
     "Record": "record",
     "record": "record",
     "gain": "theory.gains",
+    "synthetic": "random.synthetic",
 }
 
 __version__ = version("initium")

@@ -5,6 +5,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+import initium
 from initium.cli.inputs import detector_inputs, make_inputs, read_images
 from initium.cli.spec import InputSpec
 from initium.errors import UsageError
@@ -98,3 +99,15 @@ def test_detectors_get_lists_and_in_training_targets():
     assert (boxes[:, 2:] > boxes[:, :2]).all()
     assert targets[0]["masks"].sum() > 0
     assert len(detector_inputs(images, nn.Linear(1, 1).eval())) == 1
+
+
+def test_noise_takes_the_place_of_photographs():
+    spec = [InputSpec.parse("3x16x16")]
+    made = make_inputs("net.py:make", NET, spec, None, noise="natural", batch=4, seed=3)
+    assert torch.equal(made, initium.synthetic((3, 16, 16), batch=4, kind="natural", seed=3, name="input0"))
+    assert not torch.equal(made, make_inputs("net.py:make", NET, spec, None, batch=4, seed=3))
+
+
+def test_images_and_noise_exclude_each_other(tmp_path):
+    with pytest.raises(UsageError, match="--noise"):
+        make_inputs("net.py:make", NET, [], tmp_path, noise="natural", batch=4, seed=3)

@@ -31,6 +31,7 @@ def command(
     seed: int,
     inputs: tuple[InputSpec, ...],
     images: Path | None,
+    noise: str | None,
     batch: int,
     evaluate: bool,
     as_json: bool,
@@ -51,7 +52,9 @@ def command(
     from initium.cli.subject import subject
     from initium.diagnose import view
 
-    built, fed = subject(model, arguments, inputs, images, batch=batch, seed=seed, evaluate=evaluate)
+    built, fed = subject(
+        model, arguments, inputs, images, noise=noise, batch=batch, seed=seed, evaluate=evaluate
+    )
     report = initium.diagnose(built, fed, seed=seed)
     show_result(report, view.document(report), as_json=as_json, html=html)
     if fail_on and LEVELS[fail_on] & {finding.severity for finding in report.findings}:

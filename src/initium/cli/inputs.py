@@ -15,12 +15,20 @@ from initium.data.pictures import IMAGENET_MEAN, IMAGENET_STD, photographs
 from initium.errors import MissingExtraError, UsageError
 from initium.random import fill_, key_for
 from initium.random.distributions import Integers, Normal
+from initium.random.synthetic import synthetic
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff"}
 
 
 def make_inputs(
-    target: str, model: nn.Module, specs: Sequence[InputSpec], images: Path | None, *, batch: int, seed: int
+    target: str,
+    model: nn.Module,
+    specs: Sequence[InputSpec],
+    images: Path | None,
+    *,
+    noise: str | None = None,
+    batch: int,
+    seed: int,
 ) -> Tensor | tuple[Any, ...]:
     """The inputs for `model`: one tensor, or a tuple of positional arguments.
 
@@ -29,11 +37,19 @@ def make_inputs(
         model: the model; torchvision's detectors get lists of images and made-up targets.
         specs: shapes of the inputs; none means the usual one.
         images: folder of images to use for the first input.
+        noise: kind of made-up inputs, as for `initium.synthetic`; None takes photographs for the shapes of images.
         batch: number of samples.
-        seed: of random numbers, where the shape is not that of an image.
+        seed: of random numbers.
+
+    Raises:
+        UsageError: no shape is known, images and noise are both asked for, or they cannot be made.
     """
+    if noise is not None and images is not None:
+        raise UsageError(
+            "--images and --noise", expected="one of them", remedy="leave out --noise to use the images"
+        )
     wanted = list(specs) or _usual(target, model, images)
-    made = [_values(spec, batch, seed, i) for i, spec in enumerate(wanted)]
+    made = [_values(spec, batch, seed, i, noise) for i, spec in enumerate(wanted)]
     if images is not None:
         made[0] = read_images(images, wanted[0].shape, batch)
     if is_detector(model) and len(made) == 1:
@@ -109,11 +125,13 @@ def _usual(target: str, model: nn.Module, images: Path | None) -> list[InputSpec
     return [InputSpec(shape)]
 
 
-def _values(spec: InputSpec, batch: int, seed: int, position: int) -> Tensor:
+def _values(spec: InputSpec, batch: int, seed: int, position: int, noise: str | None) -> Tensor:
     """Photographs where the shape is that of images or clips, token ids where asked, else normal numbers."""
     shape, key = spec.shape, key_for(seed, f"cli.input{position}")
     if spec.below is not None:
         return fill_(torch.empty(batch, *shape, dtype=torch.int64), Integers(0, spec.below), key)
+    if noise is not None:
+        return synthetic(shape, batch=batch, kind=noise, seed=seed, name=f"input{position}")  # type: ignore[arg-type]
     if len(shape) == 3 and shape[0] in (1, 3):
         views = photographs(batch * (position + 1), (shape[1], shape[2]))[-batch:]
         return _channels(views, shape[0])

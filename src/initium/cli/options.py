@@ -39,7 +39,7 @@ def model_options(verb: Verb) -> Verb:
 
 
 def input_options(verb: Verb) -> Verb:
-    """--input, --images, --batch, --eval."""
+    """--input, --images, --noise, --batch, --eval."""
     options = [
         click.option(
             "--input",
@@ -54,6 +54,12 @@ def input_options(verb: Verb) -> Verb:
             "--images",
             type=click.Path(exists=True, file_okay=False, path_type=Path),
             help="Folder with your own images for the input.",
+        ),
+        click.option(
+            "--noise",
+            type=click.Choice(["gaussian", "natural"]),
+            help="Fill --input with numbers that are made up: plain, or with the spectrum and the correlated colours "
+            "of photographs.",
         ),
         click.option(
             "--batch", type=click.IntRange(2), default=8, show_default=True, help="Number of samples."

@@ -46,6 +46,7 @@ def command(
     seed: int,
     inputs: tuple[InputSpec, ...],
     images: Path | None,
+    noise: str | None,
     batch: int,
     evaluate: bool,
     policy: str,
@@ -69,7 +70,9 @@ def command(
     from initium.report import write_atomically
 
     chosen = [read_rule(text) for text in rules]
-    built, fed = subject(model, arguments, inputs, images, batch=batch, seed=seed, evaluate=evaluate)
+    built, fed = subject(
+        model, arguments, inputs, images, noise=noise, batch=batch, seed=seed, evaluate=evaluate
+    )
     made = decide(built, fed, policy=policy, rules=chosen, seed=seed)
     if output is not None:
         write_atomically(output, made.to_json() + "\n")

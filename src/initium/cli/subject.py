@@ -19,6 +19,7 @@ def subject(
     specs: Sequence[InputSpec],
     images: Path | None,
     *,
+    noise: str | None = None,
     batch: int,
     seed: int,
     evaluate: bool,
@@ -30,6 +31,7 @@ def subject(
         arguments: keyword arguments of its factory.
         specs: shapes of the inputs.
         images: folder of images.
+        noise: kind of made-up inputs; None takes photographs where the shape is that of images.
         batch: number of samples.
         seed: of the model's own weights and of random inputs.
         evaluate: whether to put the model in evaluation mode.
@@ -37,4 +39,4 @@ def subject(
     model = build(target, arguments, seed=seed)
     if evaluate:
         model.eval()
-    return model, make_inputs(target, model, specs, images, batch=batch, seed=seed)
+    return model, make_inputs(target, model, specs, images, noise=noise, batch=batch, seed=seed)
