@@ -54,6 +54,8 @@ def test_effect_is_the_mean_in_standard_deviations_and_changes_sign_with_the_ord
     assert one.effect == pytest.approx(t_value(a, b) / 3)
     assert (one.mean, one.low, one.high, one.p) == pytest.approx((-two.mean, -two.high, -two.low, two.p))
     assert one.num == 9
+    assert one.base == pytest.approx(b.mean())
+    assert one.shares[0] == pytest.approx(a.mean() / b.mean() - 1)
 
 
 def test_p_and_interval_are_those_of_scipy() -> None:
@@ -142,7 +144,7 @@ def test_holm_of_nothing() -> None:
     ],
 )
 def test_relation(mean: float, low: float, high: float, p: float, expected: str) -> None:
-    assert relation(Difference(8, mean, low, high, p, 1.0), p=p, margin=0.1) == expected
+    assert relation(Difference(8, mean, low, high, p, 1.0, 1.0), p=p, margin=0.1) == expected
 
 
 def test_mean_ranks_share_ties_and_sum_to_the_same() -> None:

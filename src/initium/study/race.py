@@ -58,6 +58,7 @@ class Decision:
         best: finalists that no other finalist beat; several where they cannot be told apart or are equal.
         winner: the finalist that beat every other one; None if there is none.
         pairs: all pairs of finalists on fresh seeds, then every other init against the first, on the seeds of the race.
+        neighbours: every init of the ranking against the one just above it, on fresh seeds where both ran some.
         num_fresh: fresh seeds that all finalists ran; 0 before there are two.
     """
 
@@ -66,6 +67,7 @@ class Decision:
     best: tuple[str, ...]
     winner: str | None
     pairs: tuple[Pair, ...]
+    neighbours: tuple[Pair, ...]
     num_fresh: int
 
     @property
@@ -168,7 +170,8 @@ def decide(
     common = set.intersection(*(set(one) for one in ran.values())) if len(ran) > 1 else set()
     if len(common) < 2:
         order = standings(race)
-        return Decision(order, (), (), None, _against_leader(race, order[1:], order, margin, alpha), 0)
+        pairs = _against_first(race, order[1:], order, margin, alpha)
+        return Decision(order, (), (), None, pairs, _neighbours(race, order, (), margin, alpha), 0)
     last = tuple(sorted(ran, key=lambda name: _mean({seed: ran[name][seed] for seed in common})))
     rest = tuple(name for name in standings(race) if name not in ran)
     pairs = _pairs(ran, itertools.combinations(last, 2), margin, alpha, is_fresh=True)
@@ -180,17 +183,34 @@ def decide(
         finalists=last,
         best=best,
         winner=last[0] if best == last[:1] and wins == len(last) - 1 else None,
-        pairs=pairs + _against_leader(race, rest, last + rest, margin, alpha),
+        pairs=pairs + _against_first(race, rest, last + rest, margin, alpha),
+        neighbours=_neighbours(race, last + rest, pairs, margin, alpha),
         num_fresh=len(common),
     )
 
 
-def _against_leader(
+def _against_first(
     race: Mapping[str, SeedLosses], names: Iterable[str], order: tuple[str, ...], margin: float, alpha: float
 ) -> tuple[Pair, ...]:
     """The first of the ranking against each of these, on the seeds of the race."""
     race = {name: race.get(name, {}) for name in order}
     return _pairs(race, ((order[0], name) for name in names), margin, alpha, is_fresh=False)
+
+
+def _neighbours(
+    race: Mapping[str, SeedLosses],
+    order: tuple[str, ...],
+    fresh: tuple[Pair, ...],
+    margin: float,
+    alpha: float,
+) -> tuple[Pair, ...]:
+    """Each against the one above it: the pair of fresh seeds if there is one, else on the seeds of the race."""
+    race = {name: race.get(name, {}) for name in order}
+    known = {(pair.first, pair.second): pair for pair in fresh}
+    steps = list(itertools.pairwise(order))
+    raced = _pairs(race, [step for step in steps if step not in known], margin, alpha, is_fresh=False)
+    known |= {(pair.first, pair.second): pair for pair in raced}
+    return tuple(known[step] for step in steps if step in known)
 
 
 def _pairs(

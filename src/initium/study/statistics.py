@@ -37,6 +37,7 @@ class Difference:
         p: two-sided p-value of the paired t-test.
         effect: mean over the standard deviation of the differences (Cohen's d for pairs); infinite where all
             differences are one number other than 0.
+        base: mean loss of the second.
     """
 
     num: int
@@ -45,6 +46,12 @@ class Difference:
     high: float
     p: float
     effect: float
+    base: float
+
+    @property
+    def shares(self) -> tuple[float, float, float]:
+        """Mean and interval as shares of the second's loss."""
+        return self.mean / self.base, self.low / self.base, self.high / self.base
 
 
 def special_functions() -> ModuleType:
@@ -111,12 +118,12 @@ def paired(first: ArrayLike, second: ArrayLike, *, confidence: float = CONFIDENC
     if sd <= 1e-12 * float(np.abs(np.concatenate([a, b])).max()):  # one number up to rounding: no t-test
         same = abs(mean) <= 1e-12 * float(np.abs(a).max())
         effect = 0.0 if same else math.copysign(math.inf, mean)
-        return Difference(a.size, mean, mean, mean, 1.0 if same else 0.0, effect)
+        return Difference(a.size, mean, mean, mean, 1.0 if same else 0.0, effect, float(b.mean()))
     special, freedom = special_functions(), a.size - 1
     error = sd / math.sqrt(a.size)
     half = error * float(special.stdtrit(freedom, (1 + confidence) / 2))
     p = 2 * float(special.stdtr(freedom, -abs(mean) / error))
-    return Difference(a.size, mean, mean - half, mean + half, p, mean / sd)
+    return Difference(a.size, mean, mean - half, mean + half, p, mean / sd, float(b.mean()))
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:

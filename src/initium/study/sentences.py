@@ -1,0 +1,117 @@
+"""What a comparison says, in sentences: the outcome first, then how the others stand, then what to bear in mind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from initium.report import number
+from initium.study.race import CONFIRM, Pair
+from initium.study.statistics import seeds_needed
+
+if TYPE_CHECKING:
+    from initium.study.comparison import Comparison
+
+
+def sentences(one: Comparison) -> tuple[str, ...]:
+    """All of them."""
+    return (headline(one), *_places(one), *_caveats(one))
+
+
+def headline(one: Comparison) -> str:
+    """The outcome."""
+    decision = one.decision
+    if not decision.ranking:
+        return "No init has been tried yet."
+    first = decision.ranking[0]
+    if not decision.finalists:
+        return (
+            f"{first} leads the race; no fresh seeds have confirmed it."
+            if len(decision.ranking) > 1
+            else (f"{first} is the only init with results.")
+        )
+    pair = decision.neighbours[0]
+    if decision.winner is not None:
+        return f"{first} wins: {gap(pair)} {pair.second}, the next best ({evidence(pair)})."
+    if len(decision.best) > 1:
+        return f"No winner: {listed(decision.best)} share the first place."
+    return f"No winner: {first} leads, and is not shown to be better than every other finalist."
+
+
+def gap(pair: Pair) -> str:
+    """By how much the first of a pair is below the second, with the interval."""
+    change, low, high = (100 * value for value in pair.difference.shares)
+    if change <= 0:
+        return f"its loss is {_share(-change)} % [{_share(-high)}, {_share(-low)}] below that of"
+    return f"its loss is {_share(change)} % [{_share(low)}, {_share(high)}] above that of"
+
+
+def evidence(pair: Pair) -> str:
+    """On what a relation rests."""
+    kind = "fresh seeds" if pair.fresh else "seeds of the race"
+    return (
+        f"{pair.difference.num} {kind}, p = {number(pair.p, 2)}, d = {number(abs(pair.difference.effect), 2)}"
+    )
+
+
+def state(one: Comparison, pair: Pair) -> str:
+    """The relation of a pair in words."""
+    if pair.relation == "tie":
+        return f"a tie, equal within {_share(100 * one.margin)} %"
+    if pair.relation == "undecided":
+        return "a tie for want of evidence, not told apart"
+    return "shown" if pair.fresh else "seen in the race, not confirmed"
+
+
+def _places(one: Comparison) -> Iterator[str]:
+    """Every step of the ranking below the first that is worth a sentence."""
+    for pair in one.decision.neighbours:
+        known = pair.first in one.decision.finalists and pair.second in one.decision.finalists
+        if pair.relation in ("tie", "undecided"):
+            yield f"{pair.first} and {pair.second}: {state(one, pair)} ({evidence(pair)}){_more(pair)}."
+        elif known and pair.first != one.winner:
+            yield f"{pair.first} beats {pair.second}: {gap(pair)} it ({evidence(pair)})."
+    stopped = [f"{s.name} after {s.stopped}" for s in one.standings if s.stopped]
+    if stopped:
+        yield f"Stopped early, behind the leader: {', '.join(stopped)} seeds."
+
+
+def _more(pair: Pair) -> str:
+    if pair.relation == "tie":
+        return ""
+    num = seeds_needed(pair.difference.effect)
+    return f"; a true difference of the size seen would need {f'about {num}' if num else 'over 1,000'} seeds"
+
+
+def _caveats(one: Comparison) -> Iterator[str]:
+    decision = one.decision
+    if not one.finished:
+        yield "The study is not finished: this is what it says so far."
+    elif decision.finalists and not decision.confirmed:
+        yield f"Confirmed on {decision.num_fresh} fresh seeds only; {CONFIRM} or more are advised."
+    for standing in one.standings:
+        if standing.failure:
+            yield f"{standing.name} failed: {standing.failure}"
+        diverged = sum(score.diverged for score in standing.best)
+        if diverged:
+            yield f"{standing.name}: {diverged} of {len(standing.best)} runs at its best learning rate diverged."
+        ends = _edge(one, standing.lr)
+        if ends and standing.name in (decision.finalists or decision.ranking[:1]):
+            yield f"{standing.name} did best at the {ends} learning rate of the grid; try {ends[:-3]}er ones."
+
+
+def _edge(one: Comparison, lr: float | None) -> str:
+    """Whether a learning rate is an end of the grid."""
+    if lr is None or len(one.lrs) < 2:
+        return ""
+    return {min(one.lrs): "lowest", max(one.lrs): "highest"}.get(lr, "")
+
+
+def listed(names: tuple[str, ...]) -> str:
+    """Names with commas and an "and"."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _share(value: float) -> str:
+    """A percentage: whole from 10 up, else with one digit."""
+    return f"{value:.0f}" if abs(value) >= 10 else f"{value:.1f}".replace("-0.0", "0.0")

@@ -1,0 +1,100 @@
+"""The record of a comparison: what is in it, and that it survives being written down."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from tests.study.made import compared, conducted, design, result, spread
+
+from initium.study.comparison import Comparison, mean_curve
+from initium.study.race import decide
+
+MEANS = {"late": 1.5, "best": 0.5, "next": 0.6, "twin": 0.605}
+
+
+def test_the_record_of_a_finished_study() -> None:
+    found = compared(MEANS)
+    assert found.finished
+    assert found.winner == "best"
+    assert found.ranking[0] == "best"
+    assert found.ranking[-1] == "late"
+    assert [one.name for one in found.standings] == list(found.ranking)
+    assert (found.model, found.task, found.metric, found.steps) == (
+        "mlp8-relu",
+        "classification",
+        "accuracy",
+        40,
+    )
+    best = found["best"]
+    assert best.lr == 3e-3
+    assert [score.fresh for score in best.best] == [False] * 5 + [True] * 8
+    assert best.mean("area") == pytest.approx(np.mean([s.area for s in best.best if s.fresh]))
+    assert found["late"].stopped == 3
+    assert found.seconds == pytest.approx(0.25 * sum(len(one.scores) for one in found.standings))
+
+
+def test_the_decision_is_that_of_the_rule_on_the_scores() -> None:
+    found = compared(MEANS)
+    race = {one.name: one.losses(fresh=False) for one in found.standings}
+    fresh = {one.name: one.losses(fresh=True) for one in found.standings}
+    assert decide(race, fresh, margin=found.margin) == found.decision
+
+
+def test_rates_are_compared_on_the_seeds_that_all_were_tried_on() -> None:
+    rates = compared(MEANS)["best"].by_rate()
+    assert {lr: len(areas) for lr, areas in rates.items()} == {1e-3: 2, 3e-3: 2}
+    assert np.mean(rates[1e-3]) - np.mean(rates[3e-3]) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("phases", [0, 1, 2, 4])
+def test_a_study_under_way_has_a_ranking_and_no_winner(phases: int) -> None:
+    found = Comparison.of(conducted(design(*MEANS), spread(MEANS), phases=phases))
+    assert not found.finished
+    assert found.winner is None
+    assert len(found.ranking) == (4 if phases else 0)
+    assert Comparison.from_json(found.to_json()) == found
+    assert any("not finished" in one for one in found.sentences)
+
+
+def test_an_init_that_failed_is_last_and_says_why() -> None:
+    found = Comparison.of(conducted(design(*MEANS), spread(MEANS), failed="best"))
+    assert found.standings[-1].name == "best"
+    assert "best" not in found.ranking
+    assert "out</b> of memory" in found["best"].failure
+    assert any(one.startswith("best failed: ") for one in found.sentences)
+    assert Comparison.from_json(found.to_json()) == found
+
+
+def test_the_record_survives_json_also_with_differences_without_spread() -> None:
+    for found in (compared(MEANS), compared({"a": 0.5, "b": 0.7}, sd=0.0), compared({"a": 0.5, "b": 4.5})):
+        again = Comparison.from_json(found.to_json())
+        assert again == found
+        assert again.sentences == found.sentences
+        assert "Infinity" not in found.to_json()
+
+
+def test_the_record_is_immutable() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        compared(MEANS).model = "other"  # type: ignore[misc]
+
+
+def test_a_mean_curve_is_the_mean_of_equal_stretches() -> None:
+    losses = np.random.default_rng(0).random((3, 40))
+    runs = [dataclasses.replace(result(0.5), losses=tuple(row)) for row in losses]
+    curve = mean_curve(runs, 40, most=8)
+    assert curve.steps == tuple(2.5 + 5 * i for i in range(8))
+    by_seed = losses.reshape(3, 8, 5).mean(axis=2)
+    assert curve.mean == pytest.approx(by_seed.mean(axis=0))
+    assert curve.low == pytest.approx(by_seed.min(axis=0))
+    assert curve.high == pytest.approx(by_seed.max(axis=0))
+
+
+def test_a_run_that_diverged_counts_until_then_and_under_the_ceiling() -> None:
+    short = dataclasses.replace(result(4.5, diverged=True), losses=(2.0,) * 9 + (1e9,))
+    curve = mean_curve([result(0.5), short], 40, most=40)
+    assert len(curve.steps) == 40
+    assert max(curve.high) == 4.6
+    assert curve.low[20:] == curve.high[20:]
+    assert mean_curve([], 40).steps == ()
