@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from initium.errors import InitiumError as InitiumError
     from initium.errors import UnhealthyModelError as UnhealthyModelError
     from initium.methods.catalogue import methods as methods
-    from initium.methods.explain import explain as explain
     from initium.plan import Plan as Plan
     from initium.plan import Receipt as Receipt
     from initium.plan import Rule as Rule
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     from initium.plan import init_ as init_
     from initium.plan import repair_ as repair_
     from initium.plan.build import plan as plan
+    from initium.plan.recipes.catalogue import recipes as recipes
+    from initium.plan.recipes.explain import explain as explain
     from initium.random.synthetic import synthetic as synthetic
     from initium.record import Record as Record
     from initium.record import record as record
@@ -39,13 +40,14 @@ _HOMES = {
     "InitiumError": "errors",
     "UnhealthyModelError": "errors",
     "methods": "methods.catalogue",
-    "explain": "methods.explain",
+    "explain": "plan.recipes.explain",
     "Plan": "plan",
     "Receipt": "plan",
     "Rule": "plan",
     "fill_": "plan",
     "init_": "plan",
     "plan": "plan",
+    "recipes": "plan.recipes.catalogue",
     "repair_": "plan",
     "Record": "record",
     "record": "record",

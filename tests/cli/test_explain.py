@@ -31,3 +31,10 @@ def test_unknown_names_and_layers_are_usage_errors():
     assert "he_normal" in run("he_norml").stderr
     assert run("he_normal", "--layer", "conv").exit_code == 2
     assert run("he_normal", "--lang", "fr").exit_code == 2
+
+
+def test_a_recipe_is_explained_in_two_languages():
+    english = CliRunner().invoke(main, ["explain", "recipe:timm_vit"])
+    assert english.exit_code == 0
+    assert "linear -> truncated_normal" in english.stdout
+    assert "配方" in CliRunner().invoke(main, ["explain", "recipe:timm_vit", "--lang", "zh"]).stdout

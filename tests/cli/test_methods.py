@@ -73,3 +73,13 @@ def test_the_table_is_filtered_too():
     assert "3 initialization methods" in shown
     assert "lsuv" in shown
     assert "he_normal" not in shown
+
+
+def test_recipes_are_listed_and_searched():
+    assert all(recipe.name in run("--recipes").stdout for recipe in initium.recipes())
+    names = [one["name"] for one in json.loads(run("--recipes", "--json", "vit").stdout)]
+    assert names == ["timm_vit", "vit_jax", "vit_jax_nlhb", "vit_moco"]
+    wrong = run("--recipes", "nothing")
+    assert wrong.exit_code == 2
+    assert "no recipe matches 'nothing'" in wrong.stderr
+    assert "drop them" in run("--recipes", "--for", "relu").stderr

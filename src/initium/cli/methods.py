@@ -24,15 +24,20 @@ if TYPE_CHECKING:
 @click.option(
     "--needs", default="", metavar="NEED", help="Only what needs shape, graph, data, gradient or weights."
 )
+@click.option("--recipes", is_flag=True, help="List the recipes for whole models instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
-def command(pattern: str, family: str, activation: str, needs: str, as_json: bool) -> None:
+def command(pattern: str, family: str, activation: str, needs: str, recipes: bool, as_json: bool) -> None:
     """List the initialization methods, or those that match PATTERN and every filter.
 
     \b
         initium methods
         initium methods '*orthogonal*'
         initium methods --for relu --needs shape
+        initium methods --recipes
     """
+    if recipes:
+        list_recipes(pattern, family, activation or needs, as_json=as_json)
+        return
     import initium
     from initium.report import Document, Section, Table, show
 
@@ -53,6 +58,33 @@ def command(pattern: str, family: str, activation: str, needs: str, as_json: boo
     show(Document(title, None, [Section("Methods", table)], footer="more: initium explain NAME"))
 
 
+def list_recipes(pattern: str, family: str, unusable: str, *, as_json: bool) -> None:
+    """Print the recipes that match."""
+    import initium
+    from initium.report import Document, Section, Table, show
+
+    if unusable:
+        raise UsageError("--for or --needs with --recipes", expected="filters of methods", remedy="drop them")
+    everything = [one for one in initium.recipes() if family in ("", one.family)]
+    found = [one for one in everything if _named(pattern, (one.name, one.family))]
+    if not found:
+        raise UsageError(
+            f"no recipe matches {_asked(pattern, family, '', '')}",
+            expected="a pattern on names or families, such as '*vit*'",
+            remedy="see `initium methods --recipes` for all of them",
+        )
+    if as_json:
+        rows = [
+            {key: getattr(one, key) for key in ("name", "family", "summary", "source", "notes")}
+            for one in found
+        ]
+        click.echo(json.dumps(rows, indent=1))
+        return
+    table = Table(("name", "family", "what it does"), [(one.name, one.family, one.summary) for one in found])
+    footer = "more: initium explain recipe:NAME; use: initium plan MODEL --policy recipe:NAME"
+    show(Document(f"{len(found)} recipes", None, [Section("Recipes", table)], footer=footer))
+
+
 def _asked(pattern: str, family: str, activation: str, needs: str) -> str:
     """The pattern and the filters in use, for a message."""
     filters = {"--family": family, "--for": activation, "--needs": needs}
@@ -60,8 +92,12 @@ def _asked(pattern: str, family: str, activation: str, needs: str) -> str:
 
 
 def _matches(method: Method, pattern: str) -> bool:
+    return _named(pattern, (method.name, method.family, *method.aliases))
+
+
+def _named(pattern: str, names: tuple[str, ...]) -> bool:
     wanted = pattern if any(sign in pattern for sign in "*?[") else f"*{pattern}*"
-    return any(fnmatch.fnmatch(name, wanted) for name in (method.name, method.family, *method.aliases))
+    return any(fnmatch.fnmatch(name, wanted) for name in names)
 
 
 def _plain(method: Method) -> dict[str, Any]:

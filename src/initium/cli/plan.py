@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     "--policy",
     default="auto",
     show_default=True,
-    help="auto, shipped (change nothing), or a method for every weight, such as he_normal.",
+    help="auto, shipped (change nothing), a method for every weight, such as he_normal, or recipe:NAME.",
 )
 @click.option(
     "--rule",

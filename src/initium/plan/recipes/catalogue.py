@@ -22,6 +22,16 @@ RECIPES: tuple[Recipe, ...] = (
 _BY_NAME = {recipe.name: recipe for recipe in RECIPES}
 
 
+def recipes() -> tuple[Recipe, ...]:
+    """Every recipe; `plan(model, inputs, policy="recipe:NAME")` follows one.
+
+    Example:
+        >>> [recipe.name for recipe in recipes() if recipe.family == "segmentation"]
+        ['deeplab', 'unet', 'nnunet']
+    """
+    return RECIPES
+
+
 def find_recipe(name: str) -> Recipe:
     """The recipe of that name, with or without `recipe:` in front.
 

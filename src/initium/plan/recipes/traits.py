@@ -105,24 +105,19 @@ class Traits:
 
     def _geometry(self, part: Part) -> Iterator[str]:
         layer = part.layer
-        if layer.kind == "conv" and layer.groups > 1 and layer.shape[layer.in_axis] == 1:
-            yield "depthwise"
         if layer.receptive == 1:
             yield "pointwise"
         if layer.blocks or part.role == "attention":
             yield "packed"
-        if len(part.nodes) > 1:
-            yield "shared"
         if not self.graph.ancestors[self._node(part)] & self._sources & ~(1 << self._node(part)):
             yield "reads_input"
-            if layer.kind == "conv" and layer.stride == layer.kernel and layer.receptive > 1:
-                yield "patches"
 
     def _place(self, part: Part) -> Iterator[str]:
         node = self._node(part)
         if self._reads_attention(node):
             yield "reads_attention"
-        yield "before_trunk" if self.graph.descendants[node] & self._additions else "past_trunk"
+        if self.graph.descendants[node] & self._additions:
+            yield "before_trunk"
         branch = self._branch(part)
         if branch is not None:
             if not any(self.graph.nodes[one].category in MIXING for one in bits(branch.inside)):

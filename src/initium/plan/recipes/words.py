@@ -12,9 +12,7 @@ ROLES = frozenset(get_args(Role)) - {"weight"}
 
 SEEN = {
     "matrix": "a weight: anything but a bias, a gain, a scale or a token",
-    "depthwise": "a convolution with one input channel a group",
     "pointwise": "a kernel of one tap",
-    "patches": "a convolution whose stride is its kernel, on the model's input",
     "packed": "queries, keys and values in one weight",
     "reads_input": "no weight and no table stands before it",
     "reads_attention": "it reads what attention has mixed",
@@ -22,13 +20,11 @@ SEEN = {
     "on_branch": "it lies on a residual branch",
     "writes": "the last weight of a residual branch, whose output is added to the stream",
     "before_trunk": "residual additions come after it",
-    "past_trunk": "no residual addition comes after it",
     "final": "no weight reads what comes of it",
     "paired": "another final weight reads the same value",
     "mixes": "through a softmax of its own it weighs other values",
     "sigmoid_score": "its values are compared with labels through a sigmoid",
     "softmax_score": "its values are compared with labels through a softmax",
-    "shared": "it is called more than once in a run",
     "tower": "a convolution called at several places, or read by final convolutions alone",
     "in_region": "it reads what was cut out of a feature map",
     "lateral": "a convolution that is added to an upsampled map, or is upsampled and added to one",

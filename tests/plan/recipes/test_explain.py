@@ -1,0 +1,40 @@
+"""Every recipe is explained in both languages."""
+
+from __future__ import annotations
+
+import pytest
+
+import initium
+from initium.errors import UsageError
+from initium.plan.recipes.catalogue import RECIPES
+from initium.plan.recipes.explain import _chinese, explain, summary
+from initium.plan.recipes.words import SEEN
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+def test_english_and_chinese_tell_the_same_lines_and_as_many_notes(recipe):
+    english, chinese = (explain(f"recipe:{recipe.name}", lang=lang) for lang in ("en", "zh"))
+    assert recipe.source in english
+    assert recipe.source in chinese
+    assert all(line.where in text for line in recipe.lines for text in (english, chinese))
+    assert all(note in english for note in recipe.notes)
+    assert len(_chinese()["recipes"][recipe.name].get("notes", ())) == len(recipe.notes)
+    assert any("\u4e00" <= sign <= "\u9fff" for sign in summary(recipe, "zh"))
+
+
+def test_every_word_has_a_chinese_meaning_and_nothing_is_left_over():
+    assert set(_chinese()["words"]) == set(SEEN)
+    assert set(_chinese()["recipes"]) == {recipe.name for recipe in RECIPES}
+
+
+def test_methods_are_explained_as_before():
+    assert initium.explain("he_normal", layer="conv:3,64,7").startswith("he_normal  (variance_scaling)")
+
+
+def test_wrong_questions():
+    with pytest.raises(UsageError, match="did you mean timm_vit"):
+        explain("recipe:tim_vit")
+    with pytest.raises(UsageError, match="leave the layer out"):
+        explain("recipe:rpn", layer="linear:3,4")
+    with pytest.raises(UsageError, match="language"):
+        explain("recipe:rpn", lang="fr")
