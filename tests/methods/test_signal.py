@@ -10,7 +10,7 @@ from tests.methods.made import made
 from initium.errors import UsageError
 from initium.methods.catalogue import find
 from initium.methods.law import law
-from initium.methods.signal import critical_point
+from initium.methods.signal import critical_point, pooled_share
 from initium.theory.gains import gain, moments
 from initium.theory.layer import Layer
 
@@ -61,7 +61,31 @@ def test_random_walk_is_he_for_wide_layers_and_knows_two_units():
 def test_asv_counts_padding_and_pooling():
     layer = Layer("conv", (8, 8, 3, 3), padding=(1, 1), input_size=(4, 4))
     assert find("asv")(layer).std ** 2 == pytest.approx(2 / (8 * 2.5**2))
-    assert find("asv")(layer, pool=4.0).std ** 2 == pytest.approx(8 / (8 * 2.5**2))
+    average = find("asv")(layer, pooling="average").std ** 2
+    assert average == pytest.approx(8 / (1 + 3 / math.pi) / (8 * 2.5**2))
+    with pytest.raises(UsageError, match="pooling behind 'tanh'"):
+        find("asv")(layer, pooling="max", nonlinearity="tanh")
+
+
+@pytest.mark.parametrize("window", [1, 4, 9])
+@pytest.mark.parametrize("pooling", ["max", "average"])
+def test_pooled_shares_are_what_pooling_leaves(pooling, window):
+    """Forward against independent normals through ReLU and pooling; backward against autograd."""
+    z = torch.randn(200_000, window, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    active = z.relu()
+    out = active.amax(1) if pooling == "max" else active.mean(1)
+    seen = out.detach().square()
+    error = 5 * float(seen.std()) / math.sqrt(len(seen))
+    assert float(seen.mean()) == pytest.approx(pooled_share(pooling, window, "fan_in"), abs=error)
+    (grad,) = torch.autograd.grad(out.sum(), z)
+    error = 5 * float(grad.square().std()) / math.sqrt(grad.numel())
+    assert float(grad.square().mean()) == pytest.approx(pooled_share(pooling, window, "fan_out"), abs=error)
+
+
+def test_asv_is_never_beyond_three_times_he():
+    layer = Layer("conv", (8, 8, 3, 3))
+    ratio = find("asv")(layer, pooling="average", window=49, mode="fan_out").std
+    assert ratio == pytest.approx(3 * find("he_normal")(layer, mode="fan_out").std)
 
 
 def test_critical_points():

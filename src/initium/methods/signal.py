@@ -77,18 +77,44 @@ def random_walk(layer: Layer, *, nonlinearity: str, fans: str) -> Draw:
     return scaled(layer, "normal", gain * gain, n)
 
 
-def asv(layer: Layer, *, nonlinearity: str, mode: str, pool: float, distribution: str) -> Draw:
-    """Var W = gain^2 pool / fan, the fan counted exactly over padded positions.
+def asv(layer: Layer, *, nonlinearity: str, mode: str, pooling: str, window: int, distribution: str) -> Draw:
+    """Var W = 1 / (kept fan), fan and share kept counted over padded and pooled positions.
 
     Taps on zero padding add nothing, so a small map under a large kernel loses signal with He; here
-    the fan is the mean number of taps in range, which needs the layer's `input_size`. `pool` is the
-    factor by which pooling in front multiplies fan and signal: average pooling of n independent
-    positions divides the mean square by n, so pool = n restores it.
+    the fan is the mean number of taps in range, which needs the layer's `input_size`. `kept` is what
+    ReLU and a pooling of T = `window` positions leave of the mean square (fan_in: in front of the
+    layer) or of the gradient's (fan_out: behind it): 1/2 and 1/2 without pooling; max T E[s^2 Phi(s)^(T-1); s > 0]
+    and (1 - 2^-T) / T; average (1 + (T - 1) / pi) / (2 T) and 1 / (2 T^2). As published, the standard
+    deviation is at most three times He's.
 
     Reference: Henmi et al. (2020), arXiv:2008.06885.
     """
-    gain = resolve_gain(None, nonlinearity, None, "second_moment")
-    return scaled(layer, distribution, gain * gain * pool, pick(fans_of(layer, "effective"), mode))
+    if pooling == "none":
+        gain = resolve_gain(None, nonlinearity, None, "second_moment")
+        power = gain * gain
+    elif nonlinearity == "relu":
+        power = min(1 / pooled_share(pooling, window, mode), 2 * 3**2)
+    else:
+        raise UsageError(
+            f"asv with {pooling} pooling behind {nonlinearity!r}",
+            expected='nonlinearity="relu", for which the shares of a pooling are published',
+            remedy='pass pooling="none", or use policy="lsuv", which measures',
+        )
+    return scaled(layer, distribution, power, pick(fans_of(layer, "effective"), mode))
+
+
+@functools.lru_cache(maxsize=256)
+def pooled_share(pooling: str, window: int, mode: str) -> float:
+    """What ReLU and a pooling of `window` independent standard normals leave of the mean square, either way."""
+    forward = mode == "fan_in"
+    if pooling == "average":
+        return (1 + (window - 1) / math.pi) / (2 * window) if forward else 1 / (2 * window**2)
+    if not forward:
+        return (1 - 0.5**window) / window
+    s = torch.linspace(0.0, 12.0, 24_001, dtype=torch.float64)
+    below = torch.erfc(-s / math.sqrt(2)) / 2
+    density = s.square() * torch.exp(-s.square() / 2) * below ** (window - 1)
+    return window * float(torch.trapezoid(density, s)) / math.sqrt(2 * math.pi)
 
 
 def critical(layer: Layer, *, nonlinearity: str, sigma_b: float | None) -> Draw:
@@ -141,7 +167,8 @@ def tanh_fixed_point(layer: Layer, *, alpha: float) -> Draw:
 
     Near the identity tanh has a fixed point away from 0 as long as some row sum is above 1, which
     the noise provides; activations neither vanish nor saturate in deep and thin nets. Convolutions
-    hold D at the centre tap. The authors' code divides by the root of the number of outputs.
+    hold D at the centre tap. Code in circulation instead leaves surplus outputs to the noise and adds
+    surplus inputs j to output j mod fan_out.
 
     Reference: Lee et al. (2024), arXiv:2410.02242, section 3.2.
     """
@@ -204,8 +231,14 @@ METHODS = (
         "He with padding and pooling counted exactly.",
         (
             NONLINEARITY,
-            MODE,
-            Param("pool", 1.0, "positions averaged by a pooling in front", low=0.0),
+            Param("mode", "fan_in", MODE.help, choices=("fan_in", "fan_out")),
+            Param(
+                "pooling",
+                "none",
+                "in front of the layer, or behind for fan_out",
+                choices=("none", "max", "average"),
+            ),
+            Param("window", 4, "positions in a window of the pooling", low=1),
             DISTRIBUTION,
         ),
         _CONV,
