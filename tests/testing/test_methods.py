@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from initium.methods.catalogue import find
+from initium.methods.energy import Energy
 from initium.methods.method import Paper, Param
 from initium.random.distributions import Built, Constant, Normal, Orthogonal
 from initium.random.fill import fill_
@@ -72,6 +73,13 @@ def test_wrong_moments_and_shapes_of_distribution_are_found(monkeypatch):
         check_distribution(GOOD, LINEAR, {})
     with pytest.raises(AssertionError, match="orthonormal"):
         check_distribution(find("orthogonal"), LINEAR, {})
+
+
+def test_a_wrong_statement_about_the_signal_is_found():
+    delta = find("delta_orthogonal")
+    twice = replace(delta, energy=lambda layer, gain: Energy(centre=2 * gain**2 * layer.num_in))
+    with pytest.raises(AssertionError, match="mean square times"):
+        check_method(twice)
 
 
 def test_careless_parameters_are_found():

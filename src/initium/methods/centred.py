@@ -6,7 +6,8 @@ import functools
 
 from torch import Tensor
 
-from initium.methods.layout import Canonical, built, drawn
+from initium.methods.energy import Energy
+from initium.methods.layout import Canonical, built, canonical, drawn
 from initium.methods.method import Method, Paper, Param
 from initium.methods.scaling import GAIN
 from initium.random.distributions import Draw, Orthogonal
@@ -39,6 +40,15 @@ def _centred(sizes: Canonical, key: Key, *, gain: float, centring: float) -> Ten
     return whole - centring * whole.mean(axes, keepdim=True) if cols > 1 else whole
 
 
+def _centred_energy(layer: Layer, *, gain: float, centring: float) -> Energy:
+    """Of a row, 1 / cols lies along its mean on average, of which (1 - c)^2 is left."""
+    sizes = canonical(layer)
+    cols = sizes.num_in * sizes.taps
+    whole = gain**2 * max(sizes.num_out, cols) / cols * min(sizes.num_out, cols) * sizes.groups
+    left = 1 - (1 - (1 - centring) ** 2) / cols if cols > 1 else 1.0
+    return Energy(even=whole * left)
+
+
 METHODS = (
     Method(
         "centred_orthogonal",
@@ -49,5 +59,6 @@ METHODS = (
         _HUANG,
         centred_orthogonal,
         activations=("sigmoid", "softplus", "elu", "hardsigmoid"),
+        energy=_centred_energy,
     ),
 )

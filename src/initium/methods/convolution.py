@@ -8,6 +8,7 @@ import math
 import torch
 from torch import Tensor
 
+from initium.methods.energy import Energy
 from initium.methods.layout import Canonical, built, canonical, drawn
 from initium.methods.method import Method, Paper, Param, refuse
 from initium.methods.scaling import FANS, GAIN, fans_of, spread
@@ -60,6 +61,11 @@ def _conv_aware(sizes: Canonical, key: Key, *, target: float, half: bool, noise:
     return weight.reshape(sizes.shape)
 
 
+def _conv_aware_energy(layer: Layer, *, gain: float, spectrum: str, noise: float, fans: str) -> Energy:
+    del spectrum, noise
+    return Energy(even=math.prod(layer.shape) * gain**2 / max(fans_of(layer, fans).fan_in, 1e-12))
+
+
 def _orthogonal_rows(units: int, count: int, side: int, key: Key) -> Tensor:
     """For each unit, `count` rows from as many orthogonal matrices of that side as it takes."""
     bases = -(-count // side)
@@ -91,6 +97,11 @@ def _conv_covariance(sizes: Canonical, key: Key, *, sigma: float, fan: float) ->
     root: Tensor = vectors * (values / values.mean() / max(fan, 1e-12)).sqrt()
     shape = (sizes.groups * sizes.num_out, sizes.taps)
     return (drawn(shape, Normal(0.0, 1.0), key) @ root.mT.float()).reshape(sizes.shape)
+
+
+def _conv_covariance_energy(layer: Layer, *, sigma: float, fans: str) -> Energy:
+    del sigma
+    return Energy(uneven=math.prod(layer.shape) / max(fans_of(layer, fans).fan_in, 1e-12))
 
 
 def filter_covariance(kernel: tuple[int, ...], sigma: float) -> Tensor:
@@ -131,6 +142,14 @@ def _impulse_filter(sizes: Canonical, key: Key, *, box: int) -> Tensor:
     return weight.reshape(sizes.shape)
 
 
+def _impulse_filter_energy(layer: Layer, *, shape: str, box: int) -> Energy:
+    sizes = canonical(layer)
+    units = sizes.groups * sizes.num_out / 3
+    if shape == "impulse":
+        return Energy(even=units)
+    return Energy(uneven=units / math.prod(min(box, side) for side in sizes.kernel))
+
+
 _DEPTHWISE: tuple[Kind, ...] = ("conv",)
 
 METHODS = (
@@ -166,6 +185,7 @@ METHODS = (
         aliases=("cai", "convolution_aware"),
         activations=("relu",),
         instead="orthogonal",
+        energy=_conv_aware_energy,
     ),
     Method(
         "conv_covariance",
@@ -179,6 +199,7 @@ METHODS = (
         conv_covariance,
         aliases=("convcov",),
         instead="he_normal",
+        energy=_conv_covariance_energy,
     ),
     Method(
         "impulse_filter",
@@ -193,5 +214,6 @@ METHODS = (
         impulse_filter,
         aliases=("impulse", "box"),
         instead="he_normal",
+        energy=_impulse_filter_energy,
     ),
 )

@@ -8,6 +8,7 @@ from importlib import resources
 
 from initium.errors import UsageError, unknown_name
 from initium.methods.catalogue import find
+from initium.methods.effect import effect
 from initium.methods.law import law
 from initium.methods.method import Card, Method
 from initium.random.distributions import Blocks
@@ -73,11 +74,19 @@ def _worked(method: Method, layer: Layer | str, words: dict[str, str]) -> str:
     shown = draw.draws[0] if isinstance(draw, Blocks) else draw
     known = law(draw)
     if known is None:
-        return f"{text}; {words['structured']}"
+        return f"{text}; {words['structured']}{_effect(method, geometry, words)}"
     kind = type(shown).__name__
     text += f"; {kind}, {words['mean']} {known.mean:.6g}, {words['std']} {known.std:.6g}"
     forward, backward = (fan * (known.var + known.mean**2) for fan in (both.fan_in, both.fan_out))
     return f"{text}; fan_in*E[w^2] = {forward:.4g}, fan_out*E[w^2] = {backward:.4g}"
+
+
+def _effect(method: Method, layer: Layer, words: dict[str, str]) -> str:
+    stated = effect(method, layer)
+    if stated is None:
+        return ""
+    both = f"{words['forward']} {stated.forward:.4g}, {words['backward']} {stated.backward:.4g}"
+    return f"; {words['mean_square']}: {both}"
 
 
 def _facts(method: Method, words: dict[str, str], lang: str) -> list[str]:

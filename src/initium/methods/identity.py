@@ -7,7 +7,8 @@ import functools
 import torch
 from torch import Tensor
 
-from initium.methods.layout import Canonical, built, drawn, tap
+from initium.methods.energy import Energy
+from initium.methods.layout import Canonical, built, canonical, drawn, tap
 from initium.methods.method import Method, Paper, Param
 from initium.methods.scaling import GAIN
 from initium.random.distributions import Draw, Normal
@@ -48,6 +49,12 @@ def _identity(sizes: Canonical, key: Key, *, gain: float, fill: str) -> Tensor:
     return weight
 
 
+def _identity_energy(layer: Layer, *, gain: float, fill: str) -> Energy:
+    sizes = canonical(layer)
+    ones = sizes.num_out if fill == "cycle" else min(sizes.num_out, sizes.num_in)
+    return Energy(centre=gain**2 * sizes.groups * ones)
+
+
 def zero_hadamard(layer: Layer) -> Draw:
     """A partial identity where out <= in, a slice of a scaled Hadamard matrix where out > in.
 
@@ -70,6 +77,13 @@ def _zero_hadamard(sizes: Canonical, key: Key) -> Tensor:
         matrix = _hadamard(power)[: sizes.num_out, : sizes.num_in] / 2 ** (power / 2)
     tap(weight, sizes.centre).copy_(matrix.expand(sizes.shape[:3]))
     return weight
+
+
+def _zero_hadamard_energy(layer: Layer) -> Energy:
+    sizes = canonical(layer)
+    if sizes.num_out <= sizes.num_in:
+        return Energy(centre=float(sizes.groups * sizes.num_out))
+    return Energy(centre=sizes.groups * sizes.num_out * sizes.num_in / 2 ** (sizes.num_out - 1).bit_length())
 
 
 def _hadamard(power: int) -> Tensor:
@@ -103,6 +117,12 @@ def _idinit(sizes: Canonical, key: Key, *, tau: float, noise: float) -> Tensor:
     return weight.reshape(sizes.shape)
 
 
+def _idinit_energy(layer: Layer, *, tau: float, noise: float) -> Energy:
+    sizes = canonical(layer)
+    rows, cols = sizes.num_out, sizes.num_in * sizes.taps
+    return Energy(uneven=sizes.groups * tau**2 * max(rows, cols), even=sizes.groups * noise**2 * rows * cols)
+
+
 _FILL = Param("fill", "zero", "rows without a partner: zero, or repeat inputs", choices=("zero", "cycle"))
 
 METHODS = (
@@ -117,6 +137,7 @@ METHODS = (
         aliases=("eye",),
         activations=("relu", "identity"),
         instead="dirac",
+        energy=_identity_energy,
     ),
     Method(
         "dirac",
@@ -128,6 +149,7 @@ METHODS = (
         dirac,
         activations=("relu", "identity"),
         instead="identity",
+        energy=_identity_energy,
     ),
     Method(
         "zero_hadamard",
@@ -138,6 +160,7 @@ METHODS = (
         Paper("Zhao, Schaefer, Anandkumar", 2021, "ZerO Initialization", "2110.12661"),
         zero_hadamard,
         activations=("relu",),
+        energy=_zero_hadamard_energy,
     ),
     Method(
         "idinit",
@@ -150,5 +173,6 @@ METHODS = (
         ("linear", "conv"),
         Paper("Pan et al.", 2025, "IDInit", "2503.04626"),
         idinit,
+        energy=_idinit_energy,
     ),
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from initium.errors import LayerError, UsageError, unknown_name
+from initium.methods.energy import Energy
 from initium.random.distributions import Blocks, Constant, Draw
 from initium.theory.fans import blocks
 from initium.theory.layer import Kind, Layer
@@ -143,6 +144,8 @@ class Method:
         instead: the nearest method that serves the layers this one cannot.
         whole: the builder looks at packed blocks itself; others are called once a block.
         left_out: why a published method is in the catalogue as a card only.
+        energy: called as `draw`, for methods that build structured tensors: the expected sum of squares, in closed
+            form, from which follows what the method does to signals and gradients.
     """
 
     name: str
@@ -158,6 +161,7 @@ class Method:
     instead: str = ""
     whole: bool = False
     left_out: str = ""
+    energy: Callable[..., Energy] | None = None
 
     def resolve(self, **params: object) -> dict[str, Value]:
         """All parameters, defaults filled in and every given one checked.

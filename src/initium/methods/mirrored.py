@@ -8,6 +8,7 @@ import math
 import torch
 from torch import Tensor
 
+from initium.methods.energy import Energy
 from initium.methods.layout import Canonical, built, canonical, drawn, tap
 from initium.methods.method import Method, Paper, Param, refuse
 from initium.methods.scaling import GAIN, SLOPE
@@ -32,13 +33,28 @@ def mirrored(layer: Layer, *, position: str, gain: float, a: float | None, taps:
     Reference: Balduzzi et al. (2017), arXiv:1702.08591, section 4; Burkholz and Dubatovka (2018),
     arXiv:1806.06362.
     """
+    gain = _half_gain(layer, position, gain, a, taps, scale)
+    return built(layer, functools.partial(_mirrored, position=position, gain=gain, whole=taps == "all"))
+
+
+def _half_gain(layer: Layer, position: str, gain: float, a: float | None, taps: str, scale: str) -> float:
+    """The gain of W0."""
     rows, cols = _halves("mirrored", layer, position)
     inside = canonical(layer).taps if taps == "all" else 1
     if scale != "isometry" and rows * cols:
         kept = cols * inside if scale == "forward" else rows * inside
         gain *= math.sqrt(max(rows, cols * inside) / kept)
-    gain /= 1 + (a or 0.0)
-    return built(layer, functools.partial(_mirrored, position=position, gain=gain, whole=taps == "all"))
+    return gain / (1 + (a or 0.0))
+
+
+def _mirrored_energy(
+    layer: Layer, *, position: str, gain: float, a: float | None, taps: str, scale: str
+) -> Energy:
+    rows, cols = _halves("mirrored", layer, position)
+    half = _half_gain(layer, position, gain, a, taps, scale) ** 2 * (4 if position == "hidden" else 2)
+    if taps == "all":
+        return Energy(even=half * min(rows, cols * canonical(layer).taps))
+    return Energy(centre=half * min(rows, cols))
 
 
 def _halves(name: str, layer: Layer, position: str) -> tuple[int, int]:
@@ -107,6 +123,17 @@ def _risotto(sizes: Canonical, key: Key, *, part: str, alpha: float) -> Tensor:
     return weight
 
 
+def _risotto_energy(layer: Layer, *, part: str, alpha: float) -> Energy:
+    """Haar matrices have no overlap with the identity on average, so squares add up."""
+    sizes = canonical(layer)
+    if part == "first":
+        return Energy(centre=float(sizes.num_out * sizes.groups))
+    paired = 4 * min(sizes.num_out // 2, sizes.num_in // 2)
+    if part == "skip":
+        return Energy(centre=float(paired))
+    return Energy(centre=(paired + (sizes.num_out if part == "last" else paired)) / alpha**2)
+
+
 METHODS = (
     Method(
         "mirrored",
@@ -130,6 +157,7 @@ METHODS = (
         aliases=("looks_linear", "ll"),
         activations=_ODD_PART,
         instead="scaled_orthogonal",
+        energy=_mirrored_energy,
     ),
     Method(
         "risotto",
@@ -144,5 +172,6 @@ METHODS = (
         risotto,
         activations=("relu",),
         instead="scaled_orthogonal",
+        energy=_risotto_energy,
     ),
 )

@@ -8,6 +8,7 @@ import math
 import torch
 from torch import Tensor
 
+from initium.methods.energy import Energy
 from initium.methods.layout import Canonical, built, canonical, drawn, tap
 from initium.methods.method import MATRICES, Method, Paper, Param, refuse
 from initium.methods.scaling import FANS, GAIN, fans_of
@@ -73,6 +74,11 @@ def _delta(sizes: Canonical, key: Key, *, gain: float) -> Tensor:
     return weight
 
 
+def _delta_energy(layer: Layer, *, gain: float) -> Energy:
+    sizes = canonical(layer)
+    return Energy(centre=gain**2 * sizes.groups * sizes.num_in)
+
+
 def scaled_orthogonal(layer: Layer, *, gain: float, fans: str) -> Draw:
     """`orthogonal` times sqrt(max(rows, cols) / fan_in): the mean square of the signal is kept.
 
@@ -110,6 +116,10 @@ def _conv_orthogonal(sizes: Canonical, key: Key, *, gain: float) -> Tensor:
                 part = torch.einsum("goi,gi...->go...", (basis * (kept < 0.5)) @ basis.mT, weight)
                 weight = _shifted(part, axis, 0) + _shifted(weight - part, axis, 1)
     return weight
+
+
+def _conv_orthogonal_energy(layer: Layer, *, gain: float) -> Energy:
+    return Energy(uneven=_delta_energy(layer, gain=gain).centre)
 
 
 def _shifted(weight: Tensor, axis: int, by: int) -> Tensor:
@@ -171,6 +181,7 @@ METHODS = (
         aliases=("convolutional_orthogonal", "orthogonal_2d"),
         activations=("tanh", "identity"),
         instead="scaled_orthogonal",
+        energy=_conv_orthogonal_energy,
     ),
     Method(
         "delta_orthogonal",
@@ -182,5 +193,6 @@ METHODS = (
         delta_orthogonal,
         activations=("tanh", "identity"),
         instead="orthogonal",
+        energy=_delta_energy,
     ),
 )

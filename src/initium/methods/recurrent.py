@@ -8,6 +8,7 @@ import math
 import torch
 from torch import Tensor
 
+from initium.methods.energy import Energy
 from initium.methods.identity import identity
 from initium.methods.method import EVERYTHING, Method, Paper, Param, refuse
 from initium.methods.scaling import spread
@@ -43,6 +44,13 @@ def irnn(layer: Layer, *, part: str, gain: float) -> Draw:
     if layer.kind == "vector":
         return Constant(0.0)
     return identity(layer, gain=gain, fill="zero") if part == "recurrent" else spread("normal", 0.001)
+
+
+def _irnn_energy(layer: Layer, *, part: str, gain: float) -> Energy:
+    if layer.kind == "vector":
+        return Energy()
+    ones = gain**2 * min(layer.num_out, layer.num_in)
+    return Energy(even=ones if part == "recurrent" else math.prod(layer.shape) * 0.001**2)
 
 
 def forget_bias(layer: Layer, *, value: float, gates: int, gate: int) -> Draw:
@@ -149,6 +157,7 @@ METHODS = (
         Paper("Le, Jaitly, Hinton", 2015, "A Simple Way to Initialize Recurrent Networks", "1504.00941"),
         irnn,
         activations=("relu",),
+        energy=_irnn_energy,
     ),
     Method(
         "forget_bias",

@@ -7,7 +7,8 @@ import math
 
 from torch import Tensor
 
-from initium.methods.layout import Canonical, built, drawn
+from initium.methods.energy import Energy
+from initium.methods.layout import Canonical, built, canonical, drawn
 from initium.methods.method import EVERYTHING, MATRICES, Method, Paper, Param, refuse
 from initium.methods.scaling import FANS, MODE, fans_of, pick, resolve_gain, scaled
 from initium.random.distributions import Constant, Draw, Normal
@@ -87,6 +88,13 @@ def _scaled_standardized(sizes: Canonical, key: Key, *, gain: float) -> Tensor:
     rows = rows - rows.mean(2, keepdim=True)
     rows = rows / rows.square().mean(2, keepdim=True).sqrt().clamp_min(1e-12)
     return (rows * gain / math.sqrt(rows.shape[2])).reshape(sizes.shape)
+
+
+def _scaled_standardized_energy(layer: Layer, *, nonlinearity: str, gain: float | None) -> Energy:
+    sizes = canonical(layer)
+    alone = sizes.num_in * sizes.taps == 1  # a single weight less its mean is 0
+    units = 0 if alone else sizes.groups * sizes.num_out
+    return Energy(even=units * resolve_gain(gain, nonlinearity, None, "centred") ** 2)
 
 
 def weight_norm_he(
@@ -190,6 +198,7 @@ METHODS = (
         scaled_standardized,
         aliases=("nf_resnet", "weight_standardized"),
         activations=("relu", "gelu", "silu"),
+        energy=_scaled_standardized_energy,
     ),
     Method(
         "weight_norm_he",

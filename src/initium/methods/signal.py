@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from initium.errors import UsageError
-from initium.methods.layout import Canonical, built, drawn, tap
+from initium.methods.energy import Energy
+from initium.methods.layout import Canonical, built, canonical, drawn, tap
 from initium.methods.method import WEIGHTS, Method, Paper, Param
 from initium.methods.scaling import (
     CONVENTION,
@@ -182,6 +183,12 @@ def _tanh_fixed_point(sizes: Canonical, key: Key, *, alpha: float) -> Tensor:
     return weight
 
 
+def _tanh_fixed_point_energy(layer: Layer, *, alpha: float) -> Energy:
+    sizes = canonical(layer)
+    units = float(sizes.groups * sizes.num_out)
+    return Energy(centre=units, even=units * alpha**2)
+
+
 _POOLE = Paper(
     "Poole, Lahiri, Raghu, Sohl-Dickstein, Ganguli", 2016, "Exponential expressivity", "1606.05340"
 )
@@ -299,5 +306,6 @@ METHODS = (
         Paper("Lee, Choi, Kim", 2024, "Robust Weight Initialization for Tanh Networks", "2410.02242"),
         tanh_fixed_point,
         activations=("tanh",),
+        energy=_tanh_fixed_point_energy,
     ),
 )

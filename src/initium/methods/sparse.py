@@ -7,7 +7,8 @@ import functools
 import torch
 from torch import Tensor
 
-from initium.methods.layout import Canonical, built, drawn
+from initium.methods.energy import Energy
+from initium.methods.layout import Canonical, built, canonical, drawn
 from initium.methods.method import Method, Paper, Param
 from initium.random.distributions import Draw, Normal, Uniform
 from initium.random.key import Key
@@ -39,6 +40,14 @@ def _sparse(sizes: Canonical, key: Key, *, kept: int, sparsity: float | None, st
     return (weight if per == "unit" else weight.mT).reshape(sizes.shape)
 
 
+def _sparse_energy(layer: Layer, *, num_nonzero: int, sparsity: float | None, std: float, per: str) -> Energy:
+    sizes = canonical(layer)
+    rows, cols = sizes.num_out, sizes.num_in * sizes.taps
+    lines, length = (rows, cols) if per == "unit" else (cols, rows)
+    kept = num_nonzero if sparsity is None else int(length * (1 - sparsity) + 1e-9)
+    return Energy(even=sizes.groups * lines * min(kept, length) * std**2)
+
+
 METHODS = (
     Method(
         "sparse",
@@ -56,5 +65,6 @@ METHODS = (
         aliases=("martens",),
         activations=("tanh", "sigmoid"),
         instead="he_normal",
+        energy=_sparse_energy,
     ),
 )

@@ -8,7 +8,8 @@ import math
 import torch
 from torch import Tensor
 
-from initium.methods.layout import Canonical, built, drawn
+from initium.methods.energy import Energy
+from initium.methods.layout import Canonical, built, canonical, drawn
 from initium.methods.method import EVERYTHING, MATRICES, WEIGHTS, Method, Paper, Param, refuse
 from initium.methods.scaling import FANS, fans_of, scaled, spread
 from initium.random.distributions import Draw, Normal, Uniform
@@ -115,6 +116,12 @@ def _nguyen_widrow(sizes: Canonical, key: Key) -> Tensor:
     return rows / norms.clamp_min(1e-12) * norm
 
 
+def _nguyen_widrow_energy(layer: Layer, *, num_inputs: int | None) -> Energy:
+    del num_inputs
+    sizes = canonical(layer)
+    return Energy(even=sizes.groups * sizes.num_out * (0.7 * sizes.num_out ** (1 / sizes.num_in)) ** 2)
+
+
 def sinusoidal(layer: Layer, *, variant: str, fans: str) -> Draw:
     """Rows that are waves of different frequency, scaled to variance 2 / (fan_in + fan_out); no randomness.
 
@@ -141,6 +148,11 @@ def _sinusoidal(sizes: Canonical, key: Key, *, variant: str, std: float) -> Tens
         waves = torch.cos(math.pi * (row % n + 0.5) * (column + 0.5) / n - phase)
         size = waves.square().mean().sqrt()
     return (waves * (std / size.clamp_min(1e-12))).float().reshape(sizes.shape)
+
+
+def _sinusoidal_energy(layer: Layer, *, variant: str, fans: str) -> Energy:
+    del variant
+    return Energy(uneven=math.prod(layer.shape) / max(fans_of(layer, fans).mean, 1e-12))
 
 
 _CRITERION = Param("criterion", "glorot", "he keeps the signal, glorot compromises", choices=("glorot", "he"))
@@ -231,6 +243,7 @@ METHODS = (
         Paper("Nguyen, Widrow", 1990, "Improving the learning speed of 2-layer neural networks"),
         nguyen_widrow,
         activations=("tanh",),
+        energy=_nguyen_widrow_energy,
     ),
     Method(
         "sinusoidal",
@@ -240,5 +253,6 @@ METHODS = (
         ("linear", "conv"),
         Paper("Fernandez-Hernandez et al.", 2025, "Sinusoidal Initialization", "2505.12909"),
         sinusoidal,
+        energy=_sinusoidal_energy,
     ),
 )

@@ -8,6 +8,7 @@ import math
 import torch
 from torch import Tensor
 
+from initium.methods.energy import Energy
 from initium.methods.layout import Canonical, built, canonical, drawn
 from initium.methods.method import Method, Paper, Param, refuse
 from initium.methods.scaling import DISTRIBUTION, GAIN, fans_of, spread
@@ -36,6 +37,11 @@ def icnr(layer: Layer, *, factor: int, gain: float, distribution: str) -> Draw:
 def _icnr(sizes: Canonical, key: Key, *, copies: int, std: float, distribution: str) -> Tensor:
     kernels = drawn((1, sizes.num_out // copies, sizes.num_in, *sizes.kernel), spread(distribution, std), key)
     return kernels.repeat_interleave(copies, 1)
+
+
+def _icnr_energy(layer: Layer, *, factor: int, gain: float, distribution: str) -> Energy:
+    del factor, distribution
+    return Energy(even=math.prod(layer.shape) * gain**2 / max(fans_of(layer, "effective").fan_in, 1))
 
 
 def bilinear(layer: Layer) -> Draw:
@@ -72,6 +78,12 @@ def triangle(side: int) -> Tensor:
     return 1 - (torch.arange(side) / half - centre).abs()
 
 
+def _bilinear_energy(layer: Layer) -> Energy:
+    sizes = canonical(layer)
+    taps = math.prod(float(triangle(side).square().sum()) for side in sizes.kernel)
+    return Energy(uneven=sizes.groups * sizes.num_out * taps)
+
+
 METHODS = (
     Method(
         "icnr",
@@ -82,6 +94,7 @@ METHODS = (
         Paper("Aitken et al.", 2017, "Checkerboard artifact free sub-pixel convolution", "1707.02937"),
         icnr,
         instead="he_normal",
+        energy=_icnr_energy,
     ),
     Method(
         "bilinear",
@@ -93,5 +106,6 @@ METHODS = (
         bilinear,
         aliases=("bilinear_upsample",),
         instead="icnr",
+        energy=_bilinear_energy,
     ),
 )

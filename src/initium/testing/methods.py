@@ -13,14 +13,18 @@ import torch
 from torch import Tensor
 
 from initium.errors import LayerError, UsageError
+from initium.methods.effect import energy
+from initium.methods.energy import effect_of
 from initium.methods.law import law, truncation
 from initium.methods.method import Method
 from initium.random.distributions import Blocks, Constant, Draw, Normal, Orthogonal, TruncatedNormal, Uniform
 from initium.random.fill import fill_
 from initium.random.key import Key, key_for
 from initium.testing.signal import signal, sized
-from initium.theory.fans import fans
 from initium.theory.layer import Layer
+
+SIGNAL_KINDS = ("linear", "conv", "conv_transpose")
+"""Kinds of layer that can be run on data from their geometry alone."""
 
 Params = Mapping[str, object] | Callable[[Layer], Mapping[str, object]]
 """Parameters for the checks: the same for all layers, or by layer."""
@@ -197,30 +201,28 @@ def check_empty(method: Method, layer: Layer, params: Mapping[str, object]) -> N
 
 
 def check_signal(method: Method, layer: Layer, params: Mapping[str, object]) -> None:
-    """Independent zero-mean weights multiply mean squares by fan * variance, forward and backward.
+    """Mean squares of signals and of gradients are multiplied by what the method states (`initium.methods.effect`).
 
-    Both ratios are means over 16 weights; the bound is six standard errors of these.
+    That is fan * E w^2 where the elements have a closed form, and the stated energy for structured weights; the
+    inputs are independent. Both ratios are means over 16 weights; the bound is six standard errors of these.
     """
-    draw = method(layer, **params)
-    known = law(draw)
-    if (
-        known is None
-        or isinstance(draw, (Constant, Blocks, Orthogonal))
-        or known.mean
-        or len(layer.shape) < 2
-    ):
+    power = energy(method, layer, **params) if layer.kind in SIGNAL_KINDS else None
+    stated = None if power is None else effect_of(power, sized(layer))
+    if stated is None or known_constant(method(layer, **params)):
         return
-    if layer.kind not in ("linear", "conv", "conv_transpose"):
-        return
-    generator = torch.Generator().manual_seed(0)
+    generator, draw = torch.Generator().manual_seed(0), method(layer, **params)
     seen = torch.tensor([signal(_fill(draw, layer, seed), layer, generator) for seed in range(16)])
-    both = fans(sized(layer))
-    for ratio, fan in zip(seen.T, (both.fan_in, both.fan_out), strict=True):
-        error = float(ratio.std()) / 4
-        wanted = fan * known.var
-        assert abs(float(ratio.mean()) - wanted) < 6 * error + 1e-6 * wanted, (
-            f"mean square times {float(ratio.mean()):.4g}, not {wanted:.4g}"
-        )
+    for ratio, wanted, way in zip(
+        seen.T, (stated.forward, stated.backward), ("forward", "backward"), strict=True
+    ):
+        bound = 6 * float(ratio.std()) / 4 + 1e-6 * wanted
+        found = float(ratio.mean())
+        assert abs(found - wanted) < bound, f"{way} mean square times {found:.4g}, not {wanted:.4g}"
+
+
+def known_constant(draw: Draw) -> bool:
+    """Whether every element is zero: then there is no signal to measure."""
+    return isinstance(draw, Constant) and draw.value == 0
 
 
 CHECKS: tuple[Callable[[Method, Layer, Mapping[str, object]], None], ...] = (
