@@ -30,6 +30,7 @@ from initium.theory.layer import Layer
 HERE = Path(__file__).parent
 WIDTH, BATCH, STEPS, RATES, SEEDS, DEPTHS = 64, 128, 150, (1e-3, 3e-3), (0, 1), (8, 20)
 SEEN = 512
+PLAIN = Layer("linear", (WIDTH, WIDTH))
 LAYERS = {
     "64 to 256": Layer("linear", (256, 64)),
     "depthwise 3x3": Layer("conv", (64, 1, 3, 3), groups=64, padding=(1, 1), input_size=(16, 16)),
@@ -82,9 +83,7 @@ def results() -> str:
     lines += ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     known = _known()
     for method in CATALOGUE:
-        served = (
-            method.draw and "linear" in method.layers and _serves(method, Layer("linear", (WIDTH, WIDTH)))
-        )
+        served = method.draw and any(_takes(method, layer) for layer in (PLAIN, *LAYERS.values()))
         if method.name in known:
             lines.append(known[method.name])
         elif served or method.needs in ("data", "gradient"):
@@ -102,8 +101,13 @@ def _known() -> dict[str, str]:
 
 def _row(method: Method) -> str:
     cells = [cell for layer in LAYERS.values() for cell in _ratios(method, layer)]
-    cells += [f"{_loss(method, depth):.3f}" for depth in DEPTHS]
+    trained = not method.draw or _takes(method, PLAIN)
+    cells += [f"{_loss(method, depth):.3f}" if trained else "-" for depth in DEPTHS]
     return f"| `{method.name}` | " + " | ".join(cells) + " |"
+
+
+def _takes(method: Method, layer: Layer) -> bool:
+    return layer.kind in method.layers and _serves(method, layer)
 
 
 def _serves(method: Method, layer: Layer) -> bool:
@@ -115,7 +119,7 @@ def _serves(method: Method, layer: Layer) -> bool:
 
 
 def _ratios(method: Method, layer: Layer) -> list[str]:
-    if not method.draw or layer.kind not in method.layers or not _serves(method, layer):
+    if not method.draw or not _takes(method, layer):
         return ["-", "-"]
     generator = torch.Generator().manual_seed(0)
     seen = [signal(_weight(method, layer, f"{seed}"), layer, generator) for seed in range(8)]
