@@ -49,7 +49,8 @@ def _identity(sizes: Canonical, key: Key, *, gain: float, fill: str) -> Tensor:
     return weight
 
 
-def _identity_energy(layer: Layer, *, gain: float, fill: str) -> Energy:
+def identity_energy(layer: Layer, *, gain: float, fill: str) -> Energy:
+    """A one for every input and output that meet."""
     sizes = canonical(layer)
     ones = sizes.num_out if fill == "cycle" else min(sizes.num_out, sizes.num_in)
     return Energy(centre=gain**2 * sizes.groups * ones)
@@ -137,7 +138,7 @@ METHODS = (
         aliases=("eye",),
         activations=("relu", "identity"),
         instead="dirac",
-        energy=_identity_energy,
+        energy=identity_energy,
     ),
     Method(
         "dirac",
@@ -149,7 +150,7 @@ METHODS = (
         dirac,
         activations=("relu", "identity"),
         instead="identity",
-        energy=_identity_energy,
+        energy=identity_energy,
     ),
     Method(
         "zero_hadamard",

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from initium.methods.energy import Energy
-from initium.methods.identity import identity
+from initium.methods.identity import identity, identity_energy
 from initium.methods.method import EVERYTHING, Method, Paper, Param, refuse
 from initium.methods.scaling import spread
 from initium.random.distributions import Blocks, Built, Constant, Draw, Uniform
@@ -49,8 +49,9 @@ def irnn(layer: Layer, *, part: str, gain: float) -> Draw:
 def _irnn_energy(layer: Layer, *, part: str, gain: float) -> Energy:
     if layer.kind == "vector":
         return Energy()
-    ones = gain**2 * min(layer.num_out, layer.num_in)
-    return Energy(even=ones if part == "recurrent" else math.prod(layer.shape) * 0.001**2)
+    if part == "recurrent":
+        return identity_energy(layer, gain=gain, fill="zero")
+    return Energy(even=math.prod(layer.shape) * 0.001**2)
 
 
 def forget_bias(layer: Layer, *, value: float, gates: int, gate: int) -> Draw:
