@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from initium.plan import init_ as init_
     from initium.plan import repair_ as repair_
     from initium.plan.build import plan as plan
+    from initium.plan.class_prior import class_prior as class_prior
     from initium.plan.recipes.catalogue import recipes as recipes
     from initium.plan.recipes.explain import explain as explain
     from initium.random.synthetic import synthetic as synthetic
@@ -47,6 +48,7 @@ _HOMES = {
     "fill_": "plan",
     "init_": "plan",
     "plan": "plan",
+    "class_prior": "plan.class_prior",
     "recipes": "plan.recipes.catalogue",
     "repair_": "plan",
     "Record": "record",

@@ -9,7 +9,7 @@ from tests.methods.made import made
 
 from initium.errors import LayerError, UsageError
 from initium.methods.catalogue import find
-from initium.methods.heads import class_biases, class_frequencies
+from initium.methods.heads import class_biases
 from initium.random.distributions import Constant
 from initium.theory.layer import Layer
 
@@ -32,11 +32,16 @@ def test_yolo_biases():
 
 def test_the_first_loss_is_the_entropy_of_the_classes():
     labels = torch.tensor([0] * 700 + [1] * 200 + [2] * 90 + [3] * 10)
-    shares = class_frequencies([labels], 4)
+    shares = (0.7, 0.2, 0.09, 0.01)
     bias = made("class_prior", BIAS, frequencies=shares)
     entropy = -sum(p * math.log(p) for p in shares)
     assert F.cross_entropy(bias.expand(1000, 4), labels).item() == pytest.approx(entropy, abs=1e-5)
     assert torch.equal(bias, made("class_prior", BIAS, frequencies=(700, 200, 90, 10)))
+
+
+def test_classes_repeat_for_every_anchor():
+    bias = made("class_prior", BIAS, frequencies=(3, 1), copies=2)
+    assert torch.allclose(bias.exp(), torch.tensor([0.75, 0.25, 0.75, 0.25]))
 
 
 def test_sigmoid_heads_start_at_the_shares():
@@ -46,23 +51,14 @@ def test_sigmoid_heads_start_at_the_shares():
     assert 1 / (1 + math.exp(-unknown.value)) == pytest.approx(0.01)
 
 
-def test_frequencies_are_counted_from_batches_of_any_kind():
-    integer = [(torch.zeros(3, 2), torch.tensor([0, 1, 1])), (torch.zeros(1, 2), torch.tensor([2]))]
-    assert class_frequencies(integer, 3) == (0.25, 0.5, 0.25)
-    masks = [torch.tensor([[0, 1], [255, 1]])]  # segmentation with an ignore index
-    assert class_frequencies(masks, 2) == pytest.approx((1 / 3, 2 / 3))
-    many = [torch.tensor([[1.0, 0.0], [1.0, 1.0]])]
-    assert class_frequencies(many, 2) == (1.0, 0.5)
-    with pytest.raises(UsageError, match="no labels"):
-        class_frequencies([], 2)
-
-
 def test_bad_frequencies():
     with pytest.raises(UsageError, match="smoothing=1"):
         class_biases([10, 0])
     assert class_biases([10, 0], smoothing=1)[1] == pytest.approx(math.log(1 / 12))
     with pytest.raises(UsageError, match="between 0 and 1"):
         class_biases([10, 5], loss="sigmoid")
+    with pytest.raises(LayerError, match="each of the 4 classes, not 3 times 2 copies"):
+        find("class_prior")(BIAS, frequencies=(1, 2, 3), copies=2)
     with pytest.raises(LayerError, match="each of the 4 classes, not 3"):
         find("class_prior")(BIAS, frequencies=(1, 2, 3))
     with pytest.raises(UsageError, match="at least 0"):

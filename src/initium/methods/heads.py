@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-import torch
-
 from initium.errors import UsageError
 from initium.methods.layout import fixed
 from initium.methods.method import EVERYTHING, MATRICES, Method, Paper, Param, refuse
@@ -61,24 +59,29 @@ def yolo_prior(
     return Constant(math.log(objects / cells / (num_classes if part == "class" else 1)))
 
 
-def class_prior(layer: Layer, *, frequencies: tuple[float, ...], loss: str, smoothing: float) -> Draw:
+def class_prior(
+    layer: Layer, *, frequencies: tuple[float, ...], loss: str, smoothing: float, copies: int
+) -> Draw:
     """Biases at which the head predicts the class frequencies, whatever the input.
 
     loss="softmax": b_c = ln p_c, first loss the entropy of the classes instead of more than ln C.
     loss="sigmoid" or "focal": b_c = ln(p_c / (1 - p_c)). Counts are fine: they are normalized for
     softmax; for sigmoid they must be shares of samples already. Without frequencies: 1/C each
     (softmax: 0; sigmoid: -ln(C - 1)). `smoothing` is added to every count, so that an unseen
-    class has a finite bias.
+    class has a finite bias. The classes repeat `copies` times (anchors of a detector), class fastest.
+    `initium.class_prior` counts them from data.
 
     Reference: Lin et al. (2017), arXiv:1708.02002; timm's "nlhb" uses -ln C for sigmoid.
     """
     size = math.prod(layer.shape)
     if not frequencies:
         return Constant(0.0 if loss == "softmax" or size < 2 else -math.log(size - 1))
-    if len(frequencies) != size:
-        expected = f"one frequency for each of the {size} classes, not {len(frequencies)}"
+    if len(frequencies) * copies != size:
+        times = f" times {copies} copies" if copies > 1 else ""
+        expected = f"one frequency for each of the {size} classes, not {len(frequencies)}{times}"
         raise refuse("class_prior", layer, expected, instead="focal_prior, which needs no frequencies")
-    return fixed(class_biases(frequencies, loss=loss, smoothing=smoothing))
+    values = class_biases(frequencies, loss=loss, smoothing=smoothing) * copies
+    return fixed(values)
 
 
 def class_biases(
@@ -107,32 +110,6 @@ def class_biases(
             remedy="pass smoothing=1 for classes that were never seen, or drop them",
         )
     return tuple(math.log(p) if loss == "softmax" else math.log(p / (1 - p)) for p in shares)
-
-
-def class_frequencies(batches: Iterable[object], num_classes: int) -> tuple[float, ...]:
-    """Share of each class in labels: an iterable of label tensors, or of (input, label) batches.
-
-    Integer labels of any shape are counted (values outside 0 .. num_classes - 1, such as an ignore
-    index, are not); floating-point labels of shape (..., num_classes) are averaged (multi-label).
-
-    Returns:
-        Shares that add up to 1 for integer labels; for multi-label, the mean of each column.
-    """
-    total, seen = torch.zeros(num_classes, dtype=torch.float64), 0
-    for batch in batches:
-        label = torch.as_tensor(batch[-1] if isinstance(batch, (tuple, list)) else batch)
-        if label.is_floating_point():
-            rows = label.reshape(-1, num_classes).double()
-            total, seen = total + rows.sum(0), seen + rows.shape[0]
-        else:
-            valid = label.reshape(-1).long()
-            valid = valid[(valid >= 0) & (valid < num_classes)]
-            total, seen = total + torch.bincount(valid, minlength=num_classes), seen + valid.numel()
-    if seen == 0:
-        raise UsageError(
-            "no labels to count", expected="at least one label in range", remedy="check the labels"
-        )
-    return tuple((total / seen).tolist())
 
 
 def detection_head(layer: Layer, *, part: str) -> Draw:
@@ -231,6 +208,7 @@ METHODS = (
             Param("frequencies", (), "counts or shares of the classes, in order", low=0.0),
             Param("loss", "softmax", "the loss of the head", choices=("softmax", "sigmoid", "focal")),
             Param("smoothing", 0.0, "added to every count", low=0.0),
+            Param("copies", 1, "how often the classes repeat in the bias, as anchors do", low=1),
         ),
         _VECTOR,
         _LIN,

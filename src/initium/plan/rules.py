@@ -98,7 +98,8 @@ def first_matches(
             )
         hits = [part.name for part in parts if rule.matches(part, owners[part.name])]
         if not hits:
-            raise _nothing(rule, parts)
+            own: Callable[[Sequence[Part]], UsageError] | None = getattr(rule.where, "nothing", None)
+            raise _nothing(rule, parts) if own is None else own(parts)
         for name in hits:
             chosen.setdefault(name, rule)
     return chosen

@@ -105,8 +105,6 @@ class Traits:
 
     def _geometry(self, part: Part) -> Iterator[str]:
         layer = part.layer
-        if layer.receptive == 1:
-            yield "pointwise"
         if layer.blocks or part.role == "attention":
             yield "packed"
         if not self.graph.ancestors[self._node(part)] & self._sources & ~(1 << self._node(part)):

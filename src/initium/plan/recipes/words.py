@@ -12,7 +12,6 @@ ROLES = frozenset(get_args(Role)) - {"weight"}
 
 SEEN = {
     "matrix": "a weight: anything but a bias, a gain, a scale or a token",
-    "pointwise": "a kernel of one tap",
     "packed": "queries, keys and values in one weight",
     "reads_input": "no weight and no table stands before it",
     "reads_attention": "it reads what attention has mixed",
