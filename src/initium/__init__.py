@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from initium.plan.class_prior import class_prior as class_prior
     from initium.plan.recipes.catalogue import recipes as recipes
     from initium.plan.recipes.explain import explain as explain
+    from initium.plan.transfer import transfer_ as transfer_
     from initium.random.synthetic import synthetic as synthetic
     from initium.record import Record as Record
     from initium.record import record as record
@@ -49,6 +50,7 @@ _HOMES = {
     "init_": "plan",
     "plan": "plan",
     "class_prior": "plan.class_prior",
+    "transfer_": "plan.transfer",
     "recipes": "plan.recipes.catalogue",
     "repair_": "plan",
     "Record": "record",
