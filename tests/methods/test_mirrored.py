@@ -107,3 +107,16 @@ def test_risotto_blocks_with_a_projection_are_isometric():
     z = state @ skip.T + F.relu(state @ first.T) @ last.T
     assert torch.allclose(z[:, :10].norm(dim=1), h.norm(dim=1), rtol=1e-5)
     assert torch.allclose(z[:, :10], -z[:, 10:], atol=1e-5)
+
+
+def test_isometric_taps_keep_every_frequency():
+    """With circular padding the paired convolution maps (h, -h) to (g, -g), |g| = |h|; its taps are all at work."""
+    weight = made("mirrored", Layer("conv", (16, 16, 3, 3)), taps="isometric")
+    half = torch.randn(4, 8, 6, 6)
+    half = half.double()
+    weight = weight.double()
+    x = torch.cat([half, -half], 1).relu()
+    out = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="circular"), weight)
+    torch.testing.assert_close(out[:, :8], -out[:, 8:])
+    torch.testing.assert_close(out[:, :8].square().sum(), half.square().sum(), rtol=1e-4, atol=0)
+    assert bool((weight.square().sum((0, 1)) > 0).all())

@@ -11,6 +11,7 @@ from torch import Tensor
 from initium.methods.energy import Energy
 from initium.methods.layout import Canonical, built, canonical, drawn, tap
 from initium.methods.method import Method, Paper, Param, refuse
+from initium.methods.orthogonal import conv_isometry
 from initium.methods.scaling import GAIN, SLOPE
 from initium.random.distributions import Draw, Orthogonal
 from initium.random.key import Key
@@ -28,13 +29,21 @@ def mirrored(layer: Layer, *, position: str, gain: float, a: float | None, taps:
     Units come in pairs (h, -h), and f(h) - f(-h) = h for ReLU, GELU, SiLU and hardswish, (1 + a) h
     for a leaky ReLU, so W f(h, -h) = (W0 h, -W0 h): exactly linear, exactly isometric, at any depth.
     position="first" is [W0; -W0], "last" is [W0, -W0]. Convolutions put W0 at the centre tap
-    (taps="all": over all taps, linear but not isometric). The halves must be even.
+    (taps="all": over all taps, linear but not isometric; taps="isometric": over all taps as
+    `conv_orthogonal`, where W0 is no wider than high). The halves must be even.
 
     Reference: Balduzzi et al. (2017), arXiv:1702.08591, section 4; Burkholz and Dubatovka (2018),
     arXiv:1806.06362.
     """
+    taps = _taps(layer, position, taps)
     gain = _half_gain(layer, position, gain, a, taps, scale)
-    return built(layer, functools.partial(_mirrored, position=position, gain=gain, whole=taps == "all"))
+    return built(layer, functools.partial(_mirrored, position=position, gain=gain, taps=taps))
+
+
+def _taps(layer: Layer, position: str, taps: str) -> str:
+    """Where W0 sits; a W0 wider than high has no isometry over all taps."""
+    rows, cols = _halves("mirrored", layer, position)
+    return "all" if taps == "isometric" and rows < cols else taps
 
 
 def _half_gain(layer: Layer, position: str, gain: float, a: float | None, taps: str, scale: str) -> float:
@@ -51,9 +60,12 @@ def _mirrored_energy(
     layer: Layer, *, position: str, gain: float, a: float | None, taps: str, scale: str
 ) -> Energy:
     rows, cols = _halves("mirrored", layer, position)
+    taps = _taps(layer, position, taps)
     half = _half_gain(layer, position, gain, a, taps, scale) ** 2 * (4 if position == "hidden" else 2)
     if taps == "all":
         return Energy(even=half * min(rows, cols * canonical(layer).taps))
+    if taps == "isometric" and canonical(layer).taps > 1:
+        return Energy(uneven=half * cols)
     return Energy(centre=half * min(rows, cols))
 
 
@@ -70,11 +82,13 @@ def _halves(name: str, layer: Layer, position: str) -> tuple[int, int]:
     return rows, sizes.num_in if position == "first" else sizes.num_in // 2
 
 
-def _mirrored(sizes: Canonical, key: Key, *, position: str, gain: float, whole: bool) -> Tensor:
+def _mirrored(sizes: Canonical, key: Key, *, position: str, gain: float, taps: str) -> Tensor:
     rows = sizes.num_out if position == "last" else sizes.num_out // 2
     cols = sizes.num_in if position == "first" else sizes.num_in // 2
     half = torch.zeros(1, rows, cols, *sizes.kernel)
-    if whole:
+    if taps == "isometric":
+        half = conv_isometry(Canonical(1, rows, cols, sizes.kernel), key, gain=gain)
+    elif taps == "all":
         half = drawn((1, rows, cols, *sizes.kernel), Orthogonal(gain, rows, cols * sizes.taps), key)
     else:
         tap(half, sizes.centre).copy_(drawn((1, rows, cols), Orthogonal(gain, rows, cols), key))
@@ -143,7 +157,7 @@ METHODS = (
             Param("position", "hidden", "place in the net", choices=("first", "hidden", "last")),
             GAIN,
             SLOPE,
-            Param("taps", "centre", "where W0 sits in a kernel", choices=("centre", "all")),
+            Param("taps", "centre", "where W0 sits in a kernel", choices=("centre", "all", "isometric")),
             Param(
                 "scale",
                 "isometry",

@@ -100,10 +100,11 @@ def conv_orthogonal(layer: Layer, *, gain: float) -> Draw:
     Reference: Xiao et al. (2018), arXiv:1806.05393, algorithm 1; Kautsky and Turcajova (1994).
     """
     _check_wide("conv_orthogonal", layer)
-    return built(layer, functools.partial(_conv_orthogonal, gain=gain))
+    return built(layer, functools.partial(conv_isometry, gain=gain))
 
 
-def _conv_orthogonal(sizes: Canonical, key: Key, *, gain: float) -> Tensor:
+def conv_isometry(sizes: Canonical, key: Key, *, gain: float) -> Tensor:
+    """The weight of `conv_orthogonal` in canonical order."""
     square = Orthogonal(1.0, sizes.num_out, sizes.num_out, sizes.groups)
     weight = drawn(sizes.shape[:3], Orthogonal(gain, sizes.num_out, sizes.num_in, sizes.groups), key)
     weight = weight.reshape(*sizes.shape[:3], *[1] * len(sizes.kernel))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from torch import nn
@@ -19,6 +19,7 @@ from initium.plan.data_driven import driven_by
 from initium.plan.plan import Plan
 from initium.plan.recipes.catalogue import recipe_by
 from initium.plan.recipes.decide import decide as decide_by_recipe
+from initium.plan.remedies import shifted
 from initium.plan.rules import Rule, first_matches
 from initium.plan.trials import Run, first_run
 from initium.record import Record, record
@@ -185,7 +186,10 @@ def choose(
         else try_out(model, run, seen, "shipped", kept, calibrated=False)
     )
     tried = [shipped]
-    for name, assignments in _candidates(seen, found, ruled):
+    for name, make in _candidates(seen, found, ruled):
+        assignments = make(tried[-1])
+        if assignments in [_undrawn(one) for one in tried[1:]]:
+            continue
         candidate = try_out(model, run, seen, name, assignments)
         if _good(candidate, shipped):
             return candidate
@@ -195,6 +199,11 @@ def choose(
     return replace(best, notes=(*best.notes, note))
 
 
+def _undrawn(candidate: Candidate) -> tuple[Assignment, ...]:
+    """The assignments as they were before calibration."""
+    return tuple(replace(one, scale=1.0) for one in candidate.assignments)
+
+
 def _good(candidate: Candidate, shipped: Candidate) -> bool:
     report, base = candidate.report, shipped.report
     return report is not None and base is not None and report.healthy and report.badness <= base.badness
@@ -202,10 +211,16 @@ def _good(candidate: Candidate, shipped: Candidate) -> bool:
 
 def _candidates(
     seen: Record, found: HealthReport, ruled: dict[str, Assignment]
-) -> list[tuple[str, tuple[Assignment, ...]]]:
+) -> Iterator[tuple[str, Callable[[Candidate], tuple[Assignment, ...]]]]:
+    """Names, and functions that make the next candidate of the last one."""
     auto = assign(seen, policies.auto, ruled, sound=found.healthy)
-    plain = tuple(policies.without_geometry(one) for one in auto)
-    return [("auto", auto)] + ([("normal", plain)] if plain != auto else [])
+
+    def moved(last: Candidate) -> tuple[Assignment, ...]:
+        return auto if last.report is None else shifted(seen, last.report, auto)
+
+    yield "auto", lambda _: auto
+    yield "shifted", moved
+    yield "normal", lambda _: tuple(policies.without_geometry(one) for one in auto)
 
 
 def try_out(

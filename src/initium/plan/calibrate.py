@@ -33,6 +33,9 @@ Size = Callable[[Tensor], float]
 
 MAX_FACTOR = 1e6
 
+LOUDER = 1.5
+"""How far above its target a later use of a weight may come out before the weight is made smaller for all of them."""
+
 LEAST_SHARE = 1e-4
 """An output whose second moment is but for so little that of its bias tells nothing about its weight."""
 
@@ -56,12 +59,14 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         batch: int,
         where: Callable[[], str],
         size: Size | None = None,
+        shared: bool = True,
     ) -> None:
         super().__init__(parameters, batch=batch, where=where, measure=False)
         self._size = size or second_moment
         self.factors: dict[str, float] = {}
         self.failed: list[str] = []
         self._targets = targets
+        self._shared = shared
         self._needed_seconds: dict[int, float] = {}
         self.watch: frozenset[int] = frozenset()
 
@@ -76,13 +81,16 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         return out
 
     def _due(self, call: Call) -> Use | None:
-        """The use of a weight that has a target and was not yet calibrated."""
+        """The use of a weight that has a target, and was not yet calibrated or may be too large for this use."""
         if not any(value.params for value in call.values):
             return None
         for use in uses_of(call.info.name, len(self.drafts), call.args, self._operands(call)):
-            if use.how == "weight" and use.names[0] in self._targets and use.names[0] not in self.factors:
+            if use.how == "weight" and use.names[0] in self._targets and self._open(use.names[0]):
                 return use
         return None
+
+    def _open(self, name: str) -> bool:
+        return name not in self.factors or (self._shared and name not in self.failed)
 
     def _rescale(self, call: Call, use: Use, out: Tensor) -> Tensor:
         name, bias = use.names[0], self._bias(call)
@@ -91,11 +99,14 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
             share = measured - self._size(bias)
             measured = share if share > LEAST_SHARE * measured else 0.0
         if not (math.isfinite(measured) and measured > 0 and math.isfinite(target) and target > 0):
-            self.factors[name] = 1.0
-            self.failed.append(name)
+            if name not in self.factors:
+                self.factors[name] = 1.0
+                self.failed.append(name)
+            return out
+        if name in self.factors and measured <= LOUDER * target:
             return out
         factor = min(max(math.sqrt(target / measured), 1 / MAX_FACTOR), MAX_FACTOR)
-        self.factors[name] = factor
+        self.factors[name] = factor * self.factors.get(name, 1.0)
         self._parameters[name].detach().mul_(factor)
         # An operand that was computed from the parameter still has the old scale, so only the output can be rescaled.
         rescaled: Tensor = (
@@ -139,14 +150,21 @@ def calibrate(
     seed: int,
     targets: Mapping[str, Target] | None = None,
     size: Size | None = None,
+    shared: bool = True,
 ) -> Sweep:
-    """One sweep over a model that already holds the assignments' draws; its weights are rescaled in place."""
+    """One sweep over a model that already holds the assignments' draws; its weights are rescaled in place.
+
+    A weight that is used several times is calibrated at its first use and, if `shared`, made smaller at later ones
+    that come out too large.
+    """
     if targets is None:
         targets = targets_of(record, assignments)
     parameters = named_tensors(model)
     leaves = check_inputs(inputs)
     with module_paths(model) as where, untouched(model, seed=seed):
-        tape = CalibratingTape(parameters, targets, batch=batch_size(inputs), where=where, size=size)
+        tape = CalibratingTape(
+            parameters, targets, batch=batch_size(inputs), where=where, size=size, shared=shared
+        )
         tape.watch = frozenset(r.stream for r in record.graph.residuals.values())
         try:
             tape.add_inputs([leaf for leaf in leaves if isinstance(leaf, Tensor)])

@@ -8,6 +8,7 @@ from initium.methods.method import Value
 from initium.plan.chains import Chain, chains_of, settable
 from initium.record import Record
 from initium.theory import criticality
+from initium.theory.layer import Layer
 
 DEEP = 3
 """Weights in a row from which on a start of their own is worth its cost."""
@@ -15,6 +16,7 @@ DEEP = 3
 SOURCES = {
     "mirrored": "Balduzzi+ 2017, 1702.08591",
     "orthogonal": "Saxe+ 2013, 1312.6120; Schoenholz+ 2017, 1611.01232",
+    "conv_orthogonal": "Xiao+ 2018, 1806.05393",
     "centred_orthogonal": "Huang+ 2017; mean-field criticality",
     "constant": "mean-field criticality",
 }
@@ -47,23 +49,27 @@ def starts_of(seen: Record) -> dict[str, Start]:
         if key not in known:
             known[key] = criticality.start_of(chain.activations, len(chain), mirror=mirror, biases=biased)
         for place, name in enumerate(chain.names):
-            found[name] = _weight(chain, place, known[key])
+            found[name] = _weight(chain, place, known[key], seen.parts[name].layer)
         if known[key].shift:
             found.update({name: _bias(known[key]) for name in chain.biases[:-1]})
     return found
 
 
-def _weight(chain: Chain, place: int, start: criticality.Start) -> Start:
-    """The start of one weight; the chain's last output goes to a head, a norm or a sum: unit scale."""
+def _weight(chain: Chain, place: int, start: criticality.Start, layer: Layer) -> Start:
+    """The start of one weight; the chain's last output goes to a head, a norm or a sum: unit scale.
+
+    Convolutions are isometries with all taps at work where they can be: plain nets of 20 and 50 of them train best so.
+    """
     last = place == len(chain) - 1
     target = 1.0 if last else start.q
     reason = f"weight {place + 1} of {start.reason}"
     if start.geometry == "mirrored":
         position = "first" if place == 0 else "last" if last else "hidden"
-        return Start("mirrored", target, reason, {"position": position, "taps": "all"})
-    if place == 0 or not start.centring:
-        return Start("orthogonal", target, reason)
-    return Start("centred_orthogonal", target, reason, {"centring": start.centring})
+        return Start("mirrored", target, reason, {"position": position, "taps": "isometric"})
+    if place > 0 and start.centring:
+        return Start("centred_orthogonal", target, reason, {"centring": start.centring})
+    isometric = layer.kind == "conv" and layer.receptive > 1 and layer.num_out >= layer.num_in
+    return Start("conv_orthogonal" if isometric else "orthogonal", target, reason)
 
 
 def _bias(start: criticality.Start) -> Start:

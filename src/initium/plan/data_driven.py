@@ -141,7 +141,7 @@ def _lsuv(
     targets: dict[str, Target] = {one.name: target for one in base if _tunable(one, seen)}
     base = tuple(replace(one, target=wanted) if one.name in targets else one for one in base)
     sweep: Sweep = calibrate(
-        model, inputs, seen, base, forward=forward, seed=seed, targets=targets, size=variance
+        model, inputs, seen, base, forward=forward, seed=seed, targets=targets, size=variance, shared=False
     )
     notes = tuple(
         f"{name} could not be calibrated: its output was constant, not finite or not found"

@@ -20,6 +20,9 @@ from initium.record.record import Record
 from initium.record.roles import Part
 from initium.theory.gains import gain as gain_of
 
+TINY_GAIN = 1e-3**0.5
+"""A factor below which a unit signal falls under the least second moment that is sound."""
+
 TABLE_STD = 0.02
 """Spread of tables whose rows must differ: embeddings, positions, tokens (Radford+ 2019)."""
 
@@ -82,22 +85,59 @@ def _neutral(part: Part, info: ParameterInfo) -> dict[str, float | str]:
 
 def protected(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
     """Parameters that nothing but a rule of the user may change, with the reason; None for the others."""
+    return _untouchable(part, info, context) or _tied(part, info)
+
+
+def _tied(part: Part, info: ParameterInfo) -> Assignment | None:
+    if not info.tied:
+        return None
+    reason = f"it is shared with {', '.join(info.aliases)}, and one value must serve both"
+    return keep(part, info, "tied", reason)
+
+
+def _tied_for_good(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
+    """Ties stay, but for a layer of an unsound model that only serves several places in the same way."""
+    uses = (
+        {
+            (use.how, use.layer.kind if use.layer else "")
+            for use in context.record.uses
+            if part.name in use.names
+        }
+        if info.tied
+        else set()
+    )
+    alike = len(uses) == 1 and not context.sound and part.layer.kind != "embedding"
+    return None if alike else _tied(part, info)
+
+
+def _untouchable(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
     if info.frozen:
         return keep(part, info, "frozen", "requires_grad is off, so its value is meant to stay")
     if info.loaded:
         return keep(part, info, "loaded", "it is flagged as loaded from a checkpoint")
     if part.role == "unused":
         return keep(part, info, "unused", "no operation of the run took it, so nothing is known of its part")
-    if info.tied:
-        return keep(
-            part, info, "tied", f"it is shared with {', '.join(info.aliases)}, and one value must serve both"
-        )
     if info.parametrized or (part.packed and len(info.shape) < 2):
         return keep(part, info, "parametrized", "another tensor is computed from it before use")
     if not info.finite:
         return None
     if part.role == "opaque" or part.layer.kind == "other":
         return keep(part, info, "opaque", "an operation takes it whose effect is not known")
+    return None
+
+
+def _lost_gain(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
+    """In a model that is not sound, factors that the whole signal goes through and that take it away."""
+    if context.sound or not info.finite:
+        return None
+    tiny = info.constant is not None and abs(info.constant) < TINY_GAIN
+    if part.role == "scale" and tiny and part.branch is None and part.follows:
+        reason = f"no skip leads around this factor of {info.constant:.2g}, so the signal itself is multiplied by it"
+        return _assign(part, info, "ones", "gain without skip", reason, "Touvron+ 2021, 2103.17239")
+    centred = info.constant is None and abs(info.mean) < info.std and info.peak < 1.0
+    if part.role == "norm_gain" and centred and math.prod(info.shape) > 1:
+        reason = "gains drawn around zero undo the norm: it should give the signal back its scale"
+        return _assign(part, info, "ones", "norm gain", reason, "Ioffe+ 2015, 1502.03167")
     return None
 
 
@@ -226,8 +266,8 @@ def _plain(part: Part, info: ParameterInfo, context: Context) -> Assignment | No
 
 
 AUTO: tuple[Decision, ...] = (
-    protected, _deliberate, _author_weights, _on_chain, _bias, _offset, _embedding, _repair_vectors, _scale_free,
-    _attention, _gate, _isometric, _plain,
+    _untouchable, _tied_for_good, _lost_gain, _deliberate, _author_weights, _on_chain, _bias, _offset, _embedding,
+    _repair_vectors, _scale_free, _attention, _gate, _isometric, _plain,
 )  # fmt: skip
 
 
