@@ -110,8 +110,20 @@ def test_05_nobody_divides_fan_out_by_the_stride(side, stride, published):
 def test_06_keras_depthwise_fans_count_all_channels():
     layer = layer_of(nn.Conv2d(64, 64, 3, groups=64))
     assert find("lecun_normal")(layer).std ** 2 == pytest.approx(1 / 9)
-    keras = pytest.importorskip("keras", reason="keras is not installed: the published side is not run")
-    assert keras.src.initializers.random_initializers.compute_fans((3, 3, 64, 1))[0] == 576
+
+    def keras_fans(
+        shape,
+    ):  # (height, width, in, multiplier): everything but the last two is the receptive field
+        receptive = math.prod(shape[:-2])
+        return shape[-2] * receptive, shape[-1] * receptive
+
+    assert keras_fans((3, 3, 64, 1))[0] == 576
+    assert keras_fans((4, 4, 16, 256)) == (
+        256,
+        4096,
+    )  # transposed (.., filters, in): 16 filters are taken for inputs
+    transposed = layer_of(nn.ConvTranspose2d(256, 16, 4, stride=2))
+    assert find("lecun_normal")(transposed).std ** 2 == pytest.approx(1 / (256 * 16 / 4))
 
 
 def test_07_truncation_bounds_are_absolute_in_torch():
@@ -132,6 +144,7 @@ def test_07_truncation_bounds_are_absolute_in_torch():
 def test_07_transformers_lecun_is_too_big():
     init = pytest.importorskip("transformers.initialization", reason="transformers is not installed")
     torch.random.manual_seed(0)
+    assert pytest.approx(1.293, abs=1e-3) == 1 / 0.87962566103423978**2  # corrected, but never cut
     theirs = torch.empty(500, 400)
     init.lecun_normal_(theirs)
     assert theirs.var().item() * 400 == pytest.approx(1.293, rel=0.03)
@@ -187,6 +200,10 @@ def test_12_delta_orthogonal_ports_differ():
     centre = weight[:, :, 1, 1]  # (k - 1) // 2, as in JAX; another port takes k // 2
     assert torch.allclose(centre.T @ centre, 4.0 * torch.eye(8), atol=1e-5)  # gain, not its root
     assert weight.count_nonzero() == centre.count_nonzero()
+    port = math.sqrt(2.0) * nn.init.orthogonal_(
+        torch.empty(12, 8)
+    )  # one port multiplies by the root of the gain
+    assert torch.allclose(port.T @ port, 2.0 * torch.eye(8), atol=1e-5)
     with pytest.raises(LayerError, match="at least as many outputs") as refused:
         find("delta_orthogonal")(Layer("conv", (8, 12, 3, 3)))
     assert "scaled_orthogonal" in refused.value.remedy
@@ -205,6 +222,16 @@ def test_14_depth_scaling_is_for_weights_that_write_to_the_stream():
     gate = find("depth_scaled")(layer, index=7)
     out = find("depth_scaled")(layer, index=7, residual=True)
     assert (gate.std, out.std) == (0.02, pytest.approx(0.02 / 4))
+    # torchtitan scales the up projection w3 as well: a branch w2 (silu(w1 x) * w3 x) shrinks by 16, not by 4.
+    generator = torch.Generator().manual_seed(0)
+    x, w1, w3, w2 = (torch.randn(64, 64, generator=generator) for _ in range(4))
+
+    def branch(up, down):
+        return (torch.nn.functional.silu(x @ w1) * (x @ (up * w3))) @ (down * w2)
+
+    plain = branch(1.0, 1.0).std()
+    assert branch(1 / 4, 1 / 4).std() / plain == pytest.approx(1 / 16)
+    assert branch(gate.std / 0.02, out.std / 0.02).std() / plain == pytest.approx(1 / 4)
 
 
 def test_15_packed_attention_gets_half_the_variance():
@@ -280,6 +307,13 @@ def test_22_filling_a_tensor_or_a_module_is_never_a_no_op():
 
     module = nn.Linear(8, 8)
     before = module.weight.detach().clone()
+
+    def published(module, std=0.02):
+        if getattr(module, "weight", None) is not None:
+            nn.init.trunc_normal_(module.weight, std=std)
+
+    published(module.weight)
+    assert torch.equal(module.weight, before)
     initium.fill_(module.weight, "truncated_normal", std=0.02)
     middle = module.weight.detach().clone()
     initium.fill_(module, "truncated_normal", std=0.02, seed=1)
@@ -304,3 +338,8 @@ def test_24_a_depthwise_gain_goes_with_the_root_of_the_channels():
     check(ratio(module, size, lambda w, s: nn.init.orthogonal_(w, gain=math.sqrt(36) / 3), draws=6), 1.0)
     check(ratio(module, size, lambda w, s: nn.init.orthogonal_(w, gain=36 / 3), draws=6), 36.0)
     check(ratio(module, size, with_ours("orthogonal", module), draws=6), 1.0)  # a unit vector per channel
+
+
+def test_none_of_the_24_is_missing():
+    numbers = {int(name[5:7]) for name in globals() if name.startswith("test_") and name[5:7].isdigit()}
+    assert numbers == set(range(1, 25))

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from initium.errors import LayerError, UnknownNameError, UsageError
-from initium.methods.catalogue import find
+from initium.methods.catalogue import CATALOGUE, find
 from initium.methods.method import Method, Paper, Param
 from initium.random.distributions import Blocks, Constant, Normal
+from initium.testing import SAMPLE_LAYERS
 from initium.theory.layer import Layer
 
 PAPER = Paper("Somebody", 2026, "A title", "2601.00001")
@@ -122,3 +125,23 @@ def test_slopes_of_leaky_relu():
     assert leaky == pytest.approx(1 / (0.625 - 0.25 / (2 * 3.141592653589793)))
     with pytest.raises(UnknownNameError):
         find("he_normal")(layer, nonlinearity="nothing")
+
+
+@pytest.mark.parametrize("method", [m for m in CATALOGUE if m.draw], ids=lambda m: m.name)
+def test_what_a_refusal_names_can_serve_the_layer(method):
+    """Of the methods in the remedy at least one takes the very layer that was refused."""
+    for layer in SAMPLE_LAYERS:
+        refused = refusal(method, layer)
+        if refused is not None:
+            words = re.findall(r"[a-z_0-9]+", refused.remedy)
+            named = [one for one in CATALOGUE if one.name in words and one.draw]
+            parameters = [word for word in words if word + "=" in refused.remedy]
+            assert parameters or any(refusal(one, layer) is None for one in named), f"{refused} for {layer}"
+
+
+def refusal(method, layer):
+    try:
+        method(layer)
+    except LayerError as error:
+        return error
+    return None

@@ -78,7 +78,7 @@ def mimetic(
         return Built(build, 1.0)
     if layer.num_out != 3 * width or width % num_heads:
         expected = f"a packed qkv weight (3 d, d) with d divisible by num_heads = {num_heads}"
-        raise refuse("mimetic", layer, expected, instead="packed_xavier")
+        raise refuse("mimetic", layer, expected, instead="xavier_uniform")
     return Built(
         functools.partial(
             _mimetic_qkv, heads=num_heads, alpha=alpha, beta=beta, scale=_BALANCE, shape_of_noise=distribution
@@ -170,7 +170,7 @@ def impulse_attention(
     width = layer.num_in
     if layer.num_out != 3 * width or width % num_heads or width % 4:
         expected = "a packed qkv weight (3 d, d) with d divisible by the heads and by 4"
-        raise refuse("impulse_attention", layer, expected, instead="mimetic")
+        raise refuse("impulse_attention", layer, expected, instead="xavier_uniform")
     if window % 2 == 0:
         raise UsageError(
             f"window = {window} for impulse_attention", expected="an odd side", remedy="use 3 or 5"
@@ -297,7 +297,7 @@ METHODS = (
         _LINEAR,
         Paper("Trockman, Kolter", 2023, "Mimetic Initialization of Self-Attention Layers", "2305.09828"),
         mimetic,
-        instead="packed_xavier",
+        instead="xavier_uniform",
         whole=True,
     ),
     Method(
@@ -309,7 +309,6 @@ METHODS = (
         Paper("Vaswani et al.", 2017, "Attention Is All You Need", "1706.03762"),
         position_sincos,
         aliases=("sincos",),
-        instead="embedding",
     ),
     Method(
         "impulse_attention",
@@ -326,7 +325,7 @@ METHODS = (
         Paper("Zheng, Li, Lucey", 2024, "Structured Initialization for Attention", "2404.01139"),
         impulse_attention,
         aliases=("structured_attention",),
-        instead="mimetic",
+        instead="xavier_uniform",
         whole=True,
     ),
     Method(

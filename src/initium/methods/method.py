@@ -209,8 +209,14 @@ class Method:
         raise UsageError(
             f"{self.name} asked for a single layer",
             expected=self.left_out or f"a method that is a function of the layer; this one needs {need}",
-            remedy=f"see `initium explain {self.name}`; nearest for a layer: {self.instead or 'he_normal'}",
+            remedy=self._elsewhere(),
         )
+
+    def _elsewhere(self) -> str:
+        nearest = f"nearest for a layer: {self.instead or 'he_normal'}; see `initium explain {self.name}`"
+        if self.left_out or self.needs == "weights":
+            return nearest
+        return f'use initium.plan(model, inputs, policy="{self.name}"); {nearest}'
 
 
 _NEAREST: dict[Kind, str] = {

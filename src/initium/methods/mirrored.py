@@ -73,7 +73,7 @@ def _halves(name: str, layer: Layer, position: str) -> tuple[int, int]:
     """Rows and columns of W0."""
     sizes = canonical(layer)
     if sizes.groups > 1:
-        raise refuse(name, layer, "one group: a unit and its twin must meet", instead="delta_orthogonal")
+        raise refuse(name, layer, "one group: a unit and its twin must meet", instead="scaled_orthogonal")
     odd_out, odd_in = position != "last" and sizes.num_out % 2, position != "first" and sizes.num_in % 2
     if odd_out or odd_in:
         side = f"{sizes.num_out} outputs" if odd_out else f"{sizes.num_in} inputs"

@@ -169,7 +169,6 @@ METHODS = (
         Paper("Gers, Schmidhuber, Cummins", 2000, "Learning to Forget"),
         forget_bias,
         activations=("sigmoid",),
-        instead="rnn_uniform",
     ),
     Method(
         "chrono",
@@ -185,7 +184,6 @@ METHODS = (
         Paper("Tallec, Ollivier", 2018, "Can recurrent neural networks warp time?", "1804.11188"),
         chrono,
         activations=("sigmoid",),
-        instead="rnn_uniform",
     ),
     Method(
         "s4d",

@@ -105,7 +105,7 @@ METHODS = (
         Paper("Long, Shelhamer, Darrell", 2014, "Fully Convolutional Networks", "1411.4038"),
         bilinear,
         aliases=("bilinear_upsample",),
-        instead="icnr",
+        instead="he_normal",
         energy=_bilinear_energy,
     ),
 )

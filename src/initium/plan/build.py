@@ -57,8 +57,8 @@ def plan(
         inputs: a tensor, a tuple of positional arguments, or a dict of keyword arguments.
         policy: "auto" (by role, calibrated and verified, never less healthy than found), "shipped" (leave as is), a
             method's name, with parameters as in "he_normal:mode=fan_out" (every weight gets it; "lsuv", "kraehenbuehl",
-            "weight_norm_data", "metainit", "gradinit" and "nio" find scales on the inputs), or "recipe:NAME" (as the
-            field starts such models, for example "recipe:timm_vit").
+            "weight_norm_data", "metainit", "gradinit" and "nio" find scales on the inputs, "autoinit" by theory), or
+            "recipe:NAME" (as the field starts such models, for example "recipe:timm_vit").
         rules: the first rule that matches a parameter decides for it, before the policy.
         forward: called as `forward(model, inputs)` in place of the plain call.
         loss: maps the output to a scalar, for the backward.

@@ -17,6 +17,7 @@ from initium.methods.method import Method, Value
 from initium.plan import policies
 from initium.plan.apply import rollback, write
 from initium.plan.assignment import Assignment
+from initium.plan.autoinit import autoinit
 from initium.plan.calibrate import Sweep, Target, calibrate
 from initium.plan.scale_search import Evidence, search
 from initium.plan.unit_data import Ground, kraehenbuehl, weight_norm_data
@@ -30,6 +31,7 @@ BASES = {
     "metainit": "he_normal",
     "gradinit": "he_normal",
     "nio": "he_normal",
+    "autoinit": "he_normal",
 }
 """The draw that each method starts from; its scales are what the method finds."""
 
@@ -42,11 +44,11 @@ Decided = tuple[tuple[Assignment, ...], tuple[str, ...]]
 
 
 def driven_by(policy: str) -> tuple[Method, Values] | None:
-    """The method of that policy and its parameters, if it must see data or gradients; None for every other policy."""
+    """The method of that policy and its parameters, if it must see the model at work; None for every other policy."""
     if policy in ("auto", "shipped", "keep") or not isinstance(policy, str):
         return None
     method, params = read_method(policy)
-    return (method, method.resolve(**params)) if method.needs in ("data", "gradient") else None
+    return (method, method.resolve(**params)) if method.name in BASES else None
 
 
 def decide(
@@ -68,6 +70,8 @@ def decide(
     """
     _check(method, seen, loss)
     base = _starts(seen, method, ruled)
+    if method.name == "autoinit":
+        return autoinit(seen, base, [one.name for one in base if _tunable(one, seen)])
     parameters = named_tensors(model)
     with rollback(parameters, list(parameters), always=True):
         write(parameters, [one for one in base if not one.keeps], seed)
@@ -84,13 +88,7 @@ def decide(
 
 
 def _check(method: Method, seen: Record, loss: Loss | None) -> None:
-    if method.name not in BASES:
-        raise UsageError(
-            f"policy {method.name!r} has no engine: what it sets is more than a scale a weight",
-            expected=f"one of {', '.join(BASES)}, or a method that needs only the shape of a layer",
-            remedy='use policy="lsuv", which also brings every output to unit size on your data',
-        )
-    if any(info.meta for info in seen.parameters):
+    if method.name != "autoinit" and any(info.meta for info in seen.parameters):
         raise UsageError(
             f"policy {method.name!r} on a model with parameters on the meta device",
             expected="a model that can run, since the method looks at what its layers put out",
