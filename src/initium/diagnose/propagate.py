@@ -51,7 +51,8 @@ class Propagation:
                 if not (math.isfinite(signal.second) and math.isfinite(signal.mean)):
                     raise Outside("values that are not finite")
             except Outside as outside:
-                signal = self._measured(node, str(outside))
+                earlier = "" if node.category == "weighted" else self._reason(node)
+                signal = self._measured(node, earlier or str(outside))
             self.signals.append(signal)
         return self.signals
 
@@ -100,7 +101,11 @@ class Propagation:
         }.get(node.category)
         if rule is None:
             raise Outside(_WORDS.get(node.category, f"the operation {node.op}"))
-        return replace(rule(node, before), reason=next((one.reason for one in before if one.reason), ""))
+        return replace(rule(node, before), reason=self._reason(node))
+
+    def _reason(self, node: Node) -> str:
+        """Why a value before the node was measured, since the last weighted node."""
+        return next((self.signals[index].reason for index in node.inputs if self.signals[index].reason), "")
 
     def _weighted(self, node: Node) -> Signal:
         uses = self._uses[node.index]

@@ -23,6 +23,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "softplus": nn.Softplus,
     "mish": nn.Mish,
     "hardswish": nn.Hardswish,
+    "sin": networks.Sine,
 }
 
 Shape = tuple[int, int, int]

@@ -17,6 +17,14 @@ PRIOR = 0.01
 """Share of places that a detector expects an object at, before it has seen any (Lin et al. 2017)."""
 
 
+class Sine(nn.Module):
+    """The sine, as an activation."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Sin x, elementwise."""
+        return torch.sin(x)
+
+
 def mlp(shape: Shape, outputs: int, depth: int, activation: Activation) -> nn.Module:
     """`depth` fully connected layers of width 64."""
     sizes = [math.prod(shape), *[64] * (depth - 1), outputs]

@@ -1,0 +1,124 @@
+"""Which start wins where: `auto` against what an expert might pick, on nets with and without norms.
+
+    python -m benchmarks.arena --short                 one or more nets of each family, 8 minutes on two quiet cores
+    python -m benchmarks.arena [--only 'mlp*'] [--jobs 1]   everything: some hours
+    python -m benchmarks.arena --table                 the table of what the store has
+
+Every start at its own best learning rate of the same grid, on the same seeds and data. The loss is the final training
+loss (mean of the last ten steps). Regret is the excess over the best of all starts on that net, `auto` included. The
+trials are those of initium.study, kept in its store: a run that was stopped goes on where it was. AnyInit takes part
+if the package is installed (`pip install anyinit`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import math
+import time
+from pathlib import Path
+from statistics import fmean
+
+from benchmarks.arena_kit.grid import (
+    LONG_RATES,
+    LONG_SEEDS,
+    SHORT_RATES,
+    SHORT_SEEDS,
+    Cell,
+    long_grid,
+    short_grid,
+)
+from benchmarks.arena_kit.starts import has_anyinit
+from benchmarks.arena_kit.table import Row, table
+from benchmarks.arena_kit.work import trial
+
+from initium.engines import open_engine
+from initium.study.runner import Ended, Runner
+from initium.study.store import Store
+from initium.study.tasks import open_task
+from initium.study.trial import TrialResult
+
+
+class Progress:
+    """Says how far a run is, a line a net."""
+
+    def begin(self, phase: str, num: int, most: int) -> None:
+        """Nothing."""
+
+    def ended(self, one: Ended) -> None:
+        """Failures only."""
+        if one.failure is not None:
+            text = one.failure.message.strip().splitlines()[-1][:160]
+            print(
+                f"    failed: {one.spec.init.get('policy', one.spec.init.get('function'))}: {text}",
+                flush=True,
+            )
+
+
+def row_of(cell: Cell, found: dict[str, TrialResult], rates: tuple[float, ...], seeds: int) -> Row | None:
+    """The cell's row; a start that a trial of is missing is left out, and all of it where `auto` is."""
+    losses: dict[str, list[float]] = {}
+    for label, by_rate in cell.trials(rates, seeds).items():
+        known = [
+            [found[one.key].final_loss for one in trials]
+            for trials in by_rate.values()
+            if all(one.key in found for one in trials)
+        ]
+        if known:
+            losses[label] = min(known, key=fmean)
+    chance = open_task({"kind": cell.task}).ceiling / 2
+    return Row(cell.name, losses, chance, cell.normed) if "auto" in losses and len(losses) > 1 else None
+
+
+def main() -> None:
+    """Run what is missing, print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--short", action="store_true", help="one or more nets of each family")
+    parser.add_argument("--only", default="*", help="a glob on names of nets")
+    parser.add_argument("--out", type=Path, default=Path("arena.sqlite"), help="the store")
+    parser.add_argument("--jobs", type=int, default=2, help="trials at a time")
+    parser.add_argument("--table", action="store_true", help="run nothing")
+    chosen = parser.parse_args()
+    if not has_anyinit():
+        print("AnyInit is not installed and does not take part: pip install anyinit")
+    cells = short_grid() if chosen.short else long_grid()
+    cells = tuple(cell for cell in cells if fnmatch.fnmatch(cell.name, chosen.only))
+    rates, seeds = (SHORT_RATES, SHORT_SEEDS) if chosen.short else (LONG_RATES, LONG_SEEDS)
+    begin = time.monotonic()
+    with Store(chosen.out, write=not chosen.table) as store:
+        if not chosen.table:
+            run(cells, rates, seeds, store, chosen.jobs)
+        keys = [
+            one.key
+            for cell in cells
+            for by_rate in cell.trials(rates, seeds).values()
+            for trials in by_rate.values()
+            for one in trials
+        ]
+        found = store.results(keys)
+    rows = [row for cell in cells if (row := row_of(cell, found, rates, seeds)) is not None]
+    print(table(rows) if rows else "nothing was run yet")
+    print(f"\n{len(rows)} of {len(cells)} nets, {len(found)} trials, {math.ceil(time.monotonic() - begin)} s")
+
+
+def run(cells: tuple[Cell, ...], rates: tuple[float, ...], seeds: int, store: Store, jobs: int) -> None:
+    """Every trial that the store has not, net by net."""
+    with open_engine("processes", num_workers=jobs) as engine:
+        runner = Runner(engine, store, watch=Progress(), work=trial)
+        for cell in cells:
+            begin = time.monotonic()
+            specs = [
+                one
+                for by_rate in cell.trials(rates, seeds).values()
+                for trials in by_rate.values()
+                for one in trials
+            ]
+            ended = runner.run(specs).values()
+            fresh = sum(not one.kept for one in ended)
+            print(f"{cell.name:34} {fresh:4} trials {time.monotonic() - begin:6.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

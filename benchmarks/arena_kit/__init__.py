@@ -1,0 +1,1 @@
+"""The arena: a grid of nets, the starts that meet in it, and the table."""
