@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from initium.random.synthetic import synthetic as synthetic
     from initium.record import Record as Record
     from initium.record import record as record
+    from initium.study.compare import compare as compare
+    from initium.study.comparison import Comparison as Comparison
     from initium.theory.gains import gain as gain
 
 _HOMES = {
@@ -55,6 +57,8 @@ _HOMES = {
     "repair_": "plan",
     "Record": "record",
     "record": "record",
+    "compare": "study.compare",
+    "Comparison": "study.comparison",
     "gain": "theory.gains",
     "synthetic": "random.synthetic",
 }

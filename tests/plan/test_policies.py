@@ -81,8 +81,8 @@ def test_shipped_keeps_everything() -> None:
 
 def test_a_method_as_policy_is_for_weights() -> None:
     made = plan(Small(), pictures(), policy="kaiming_normal")
-    assert {one.name for one in made if not one.keeps} == {"0.weight", "3.weight", "7.weight"}
-    assert {one.method for one in made if not one.keeps} == {"he_normal"}
+    assert {one.name for one in made if one.method == "he_normal"} == {"0.weight", "3.weight", "7.weight"}
+    assert {one.name for one in made if one.method == "zeros"} == {"3.bias", "7.bias"}
 
 
 def test_a_method_as_policy_leaves_what_is_protected() -> None:

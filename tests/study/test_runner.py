@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ class Seen:
     def __init__(self) -> None:
         self.all: list[Ended] = []
 
-    def begin(self, phase: str, num: int, most: int) -> None:
+    def begin(self, phase: str, specs: Sequence[TrialSpec], most: int) -> None:
         raise AssertionError
 
     def ended(self, one: Ended) -> None:

@@ -16,6 +16,8 @@ VERBS = {
     "diagnose": "Say whether a model's starting weights are sound.",
     "plan": "Decide what every parameter should start as, and why.",
     "apply": "Write the weights of a plan to a safetensors file.",
+    "compare": "Train from several inits and say which is best.",
+    "report": "Show what a study says so far.",
     "methods": "List the initialization methods.",
     "explain": "Explain one method, in English or Chinese.",
 }

@@ -109,8 +109,6 @@ def _starts(seen: Record, method: Method, ruled: Mapping[str, Assignment]) -> tu
     result = []
     for info in seen.parameters:
         one = ruled.get(info.name) or policy(seen.parts[info.name], info, context)
-        if one.rule == "not a weight" and one.role == "bias" and info.constant in (None, 0.0):
-            one = replace(one, method="zeros", found={}, reason="the method is published with zero biases")
         if one.rule != "rule" and not one.keeps and one.layer.kind not in (*method.layers, "vector"):
             reason = f"{method.name} is for weights of kind {' or '.join(method.layers)}"
             one = policies.keep(seen.parts[info.name], info, "not a weight", reason)

@@ -23,6 +23,9 @@ from initium.theory.gains import gain as gain_of
 TINY_GAIN = 1e-3**0.5
 """A factor below which a unit signal falls under the least second moment that is sound."""
 
+OWN_BIASES = ("torch_default", "rnn_uniform")
+"""Methods that are published with biases drawn like the weights; all others have zero biases."""
+
 TABLE_STD = 0.02
 """Spread of tables whose rows must differ: embeddings, positions, tokens (Radford+ 2019)."""
 
@@ -299,7 +302,10 @@ def shipped(part: Part, info: ParameterInfo, context: Context) -> Assignment:
 
 
 def everywhere(method: str) -> Callable[[Part, ParameterInfo, Context], Assignment]:
-    """The policy that gives every weight one method; what the method cannot serve is kept, with the reason."""
+    """The policy that gives every weight one method, and zero to biases that hold the framework's default.
+
+    What the method cannot serve is kept, with the reason.
+    """
     found, params = read_method(method)
     found.resolve(**params)
 
@@ -307,6 +313,9 @@ def everywhere(method: str) -> Callable[[Part, ParameterInfo, Context], Assignme
         kept = protected(part, info, context)
         if kept is not None:
             return kept
+        if part.role == "bias" and found.name not in OWN_BIASES and is_default(part, info, context):
+            reason = "the method is published with zero biases, and these are the framework's default"
+            return _assign(part, info, "zeros", f"policy {found.name}", reason, str(found.paper))
         if part.layer.kind == "vector":
             return keep(part, info, "not a weight", f"policy {found.name} is for weights")
         answer = _assign(

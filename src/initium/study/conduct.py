@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 
 from initium.errors import TrialError
 from initium.study.design import SCREENED, Design
+from initium.study.race import finalists, losers
 from initium.study.runner import Ended
 from initium.study.spec import TrialSpec
-from initium.study.statistics import paired
 from initium.study.trial import TrialResult
 
-LEAST_RACED, RACE_LEVEL = 3, 0.1
 PHASES = ("screening", "race", "confirmation")
 
 
@@ -70,7 +69,8 @@ class Conduct:
             yield self._due("race", None, [seed], self.alive)
             for label in losers({label: self.losses(label) for label in self.alive}):
                 self.stopped[label] = seed + 1
-        self.finalists = self._last()
+        raced = {label: self.losses(label) for label in self.rates if label not in self.failed}
+        self.finalists = finalists(raced, self.stopped)
         fresh = range(design.seeds, design.seeds + design.confirm)
         yield self._due("confirmation", None, fresh, self.finalists)
         self.finished = True
@@ -99,21 +99,15 @@ class Conduct:
 
     def losses(self, label: str) -> dict[int, float]:
         """Seed to loss at the init's best learning rate, of the seeds before confirmation."""
-        lr = self.rates[label]
-        seeds = range(self.design.seeds)
-        cells = {seed: Cell(label, lr, seed) for seed in seeds}
+        return self._losses(label, range(self.design.seeds))
+
+    def fresh_losses(self, label: str) -> dict[int, float]:
+        """The same of the seeds of confirmation."""
+        return self._losses(label, range(self.design.seeds, self.design.seeds + self.design.confirm))
+
+    def _losses(self, label: str, seeds: Sequence[int]) -> dict[int, float]:
+        cells = {seed: Cell(label, self.rates[label], seed) for seed in seeds}
         return {seed: self.results[cell].area for seed, cell in cells.items() if cell in self.results}
-
-    def mean_loss(self, label: str) -> float:
-        """Mean of `losses`."""
-        losses = self.losses(label)
-        return sum(losses.values()) / len(losses)
-
-    def _last(self) -> tuple[str, ...]:
-        """Those alive; if one is alone, with the best of the stopped ones, since it needs somebody to win against."""
-        alive = self.alive
-        stopped = sorted((one for one in self.stopped if one not in self.failed), key=self.mean_loss)
-        return (*alive, *stopped[: max(0, 2 - len(alive))])
 
     def _due(
         self, phase: str, lrs: Sequence[float] | None, seeds: Sequence[int], labels: Sequence[str]
@@ -147,18 +141,3 @@ class Conduct:
     def spec(self, cell: Cell) -> TrialSpec:
         """The trial of a cell."""
         return self.design.spec(cell.label, cell.lr, cell.seed)
-
-
-def losers(losses: Mapping[str, Mapping[int, float]]) -> tuple[str, ...]:
-    """Labels that are clearly behind the one with the lowest mean: paired t-test, p below .1, from three seeds on."""
-    means = {label: sum(by_seed.values()) / len(by_seed) for label, by_seed in losses.items()}
-    leader = min(means, key=lambda label: means[label])
-    behind = []
-    for label, by_seed in losses.items():
-        shared = sorted(by_seed.keys() & losses[leader].keys())
-        if label == leader or len(shared) < LEAST_RACED:
-            continue
-        found = paired([by_seed[seed] for seed in shared], [losses[leader][seed] for seed in shared])
-        if found.mean > 0 and found.p < RACE_LEVEL:
-            behind.append(label)
-    return tuple(behind)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,8 +34,8 @@ class Ended:
 class Watch(Protocol):
     """Is told what happens in a study."""
 
-    def begin(self, phase: str, num: int, most: int) -> None:
-        """A phase begins: `num` trials now, and at most `most` until the end of the study, these included."""
+    def begin(self, phase: str, specs: Sequence[TrialSpec], most: int) -> None:
+        """A phase begins with these trials; at most `most` end until the study does, these included."""
         ...
 
     def ended(self, one: Ended) -> None:
@@ -46,7 +46,7 @@ class Watch(Protocol):
 class Silent:
     """A watch that says nothing."""
 
-    def begin(self, phase: str, num: int, most: int) -> None:
+    def begin(self, phase: str, specs: Sequence[TrialSpec], most: int) -> None:
         """Nothing."""
 
     def ended(self, one: Ended) -> None:

@@ -21,6 +21,11 @@ MIGRATIONS = (
         attempts INTEGER NOT NULL, failed TEXT NOT NULL
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE studies (
+        key TEXT PRIMARY KEY, kind TEXT NOT NULL, data TEXT NOT NULL, started TEXT NOT NULL
+    ) WITHOUT ROWID;
+    """,
 )
 """Statement i brings a file of version i to version i + 1; those that were released never change."""
 VERSION = len(MIGRATIONS)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,6 +102,25 @@ class Store:
             for key in keys:
                 base.execute("DELETE FROM trials WHERE key = ?", (key,))
                 base.execute("DELETE FROM failures WHERE key = ?", (key,))
+
+    def put_study(self, key: str, kind: str, data: Mapping[str, Any]) -> None:
+        """Notes that a study uses these results, so that they can be reported without asking for it again.
+
+        Args:
+            key: of the study; the one that was put last is the first of `studies`.
+            kind: "compare" or "tune".
+            data: what it is made from again.
+        """
+        with self._change() as base:
+            base.execute(
+                "INSERT OR REPLACE INTO studies VALUES (?, ?, ?, ?)", (key, kind, _text(data), _now())
+            )
+
+    def studies(self) -> list[tuple[str, dict[str, Any]]]:
+        """Kind and data of every study, the one that was started last first."""
+        with told(self.path):
+            rows = self._base.execute("SELECT kind, data FROM studies ORDER BY started DESC, key").fetchall()
+        return [(kind, json.loads(text)) for kind, text in rows]
 
     def __len__(self) -> int:
         with told(self.path):
@@ -222,9 +241,9 @@ def _chunks(keys: list[str]) -> Iterator[list[str]]:
         yield keys[start : start + AT_ONCE]
 
 
-def _text(data: dict[str, Any]) -> str:
+def _text(data: Mapping[str, Any]) -> str:
     return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="microseconds")

@@ -1,0 +1,135 @@
+"""What the verbs that run studies share: their options, and the model and inits that texts name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from initium.errors import UsageError
+
+if TYPE_CHECKING:
+    from initium.plan import Plan
+    from initium.study.tasks import Task
+
+Verb = TypeVar("Verb", bound=Callable[..., Any])
+
+STORE = Path("initium-study.db")
+LIBRARIES = {
+    "timm": ("timm:create_model", "model_name"),
+    "torchvision": ("torchvision.models:get_model", "name"),
+}
+"""Where the models named LIBRARY:NAME come from: a function, and its argument for the name."""
+
+MODEL_HELP = """\b
+--model is one of
+    cnn20-relu, mlp8-tanh, vit6, ...   a standard model; see docs/study.md
+    file.py:make                       a function or class in a Python file
+    package.module:make                the same in a module
+    timm:NAME, torchvision:NAME        random weights, as many outputs as the task has classes
+
+A file or module named here is imported, also in every worker: name only code that you trust.
+"""
+
+
+def study_options(verb: Verb) -> Verb:
+    """What is studied, and where it runs."""
+    options = [
+        click.argument("target", metavar="[MODEL]", default=""),
+        click.option("--model", default="", help="The same as MODEL; the task's first standard model without it."),
+        click.option("--arg", "args", metavar="KEY=VALUE", multiple=True, help="Argument of MODEL; repeatable."),
+        click.option(
+            "--task",
+            default="classification",
+            show_default=True,
+            metavar="KIND|PATH",
+            help="classification, detection or segmentation on embedded data, or the path of your own data: a folder "
+            "for each class, a COCO file, VOC, or images and masks.",
+        ),
+        click.option("--steps", type=click.IntRange(1), default=150, show_default=True, help="Updates of one trial."),
+        click.option("--batch-size", type=click.IntRange(1), default=128, show_default=True, help="Samples a step."),
+        click.option(
+            "--optimizer", type=click.Choice(["adamw", "sgd"]), default="adamw", show_default=True,
+            help="sgd has momentum .9 and clips the gradient's norm at 1.",
+        ),
+        click.option(
+            "--engine", type=click.Choice(["processes", "serial", "ray"]), default="processes", show_default=True,
+            help="Where trials run.",
+        ),
+        click.option("--workers", type=click.IntRange(1), help="Trials at a time; all cores without it."),
+        click.option("--address", help="Of a running Ray cluster; the engine ray starts one without it."),
+        click.option(
+            "--store", type=click.Path(dir_okay=False, path_type=Path), default=STORE, metavar="FILE",
+            show_default=True, help="Keeps every result as it comes.",
+        ),
+        click.option(
+            "--resume/--fresh", "resume", default=True, show_default=True,
+            help="Use the results that the store has, or run them again.",
+        ),
+        click.option("--dry-run", is_flag=True, help="Measure a few steps and print what the study would cost."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        verb = option(verb)
+    return verb
+
+
+def one_model(target: str, model: str) -> str:
+    """The model that is named, as an argument or as an option."""
+    if target and model and target != model:
+        raise UsageError(
+            f"two models: {target} and {model}", expected="one", remedy="leave out --model or the argument"
+        )
+    return target or model
+
+
+def library_model(name: str, arguments: dict[str, Any], task: Task) -> tuple[str, dict[str, Any]]:
+    """`timm:NAME` and `torchvision:NAME` as a function and its arguments, with the task's channels and classes."""
+    library, _, model = name.partition(":")
+    if library not in LIBRARIES:
+        return name, arguments
+    function, key = LIBRARIES[library]
+    usual: dict[str, Any] = {key: model, "num_classes": task.goal.outputs(len(task.classes))}
+    if library == "timm":
+        usual["in_chans"] = task.shape[0]
+    return function, {**usual, **arguments}
+
+
+def read_init(text: str) -> str | Plan | dict[str, str]:
+    """One of `--init`: a policy's name, a plan file (`plan.json`), or a function (`file.py:start`)."""
+    from initium.plan import Plan
+    from initium.study.request import function_reference
+
+    if text.endswith(".json"):
+        try:
+            return Plan.from_json(Path(text).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise UsageError(
+                f"the plan {text!r} cannot be read ({error})",
+                expected="a plan as `initium plan -o` writes it",
+                remedy="check the path",
+            ) from error
+    where, _, name = text.rpartition(":")
+    if where.endswith(".py") or (where and name.isidentifier() and "." in where):
+        return {"kind": "function", "function": function_reference(text)}
+    return text
+
+
+@contextmanager
+def kept_on_interrupt(store: Path) -> Iterator[None]:
+    """Says what an interrupt left, and ends with the exit code of one."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        from initium.study.store import Store
+
+        with Store(store, write=False) as kept:
+            num = len(kept)
+        click.echo(
+            f"\nInterrupted: {store} keeps {num} finished trials; the same command goes on from there.",
+            err=True,
+        )
+        raise click.exceptions.Exit(130) from None

@@ -1,0 +1,193 @@
+"""`compare`: which init is best for a model and a task, each at its own best learning rate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Literal, overload
+
+from initium.engines import Engine, open_engine
+from initium.errors import StoreError, UsageError
+from initium.study.checks import check_trials
+from initium.study.comparison import Comparison
+from initium.study.conduct import Conduct
+from initium.study.cost import Cost, measured
+from initium.study.design import BATCH_SIZE, CONFIRM, SEEDS, STEPS, Design
+from initium.study.progress import Progress
+from initium.study.request import INITS, Inits, Maker, TaskLike, design_of
+from initium.study.runner import Ended, Runner, Watch
+from initium.study.statistics import special_functions
+from initium.study.store import Store
+
+KIND = "compare"
+"""The kind of these studies in a store."""
+
+
+@overload
+def compare(
+    make_model: Maker, task: TaskLike = ..., *, dry_run: Literal[False] = ..., **options: Any
+) -> Comparison: ...
+@overload
+def compare(make_model: Maker, task: TaskLike = ..., *, dry_run: Literal[True], **options: Any) -> Cost: ...
+def compare(  # type: ignore[misc] # the overloads leave out the options that both share
+    make_model: Maker,
+    task: TaskLike = "classification",
+    *,
+    inits: Inits = INITS,
+    seeds: int = SEEDS,
+    lrs: Sequence[float] | None = None,
+    steps: int = STEPS,
+    batch_size: int = BATCH_SIZE,
+    optimizer: str = "adamw",
+    confirm: int = CONFIRM,
+    model_args: Mapping[str, Any] | None = None,
+    threads: int = 1,
+    engine: str | Engine = "processes",
+    workers: int | None = None,
+    address: str | None = None,
+    store: str | Path | Store | None = None,
+    fresh: bool = False,
+    progress: bool | Watch = True,
+    dry_run: bool = False,
+) -> Comparison | Cost:
+    """Trains a model from several inits and says which is best, and where the difference is none.
+
+    Every init is tried at every learning rate on two seeds and keeps its best one; the race goes on seed by seed and
+    stops those that are clearly behind; those that are left, at least two, are compared on fresh seeds. All inits of
+    one seed see the same data in the same order and, where their methods allow, the same draws.
+
+    Args:
+        make_model: a standard model's name ("cnn20-relu"), a function at the top level of a module or script that
+            makes a new model, or its reference ("package.module:make").
+        task: "classification", "detection" or "segmentation" (real pixels that come with the library), the path of
+            your own data, what `open_task` takes, or a `Task`.
+        inits: policies and methods by name ("auto", "lsuv", "he_normal", "shipped"), plans, functions
+            (model, probe, seed) that change a model in place; or a mapping of labels to them.
+        seeds: of screening and race.
+        lrs: the grid, the same for every init; three usual ones of the optimizer where it is None.
+        steps: updates of one trial.
+        batch_size: samples of one step.
+        optimizer: "adamw" or "sgd".
+        confirm: fresh seeds for the finalists.
+        model_args: keyword arguments of `make_model`.
+        threads: of torch in every trial.
+        engine: "processes", "serial", "ray", or an engine; see `initium.engines`.
+        workers: trials at a time; all cores where it is None.
+        address: of a running Ray cluster, for `engine="ray"`; the current directory is sent to it.
+        store: file that keeps every result, so that a study that was ended goes on where it was; None keeps nothing.
+        fresh: runs again what the store has.
+        progress: whether to show it, or who is told of it.
+        dry_run: measures a few steps and returns what the study would cost, instead of running it.
+
+    Raises:
+        UsageError, UsageTypeError: an init, model, task or value cannot be used; found before the first trial.
+        StoreError: the store cannot be used; finished trials are kept.
+        TrialError: trials of every init failed.
+
+    Example:
+        >>> import initium
+        >>> found = initium.compare("mlp4-relu", inits=["auto", "zeros"], lrs=[1e-3], steps=20, seeds=3, confirm=3,
+        ...                         engine="serial", progress=False)
+        >>> found.decision.winner
+        'auto'
+    """
+    design = design_of(
+        make_model, task, inits=inits, lrs=lrs, seeds=seeds, confirm=confirm, model_args=model_args, steps=steps,
+        batch_size=batch_size, optimizer=optimizer, threads=threads,
+    )  # fmt: skip
+    special_functions()  # missing, it should be missed now, and not after the last trial
+    opened = _engine(engine, workers, address)
+    if dry_run:
+        with opened:
+            return measured(design, workers=opened.num_workers)
+    with ExitStack() as stack:
+        kept = store if isinstance(store, Store) else stack.enter_context(Store(store))
+        stack.enter_context(opened)
+        watch = (
+            progress
+            if not isinstance(progress, bool)
+            else Progress(design, opened.num_workers)
+            if progress
+            else None
+        )
+        check_trials(design.base, design.inits, opened)
+        if fresh:
+            _forget(design, kept)
+        kept.put_study(design.key, KIND, design.to_data())
+        conduct = conducted(design, Runner(opened, kept, watch=watch))
+    return Comparison.of(conduct)
+
+
+def report(store: str | Path) -> Comparison:
+    """The comparison in a store that was started last, as far as it is; its controller may be at work.
+
+    Raises:
+        StoreError: no store, or none that holds a comparison.
+    """
+    with Store(store, write=False) as opened:
+        data = next((data for kind, data in opened.studies() if kind == KIND), None)
+        if data is None:
+            raise StoreError(
+                f"{store} holds no comparison",
+                expected="the store of `initium compare`",
+                remedy="run one with --store",
+            )
+        return Comparison.of(replayed(Design.from_data(data), opened))
+
+
+def conducted(design: Design, runner: Runner) -> Conduct:
+    """Runs a comparison to its end."""
+    conduct = Conduct(design)
+    for due in conduct.phases():
+        specs = {cell: conduct.spec(cell) for cell in due.cells}
+        runner.watch.begin(due.phase, list(specs.values()), due.most)
+        ended = runner.run(specs.values())
+        conduct.take({cell: ended[spec.key] for cell, spec in specs.items()})
+    return conduct
+
+
+def replayed(design: Design, store: Store) -> Conduct:
+    """A comparison as far as the results in a store go; it may be under way."""
+    conduct = Conduct(design)
+    failures = store.failures()
+    for due in conduct.phases():
+        specs = {cell: conduct.spec(cell) for cell in due.cells}
+        results = store.results(spec.key for spec in specs.values())
+        ended = {
+            cell: Ended(spec, results.get(spec.key), failures.get(spec.key), kept=True)
+            for cell, spec in specs.items()
+            if spec.key in results or spec.key in failures
+        }
+        conduct.take(ended)
+        if len(ended) < len(specs):
+            break
+    return conduct
+
+
+def _engine(engine: str | Engine, workers: int | None, address: str | None) -> Engine:
+    if address is not None and engine != "ray":
+        raise UsageError(
+            f"the address {address} was given for the engine {engine!r}",
+            expected='engine="ray"',
+            remedy="leave the address out, or ask for ray",
+        )
+    if not isinstance(engine, str):
+        return engine
+    if engine == "serial":
+        if workers not in (None, 1):
+            raise UsageError(
+                f"{workers} workers on the serial engine",
+                expected="one",
+                remedy='leave workers out, or use engine="processes"',
+            )
+        return open_engine(engine)
+    options = {"address": address, "working_dir": str(Path.cwd())} if address is not None else {}
+    return open_engine(engine, num_workers=workers, **options)
+
+
+def _forget(design: Design, store: Store) -> None:
+    seeds = range(design.seeds + design.confirm)
+    store.forget(
+        design.spec(label, lr, seed).key for label in design.inits for lr in design.lrs for seed in seeds
+    )

@@ -1,0 +1,137 @@
+"""How a study goes: a live table on a terminal, lines of a log elsewhere; always on standard error."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from initium.report import clean, duration, number
+from initium.study.design import Design
+from initium.study.runner import Ended
+from initium.study.spec import TrialSpec, digest
+
+
+@dataclass
+class Row:
+    """One init so far.
+
+    Args:
+        done: trials that ended.
+        failed: those of them that failed or diverged.
+        best: lowest loss of its trials.
+        lr: at which learning rate.
+        alive: whether it is part of the phase.
+    """
+
+    done: int = 0
+    failed: int = 0
+    best: float = math.inf
+    lr: float = 0.0
+    alive: bool = True
+
+
+class Progress:
+    """A `Watch` that shows what it is told.
+
+    Args:
+        design: what is compared.
+        workers: trials at a time.
+        console: where to; standard error where it is None.
+    """
+
+    def __init__(self, design: Design, workers: int, *, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True)
+        self.workers = workers
+        self.rows = {label: Row() for label in design.inits}
+        self.labels = {digest(dict(data)): label for label, data in design.inits.items()}
+        self.phase, self.left, self.done = "", design.most_trials, 0
+        self.phase_num = self.phase_done = 0
+        self.busy, self.ran = 0.0, 0
+        self.start = time.monotonic()
+        self._live = Live(
+            console=self.console, get_renderable=self.table, refresh_per_second=2, transient=True
+        )
+
+    def begin(self, phase: str, specs: Sequence[TrialSpec], most: int) -> None:
+        """See `Watch.begin`."""
+        self.phase, self.phase_num, self.phase_done, self.left = phase, len(specs), 0, most
+        alive = {self._label(one) for one in specs}
+        for label, row in self.rows.items():
+            row.alive = label in alive
+        if not self.console.is_terminal:
+            self._say(f"{phase}: {len(specs)} trials of {len(alive)} inits; at most {most} until the end")
+
+    def ended(self, one: Ended) -> None:
+        """See `Watch.ended`."""
+        self.done, self.left, self.phase_done = self.done + 1, self.left - 1, self.phase_done + 1
+        if not one.kept:
+            self.busy, self.ran = self.busy + one.seconds, self.ran + 1
+        label = self._label(one.spec)
+        self._note(self.rows[label], one)
+        if not self.console.is_terminal and not one.kept:
+            self._say(self._line(label, one))
+
+    def _label(self, spec: TrialSpec) -> str:
+        return self.labels[digest(dict(spec.init))]
+
+    def _note(self, row: Row, one: Ended) -> None:
+        row.done += 1
+        result = one.result
+        if result is None or result.diverged:
+            row.failed += 1
+        elif result.area < row.best:
+            row.best, row.lr = result.area, one.spec.lr
+
+    def _line(self, label: str, one: Ended) -> str:
+        what = f"[{self.done}/{self.done + self.left}] {label} lr {one.spec.lr:g} seed {one.spec.seed}"
+        if one.failure is not None:
+            return f"{what}: failed ({one.failure.cause}): {one.failure.message}"
+        assert one.result is not None
+        state = "diverged" if one.result.diverged else f"loss {one.result.final_loss:.3f}"
+        return f"{what}: {state}, {duration(one.seconds)}; {self.rest()}"
+
+    def rest(self) -> str:
+        """How long it will take at most, in words."""
+        if not self.ran:
+            return "time left not known yet"
+        return f"at most {duration(self.left * self.busy / self.ran / self.workers)} left"
+
+    def table(self) -> Table:
+        """The state as a table."""
+        table = Table(
+            title=f"{self.phase}: {self.phase_done} of {self.phase_num} trials",
+            caption=f"{self.done} trials after {duration(time.monotonic() - self.start)}, {self.rest()}",
+        )
+        for name in ("init", "trials", "lowest mean loss", "at lr", "state"):
+            table.add_column(name, justify="left" if name in ("init", "state") else "right")
+        for label, row in sorted(self.rows.items(), key=lambda item: item[1].best):
+            table.add_row(Text(clean(label)), str(row.done), *self._cells(row))
+        return table
+
+    def _cells(self, row: Row) -> tuple[str, str, str]:
+        state = "running" if row.alive else "stopped"
+        bad = f"{row.failed} diverged or failed" if row.failed else ""
+        best = number(row.best) if math.isfinite(row.best) else "-"
+        return best, f"{row.lr:g}" if row.lr else "-", ", ".join(part for part in (state, bad) if part)
+
+    def _say(self, text: str) -> None:
+        self.console.print(Text(clean(text)), soft_wrap=True)
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()

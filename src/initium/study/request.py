@@ -1,0 +1,150 @@
+"""What a user asks for, checked and turned into the design of a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from initium.engines import function_of, name_of
+from initium.errors import UsageError, UsageTypeError
+from initium.study.design import Design
+from initium.study.fingerprint import fingerprint
+from initium.study.spec import TrialSpec
+from initium.study.starts import Init, init_data, init_label
+from initium.study.tasks import KINDS, Task, open_task
+from initium.study.tasks.loaders.loading import FORMATS, seen_format
+from initium.study.tasks.models import parse
+
+INITS = (
+    "auto",
+    "lsuv",
+    "he_normal",
+    "orthogonal",
+    "xavier_normal",
+    "xavier_uniform",
+    "lecun_normal",
+    "shipped",
+)
+"""What is compared where the user names nothing; "shipped" is torch's own default for a standard model."""
+
+Maker = str | Callable[..., nn.Module]
+"""A standard model's name, the reference of a function that makes one, or such a function."""
+TaskLike = str | Path | Mapping[str, Any] | Task
+"""A kind of task (its embedded data), a path to the user's data, what `open_task` takes, or a task."""
+Inits = Sequence[Init] | Mapping[str, Init]
+
+
+def design_of(
+    make_model: Maker,
+    task: TaskLike,
+    *,
+    inits: Inits = INITS,
+    lrs: Sequence[float] | None = None,
+    seeds: int,
+    confirm: int,
+    model_args: Mapping[str, Any] | None = None,
+    **base: Any,
+) -> Design:
+    """The design that a user's arguments describe.
+
+    Raises:
+        InitiumError: something that can be seen without running a trial is wrong with them.
+    """
+    opened = opened_task(task)
+    model = model_name(make_model, opened)
+    data = inits_data(inits)
+    functions = [str(one["function"]) for one in data.values() if one["kind"] == "function"]
+    references = [one for one in (model, str(opened.source.get("datasets") or "")) if ":" in one]
+    spec = TrialSpec(
+        model,
+        next(iter(data.values()), init_data("shipped")),
+        dict(opened.source),
+        model_args=dict(model_args or {}),
+        fingerprint=fingerprint([*references, *functions]),
+        **base,
+    )
+    return Design(spec, data, tuple(lrs or ()), seeds, confirm)
+
+
+def opened_task(task: TaskLike) -> Task:
+    """The task itself; raises what `open_task` raises."""
+    if isinstance(task, Task):
+        return task
+    if isinstance(task, Mapping):
+        return open_task(task)
+    if str(task) in KINDS:
+        return open_task(str(task))
+    path = Path(task)
+    if not path.exists():
+        raise UsageError(
+            f"the task {str(task)!r} is neither a kind of task nor an existing path",
+            expected=f"{', '.join(KINDS)}, or a directory or COCO file with your own data",
+            remedy="correct it",
+        )
+    kind = FORMATS[seen_format(path)][0]
+    return open_task({"kind": kind, "path": str(path)})
+
+
+def model_name(make_model: Maker, task: Task) -> str:
+    """The model as a `TrialSpec` names it.
+
+    Raises:
+        UnknownNameError: no such standard model.
+        UsageError: a function that does not exist, or that a worker cannot import.
+    """
+    if not isinstance(make_model, str):
+        return _function_name(make_model)
+    if ":" not in make_model:
+        name = make_model or task.models[0]
+        parse(name)
+        return name
+    return function_reference(make_model)
+
+
+def function_reference(text: str) -> str:
+    """The reference that a user typed, with the whole path of a file.
+
+    Raises:
+        UsageError: it names nothing that can be called.
+    """
+    where, _, name = text.rpartition(":")
+    reference = f"{Path(where).absolute()}:{name}" if where.endswith(".py") else text
+    if not callable(function_of(reference)):
+        raise UsageError(f"{text} cannot be called", expected="a function or class", remedy="name one")
+    return reference
+
+
+def _function_name(make_model: object) -> str:
+    if not callable(make_model) or isinstance(make_model, nn.Module):
+        raise UsageTypeError(
+            f"make_model is a {type(make_model).__name__}",
+            expected="a function that makes a new model, so that every trial has its own",
+            remedy="pass the function or class, not a model",
+        )
+    return name_of(make_model)
+
+
+def inits_data(inits: Inits) -> dict[str, dict[str, Any]]:
+    """Label of each init to its data; equal labels are numbered."""
+    if isinstance(inits, str):
+        raise UsageTypeError(
+            f"inits is the text {inits!r}", expected="a list of inits", remedy=f"pass [{inits!r}, ...]"
+        )
+    if isinstance(inits, Mapping):
+        return {str(label): init_data(one) for label, one in inits.items()}
+    found: dict[str, dict[str, Any]] = {}
+    for one in inits:
+        data = init_data(one)
+        if data in found.values():
+            raise UsageError(
+                f"the init {init_label(data)!r} is given twice",
+                expected="different ones",
+                remedy="leave one out",
+            )
+        label = init_label(data)
+        same = sum(known == label or known.startswith(f"{label} #") for known in found)
+        found[f"{label} #{same + 1}" if same else label] = data
+    return found

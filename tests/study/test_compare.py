@@ -1,0 +1,233 @@
+"""Whole comparisons on a tiny task: the same on every engine, after every interruption, and found wrong in time."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import initium
+from initium.errors import InitiumError, StoreError, TrialError, UsageError
+from initium.study.compare import report
+from initium.study.comparison import Comparison
+from initium.study.cost import Cost
+from initium.study.runner import Ended
+from initium.study.spec import TrialSpec
+from initium.study.store import Store
+from initium.study.tasks import Probe
+
+TINY: dict[str, Any] = {
+    "inits": ["auto", "he_normal", "zeros"],
+    "lrs": [1e-3, 3e-3],
+    "steps": 8,
+    "batch_size": 32,
+    "seeds": 3,
+    "confirm": 3,
+    "engine": "serial",
+    "progress": False,
+}
+
+
+def tiny(make: Any = "mlp4-relu", **changes: Any) -> Comparison:
+    found = initium.compare(make, "classification", **{**TINY, **changes})
+    assert isinstance(found, Comparison)
+    return found
+
+
+def told(found: Comparison) -> Comparison:
+    """A comparison without what the clock decides."""
+    standings = [
+        replace(one, scores=tuple(replace(score, seconds=0.0) for score in one.scores))
+        for one in found.standings
+    ]
+    return replace(found, standings=tuple(standings))
+
+
+class Interrupting:
+    """A watch that interrupts after some trials."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+        self.ran = 0
+
+    def begin(self, phase: str, specs: Sequence[TrialSpec], most: int) -> None:
+        """Nothing."""
+
+    def ended(self, one: Ended) -> None:
+        self.ran += not one.kept
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+def fail_when_run(model: nn.Module, probe: Probe, seed: int) -> None:
+    """Works while it is checked, and fails in a trial of seed 1."""
+    if seed == 1:
+        raise ValueError("seed one")
+
+
+def not_finite(model: nn.Module, probe: Probe, seed: int) -> None:
+    """Leaves weights that make every loss nan."""
+    with torch.no_grad():
+        next(model.parameters()).fill_(float("nan"))
+
+
+class TooWide(nn.Module):
+    """Eleven outputs for ten classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Linear(196, 11)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits."""
+        return self.net(x.flatten(1))  # type: ignore[no-any-return]
+
+
+def test_serial_and_processes_agree_and_touch_no_generator() -> None:
+    before = torch.random.get_rng_state()
+    few = {"inits": ["auto", "zeros"], "lrs": [1e-3], "seeds": 2, "confirm": 2}
+    serial = tiny(**few)
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert told(serial) == told(tiny(engine="processes", workers=2, **few))
+    assert serial.finished
+    assert serial.ranking[-1] == "zeros"
+
+
+@pytest.mark.parametrize("after", [1, 13])
+def test_an_interrupted_comparison_goes_on_to_the_same_end(tmp_path: Path, after: int) -> None:
+    path = tmp_path / "study.db"
+    watch = Interrupting(after)
+    with pytest.raises(KeyboardInterrupt):
+        tiny(store=path, progress=watch)
+    partial = report(path)
+    assert sum(len(one.scores) for one in partial.standings) == after
+    assert not partial.finished
+    rest = Interrupting(10**6)
+    found = tiny(store=path, progress=rest)
+    assert told(found) == told(tiny())
+    assert told(report(path)) == told(found)
+    assert watch.ran + rest.ran == sum(len(one.scores) for one in found.standings)
+
+
+def test_fresh_runs_everything_again(tmp_path: Path) -> None:
+    first, again, fresh = (Interrupting(10**6) for _ in range(3))
+    tiny(store=tmp_path / "study.db", progress=first)
+    tiny(store=tmp_path / "study.db", progress=again)
+    tiny(store=tmp_path / "study.db", progress=fresh, fresh=True)
+    assert again.ran == 0
+    assert fresh.ran == first.ran > 0
+
+
+def test_one_method_under_two_names_is_the_same() -> None:
+    found = tiny(inits={"one": "he_normal", "other": "he_normal"})
+    assert found.winner is None
+    assert found.decision.pairs[0].difference.mean == 0.0
+
+
+def test_an_init_that_fails_or_diverges_loses_and_is_told_of() -> None:
+    found = tiny(inits={"auto": "auto", "bad": fail_when_run, "nan": not_finite, "zeros": "zeros"})
+    assert "seed one" in found["bad"].failure
+    assert all(score.diverged for score in found["nan"].scores)
+    assert found.ranking[0] == "auto"
+    with pytest.raises(TrialError, match="seed one"):
+        tiny(inits={"bad": fail_when_run, "worse": fail_when_run})
+
+
+def test_a_dry_run_runs_nothing(tmp_path: Path) -> None:
+    cost = initium.compare("mlp4-relu", **{**TINY, "store": tmp_path / "study.db"}, dry_run=True)
+    assert isinstance(cost, Cost)
+    assert (cost.fewest, cost.most) == (12 + 3 + 6, 12 + 3 + 9)
+    assert cost.step_seconds > 0
+    assert cost.seconds(10) == pytest.approx(10 * cost.trial_seconds)
+    assert "21 to 24 trials of 8 steps" in str(cost)
+    assert not (tmp_path / "study.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"make": TooWide}, r"shape \(4, 11\)"),
+        ({"inits": ["auto", "ghn"]}, "ghn"),
+        ({"engine": "serial", "workers": 3}, "3 workers"),
+        ({"address": "host:6379"}, "leave the address out"),
+    ],
+)
+def test_what_cannot_work_is_found_before_the_first_trial(
+    tmp_path: Path, changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        tiny(**{"store": tmp_path / "study.db", "progress": Interrupting(1), **changes})
+
+
+def test_a_plan_for_another_model_is_found_before_the_first_trial() -> None:
+    from initium.study.tasks import open_task
+
+    task = open_task("classification")
+    plan = initium.plan(task.make_model("mlp8-relu"), policy="he_normal", **vars(task.probe(16)))
+    with pytest.raises(InitiumError, match="init 'plan he_normal' on mlp4-relu"):
+        tiny(inits=["auto", plan], progress=Interrupting(1))
+
+
+def test_a_model_that_workers_cannot_make_is_found_before_the_first_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that asks for a variable of the controller's environment that its workers lack."""
+    path = tmp_path / "net.py"
+    path.write_text(
+        "import os\nfrom initium.engines.worker import MARK\nfrom torch import nn\n"
+        "def make():\n    if os.environ.get(MARK):\n        raise OSError('no licence here')\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(196, 10))\n"
+    )
+    with pytest.raises(UsageError, match=r"cannot be made in a worker.*no licence here"):
+        tiny(f"{path}:make", engine="processes", workers=1, progress=Interrupting(1))
+
+
+def test_a_store_without_a_comparison_cannot_be_reported(tmp_path: Path) -> None:
+    Store(tmp_path / "study.db").close()
+    with pytest.raises(StoreError, match="holds no comparison"):
+        report(tmp_path / "study.db")
+
+
+CONTROLLER = """
+import sys
+from tests.study.test_compare import told, tiny
+if __name__ == "__main__":
+    tiny(store=sys.argv[1], engine="processes", workers=2, steps=20)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_killed_at_twenty_random_moments_the_table_is_the_same(tmp_path: Path) -> None:
+    """kill -9 of the controller, and now and then of a worker, until the study is at its end."""
+    script, path = tmp_path / "controller.py", tmp_path / "study.db"
+    script.write_text(CONTROLLER)
+    chance, kills = random.Random(0), 0
+    while True:
+        process = subprocess.Popen([sys.executable, str(script), str(path)], start_new_session=True)
+        try:
+            process.wait(timeout=4.0 + 4.0 * chance.random() if kills < 20 else None)
+            if kills >= 20:
+                break
+            path.unlink()  # it was done too early: begin again, to be killed at other moments
+        except subprocess.TimeoutExpired:
+            kills += 1
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+            time.sleep(0.2)
+    undisturbed = tiny(steps=20)
+    assert told(report(path)) == told(undisturbed)
+    with Store(path) as store:
+        assert len(store) == sum(len(one.scores) for one in undisturbed.standings)
