@@ -22,6 +22,7 @@ from initium.errors import LayerError
 from initium.methods.catalogue import CATALOGUE
 from initium.methods.method import Method
 from initium.plan import plan
+from initium.plan.data_driven import BASES
 from initium.random.fill import fill_
 from initium.random.key import key_for
 from initium.testing.signal import signal
@@ -86,7 +87,7 @@ def results() -> str:
         served = method.draw and any(_takes(method, layer) for layer in (PLAIN, *LAYERS.values()))
         if method.name in known:
             lines.append(known[method.name])
-        elif served or method.needs in ("data", "gradient"):
+        elif served or method.name in BASES:
             lines.append(_row(method))
             print(lines[-1], flush=True)
     return "\n".join(lines) + "\n"
@@ -151,7 +152,7 @@ def _driven(method: Method, depth: int, seed: int) -> Plain:
     sizes = [196, *[WIDTH] * (depth - 1), 10]
     layers = [layer for pair in pairwise(sizes) for layer in (nn.Linear(*pair), nn.ReLU())][:-1]
     model = nn.Sequential(*layers)
-    loss = None if method.needs == "data" else lambda output: F.cross_entropy(output, labels)
+    loss = None if method.needs in ("data", "graph") else lambda output: F.cross_entropy(output, labels)
     plan(model, images, policy=method.name, loss=loss, seed=seed).apply(model, seed=seed)
     linear = [layer for layer in model if isinstance(layer, nn.Linear)]
     return Plain([layer.weight for layer in linear], [layer.bias for layer in linear])
