@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -194,7 +195,7 @@ def choose(
         if _good(candidate, shipped):
             return candidate
         tried.append(candidate)
-    best = min(tried, key=lambda one: one.report.badness if one.report else float("inf"))
+    best = min(tried, key=lambda one: _illness(one.report))
     note = f"no candidate was better than {best.name}: tried {', '.join(one.name for one in tried)}"
     return replace(best, notes=(*best.notes, note))
 
@@ -206,7 +207,16 @@ def _undrawn(candidate: Candidate) -> tuple[Assignment, ...]:
 
 def _good(candidate: Candidate, shipped: Candidate) -> bool:
     report, base = candidate.report, shipped.report
-    return report is not None and base is not None and report.healthy and report.badness <= base.badness
+    if report is None or base is None or not report.healthy:
+        return False
+    return all(mine <= theirs for mine, theirs in zip(_illness(report), _illness(base), strict=True))
+
+
+def _illness(report: HealthReport | None) -> tuple[float, float]:
+    """Verdict and badness, less is better: neither a finding nor a measure may get worse."""
+    if report is None:
+        return math.inf, math.inf
+    return float(("healthy", "warning", "unhealthy").index(report.verdict)), report.badness
 
 
 def _candidates(
