@@ -287,7 +287,7 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         "detr", "torch.nn.Transformer with DETR's heads", _net(SmallDetr, 2, 3, 64, 64),
-        keeps=("projection", "in_proj_bias"), least=90,
+        keeps=("projection",), least=119,
     ),
     Case(
         "deformable_attention", "transformers deformable DETR", _deformable, least=64,

@@ -11,7 +11,10 @@ import pytest
 import torch
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/start.md", "docs/theory.md", "docs/methods/own.md")
+PAGES = (
+    "README.md", "docs/start.md", "docs/theory.md", "docs/recipes.md", "docs/heads.md", "docs/transfer.md",
+    "docs/methods/own.md",
+)  # fmt: skip
 BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")

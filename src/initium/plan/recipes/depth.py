@@ -43,6 +43,7 @@ RECIPES = (
         "torchscale; Wang+ 2022, 2203.00555, figure 2",
         (
             *NORMS,
+            Line("embedding|position", start("embedding", rule="width")),
             Line("query|key", start("deepnorm", part="other"), ZEROS),
             Line("on_branch matrix", start("deepnorm", part="branch", num_layers=LAYERS), ZEROS),
             Line("bias", ZEROS),

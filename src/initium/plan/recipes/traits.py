@@ -71,7 +71,17 @@ class Traits:
         part = self.seen.parts[name]
         if part.role != "bias":
             return ()
-        return tuple(dict.fromkeys(other for node in part.nodes for other in self._by_node.get(node, ())))
+        found = (
+            self._by_node.get(node) or self._by_node.get(self._moved_from(node), []) for node in part.nodes
+        )
+        return tuple(dict.fromkeys(other for names in found for other in names))
+
+    def _moved_from(self, node: int) -> int:
+        """The operation whose result, moved at most, a later addition takes."""
+        node = next(iter(self.graph.nodes[node].inputs), node)
+        while self.graph.nodes[node].category == "copy" and self.graph.nodes[node].inputs:
+            node = self.graph.nodes[node].inputs[0]
+        return node
 
     @cached_property
     def _by_node(self) -> dict[int, list[str]]:
