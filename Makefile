@@ -7,13 +7,15 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 CORE := $(VENV)/.initium-core
 DEV := $(VENV)/.initium-dev
 DOCS := $(VENV)/.initium-docs
+RAY := $(VENV)/.initium-ray
 
-.PHONY: help quickstart test test-slow lint format bench docs zoo wheel clean
+.PHONY: help quickstart test test-slow test-ray lint format bench docs zoo wheel clean
 
 help:
 	@echo "make quickstart  a dead 20-layer net, its diagnosis and its cure, in two minutes"
 	@echo "make test        all fast tests (two processes)"
 	@echo "make test-slow   the long statistical tests"
+	@echo "make test-ray    the Ray engine on clusters of loopback addresses (installs ray)"
 	@echo "make lint        ruff, mypy --strict, import-linter"
 	@echo "make bench       speed against torch.nn.init"
 	@echo "make docs        the manual, in docs/_build/html"
@@ -27,6 +29,9 @@ test: $(DEV)
 
 test-slow: $(DEV)
 	$(BIN)/python -m pytest -n 2 -m slow --timeout 900
+
+test-ray: $(RAY)
+	$(BIN)/python -m pytest -o addopts= --import-mode=importlib tests/engines/test_ray.py --timeout 900 --durations=0
 
 lint: $(DEV)
 	$(BIN)/ruff check .
@@ -69,6 +74,11 @@ $(DEV): $(SOURCES)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $(CORE) $@
+
+$(RAY): $(SOURCES)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev,ray]'
+	touch $(CORE) $(DEV) $@
 
 $(DOCS): $(SOURCES)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

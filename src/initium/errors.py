@@ -10,6 +10,7 @@ InitiumError
  +- ApplyError (RuntimeError)        weights were written, found wrong and rolled back
  +- StoreError (RuntimeError)       the file of a study cannot be read or written
  +- TrialError (RuntimeError)       trials of a study failed, so that it says nothing
+ +- ClusterError (ConnectionError)    a cluster was not reached, refused the token, or was lost
  +- MissingExtraError (ImportError)  an optional dependency is not installed
  +- UnhealthyModelError              raised by assert_healthy, carries the report
 """
@@ -74,6 +75,10 @@ class StoreError(InitiumError, RuntimeError):
 
 class TrialError(InitiumError, RuntimeError):
     """So many trials of a study failed that it says nothing."""
+
+
+class ClusterError(InitiumError, ConnectionError):
+    """A cluster was not reached, refused the token, or was lost."""
 
 
 class MissingExtraError(InitiumError, ImportError):

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from initium.engines import Done, Engine, Failed, Job, Limits, open_engine, run
+from initium.engines import Done, Engine, Job, open_engine, run
 from initium.engines.worker import MARK
 from initium.errors import UsageError
 from initium.testing.engines import CHECKS, ISOLATED_CHECKS, where
@@ -46,27 +46,6 @@ def open_processes(**options: Any) -> Engine:
 @pytest.mark.parametrize("check", [*CHECKS, *ISOLATED_CHECKS], ids=lambda check: check.__name__)
 def test_conformance(check: Callable[[Callable[..., Engine]], None]) -> None:
     check(open_processes)
-
-
-def grow(data: dict[str, Any]) -> dict[str, Any]:
-    """Touches memory, for ever if `grow`."""
-    blocks = []
-    while data["grow"]:
-        blocks.append(bytearray(50_000_000))
-        time.sleep(0.02)
-    return {"blocks": len(blocks)}
-
-
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
-def test_a_job_past_its_memory_is_ended() -> None:
-    with open_processes(limits=Limits(memory_gb=1.5)) as engine:
-        jobs = [Job("small", {"grow": False}), Job("big", {"grow": True})]
-        found = {one.key: one for one in run(engine, grow, jobs)}
-    assert isinstance(found["small"], Done)
-    big = found["big"]
-    assert isinstance(big, Failed)
-    assert big.cause == "memory"
-    assert "more than 1.5" in big.message
 
 
 def run_alone(data: dict[str, Any]) -> dict[str, Any]:

@@ -1,41 +1,25 @@
-"""The Ray engine: errors without a cluster; with ray installed, the suite and a cluster that needs a token."""
+"""The Ray engine: errors without a cluster; with ray installed, a new cluster and one of two nodes that needs a token.
+
+`make test-ray` installs ray and runs all of them.
+"""
 
 from __future__ import annotations
 
 import importlib.util
-import os
-import secrets
-import shutil
-import signal
+import json
 import socket
 import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
+from tests.engines.loopback import Loopback
 
-from initium.engines import Engine, open_engine
-from initium.errors import MissingExtraError, UsageError
-from initium.testing.engines import CHECKS, ISOLATED_CHECKS
+from initium.engines import open_engine
+from initium.errors import ClusterError, MissingExtraError
 
 HAS_RAY = importlib.util.find_spec("ray") is not None
-needs_ray = pytest.mark.skipif(not HAS_RAY, reason="ray is not installed")
-
-STUDY = """
-import sys, time
-from initium.engines import Job, open_engine, run
-from initium.testing.engines import sleep, where
-
-with open_engine("ray", address=sys.argv[1], timeout=60.0) as engine:
-    print("connected", flush=True)
-    jobs = [Job(str(i), {"s": 2.0}) for i in range(8)]
-    for outcome in run(engine, sleep, jobs):
-        print(type(outcome).__name__, outcome.key, flush=True)
-"""
+needs_ray = pytest.mark.skipif(not HAS_RAY, reason="ray is not installed: make test-ray")
 
 
 @pytest.mark.skipif(HAS_RAY, reason="ray is installed")
@@ -45,105 +29,265 @@ def test_without_ray_the_extra_is_named() -> None:
 
 
 @needs_ray
-def test_an_address_where_nothing_listens_is_told_within_the_timeout() -> None:
+def test_an_address_where_nothing_listens_is_told_at_once() -> None:
     start = time.monotonic()
-    with pytest.raises(UsageError, match="nothing answers at the Ray address"):
+    with pytest.raises(ClusterError, match="nothing answers at the Ray address"):
         open_engine("ray", address="127.0.0.1:1", timeout=5.0).__enter__()
     assert time.monotonic() - start < 20
 
 
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Loopback]:
+    with Loopback() as cluster:
+        yield cluster
+
+
+CONFORM = """
+import sys
+from initium.engines import open_engine
+from initium.testing.engines import CHECKS, ISOLATED_CHECKS
+
+if __name__ == "__main__":
+    for check in (*CHECKS, *ISOLATED_CHECKS):
+        check(lambda **options: open_engine("ray", address=sys.argv[1], **options))
+        print(check.__name__, flush=True)
+"""
+
+
+@needs_ray
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_conformance_on_two_nodes(cluster: Loopback) -> None:
+    code, told, _ = cluster.run(CONFORM, timeout=550)
+    assert code == 0, told
+
+
+NEW = """
+import os, subprocess, sys
+from initium.engines import open_engine
+from initium.testing.engines import check_results, check_killed_once
+
+if __name__ == "__main__":
+    check_results(lambda **options: open_engine("ray", num_workers=2, **options))
+    with open_engine("ray", num_workers=1) as engine:
+        address = engine.ray.get_runtime_context().gcs_address
+        ask = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
+        anybody = os.environ | {"RAY_AUTH_MODE": "disabled", "RAY_AUTH_TOKEN": ""}
+        assert subprocess.run(ask).returncode == 0
+        told = subprocess.run(ask, env=anybody, capture_output=True, text=True)
+        assert told.returncode != 0 and "InvalidAuthToken" in told.stderr, told
+    print("ended well")
+"""
+
+
+@needs_ray
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_new_cluster_makes_its_own_token(cluster: Loopback) -> None:
+    code, told, _ = cluster.run(NEW, RAY_AUTH_MODE="", RAY_AUTH_TOKEN="")
+    assert code == 0, told
+    assert "ended well" in told
+
+
+SAME = """
+import json, sys
+from initium.engines import open_engine, run, Job
+from initium.study.spec import TrialSpec
+from initium.study.trial import run_trial
+
+def specs():
+    for kind, model in (("classification", "cnn8-relu"), ("detection", "detector12"), ("segmentation", "fcn9")):
+        for policy in ("auto", "shipped"):
+            for seed in (0, 1):
+                init = {"kind": "policy", "policy": policy}
+                yield TrialSpec(model, init, {"kind": kind}, seed=seed, steps=6, batch_size=16)
+
+def results(name, **options):
+    jobs = [Job(spec.key, spec.to_data()) for spec in specs()]
+    with open_engine(name, **options) as engine:
+        done = {one.key: one.result for one in run(engine, run_trial, jobs)}
+    for result in done.values():
+        del result["seconds"]
+    return done
+
+if __name__ == "__main__":
+    serial = results("serial")
+    assert len(serial) == 12 and all(one["steps_done"] == 6 for one in serial.values())
+    assert results("processes", num_workers=2) == serial
+    assert results("ray", address=sys.argv[1]) == serial
+    print("the same")
+"""
+
+
+@needs_ray
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_trials_have_the_same_results_on_every_engine(cluster: Loopback) -> None:
+    code, told, _ = cluster.run(SAME, timeout=550)
+    assert code == 0, told
+    assert "the same" in told
+
+
+WHERE = """
+import json, os, sys
+import initium
+from initium.engines import open_engine, run, Job
+
+def where(data):
+    import ray
+    node = ray.get_runtime_context().get_node_id()
+    return {"initium": initium.__file__, "script": __file__, "node": node, "name": __name__}
+
+if __name__ == "__main__":
+    directory = os.path.dirname(os.path.abspath(__file__))
+    options = json.loads(sys.argv[2])
+    with open_engine("ray", address=sys.argv[1], working_dir=directory, **options) as engine:
+        found = [one.result for one in run(engine, where, [Job(str(i), {}) for i in range(8)])]
+        (second,) = [node for node in engine.ray.nodes() if "second" in node["Resources"]]
+    print(json.dumps({"ours": [initium.__file__, __file__], "found": found, "second": second["NodeID"]}))
+"""
+
+
 @needs_ray
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("check", [*CHECKS, *ISOLATED_CHECKS], ids=lambda check: check.__name__)
-def test_conformance(check: Callable[[Callable[..., Engine]], None]) -> None:
-    def open_ray(**options: Any) -> Engine:
-        return open_engine("ray", num_workers=2, **options)
-
-    check(open_ray)
-
-
-@pytest.fixture
-def cluster() -> Iterator[tuple[str, dict[str, str], list[subprocess.Popen[str]]]]:
-    """A head and a second node on loopback, with a token: address, environment, the two processes."""
-    environment = os.environ | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--num-cpus=1", "--block"]
-    ours = ["--node-ip-address=127.0.0.1"]
-    directory = tempfile.mkdtemp(prefix="ray")  # short: its sockets' names have to fit in 107 bytes
-    head = ["--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={directory}"]
-    nodes = [_started([*ray, *ours, *head], environment)]
-    _wait_for(port)
-    nodes.append(_started([*ray, *ours, f"--address=127.0.0.1:{port}"], environment))
-    try:
-        yield f"127.0.0.1:{port}", environment, nodes
-    finally:
-        for node in nodes:
-            os.killpg(node.pid, signal.SIGKILL)
-        shutil.rmtree(directory, ignore_errors=True)
-
-
-def _started(command: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command,
-        env=environment,
-        text=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-
-def _wait_for(port: int) -> None:
-    until = time.monotonic() + 90
-    while time.monotonic() < until:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            time.sleep(0.5)
-    raise AssertionError("the head did not start")
+def test_code_is_sent_along_and_resources_choose_the_node(cluster: Loopback) -> None:
+    code, told, _ = cluster.run(WHERE, cluster.address, json.dumps({"resources": {"second": 0.5}}))
+    assert code == 0, told
+    seen = json.loads(told.splitlines()[-1])
+    for one in seen["found"]:
+        assert "runtime_resources/py_modules_files" in one["initium"]
+        assert "runtime_resources/working_dir_files" in one["script"]
+        assert one["node"] == seen["second"]
+        assert one["name"] != "__main__"
 
 
 @needs_ray
 @pytest.mark.slow
-@pytest.mark.timeout(400)
-def test_a_node_may_die(
-    cluster: tuple[str, dict[str, str], list[subprocess.Popen[str]]], tmp_path: Path
-) -> None:
-    address, environment, nodes = cluster
-    script = tmp_path / "study.py"
-    script.write_text(STUDY)
-    study = subprocess.Popen(
-        [sys.executable, str(script), address], env=environment, text=True, stdout=subprocess.PIPE
-    )
+@pytest.mark.timeout(300)
+def test_what_no_node_has_is_told(cluster: Loopback) -> None:
+    code, told, seconds = cluster.run(WHERE, cluster.address, json.dumps({"cores": 2}))
+    assert code != 0
+    assert "no node of the Ray cluster has 2 CPU" in told
+    assert seconds < 60
+
+
+JOIN = """
+import sys
+from initium.engines import open_engine
+
+if __name__ == "__main__":
+    with open_engine("ray", address=sys.argv[1], timeout=15.0):
+        print("connected")
+"""
+TOKENS = {
+    "wrong": ({"RAY_AUTH_TOKEN": "f" * 64}, "refused the token"),
+    "none": ({"RAY_AUTH_TOKEN": "", "RAY_AUTH_MODE": ""}, "asks for a token, and none was given"),
+    "disabled": ({"RAY_AUTH_TOKEN": "", "RAY_AUTH_MODE": "disabled"}, "asks for a token, and none was given"),
+    "mode alone": ({"RAY_AUTH_TOKEN": ""}, "asks for a token, and none was given"),
+}
+
+
+@needs_ray
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("way", TOKENS)
+def test_a_missing_or_wrong_token_is_told(way: str, cluster: Loopback) -> None:
+    changes, reason = TOKENS[way]
+    code, told, seconds = cluster.run(JOIN, **changes)
+    assert code == 1, told
+    assert reason in told
+    assert "connected" not in told
+    assert seconds < 30
+    assert cluster.token not in told
+
+
+@needs_ray
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_a_silent_head_is_told_within_the_timeout(cluster: Loopback) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        code, told, seconds = cluster.run(JOIN, f"127.0.0.1:{silent.getsockname()[1]}")
+    assert code == 1
+    assert "gave no answer in 15 s" in told
+    assert seconds < 30
+
+
+@needs_ray
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_the_cluster_of_this_machine_is_found(cluster: Loopback) -> None:
+    code, told, _ = cluster.run(JOIN, "auto", RAY_ADDRESS=cluster.address)
+    assert code == 0, told
+    assert "UserWarning" not in told
+
+
+@needs_ray
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_joining_a_cluster_that_takes_anybody_warns() -> None:
+    with Loopback(token="") as cluster:
+        code, told, _ = cluster.run(JOIN, RAY_AUTH_MODE="disabled")
+    assert code == 0, told
+    assert "connected" in told
+    assert "asks for no token: whoever reaches it runs code on it" in told
+
+
+STUDY = """
+import sys, time
+from initium.engines import Job, open_engine, run
+
+def node(data):
+    import ray
+    time.sleep(data["s"])
+    return {"node": ray.get_runtime_context().get_node_id()}
+
+if __name__ == "__main__":
+    with open_engine("ray", address=sys.argv[1], timeout=60.0) as engine:
+        for outcome in run(engine, node, [Job(str(i), {"s": 2.0}) for i in range(NUM)]):
+            where = outcome.result["node"] if hasattr(outcome, "result") else outcome.message
+            print(type(outcome).__name__, outcome.key, outcome.attempts, where, flush=True)
+"""
+
+
+def running(cluster: Loopback, num: int) -> tuple[subprocess.Popen[str], list[str]]:
+    """A study that has finished jobs on both nodes and is within the next ones, and what it printed."""
+    study = cluster.start(STUDY.replace("NUM", str(num)))
     assert study.stdout is not None
-    lines = [study.stdout.readline().strip() for _ in range(3)]
-    os.killpg(nodes[1].pid, signal.SIGKILL)
-    lines += [line.strip() for line in study.stdout]
-    assert sorted(lines[1:]) == [f"Done {i}" for i in range(8)]
+    lines: list[str] = []
+    while len({line.split()[-1] for line in lines}) < 2:
+        lines.append(study.stdout.readline())
+        assert lines[-1].startswith("Done"), lines
+    time.sleep(1.0)
+    return study, lines
 
 
 @needs_ray
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_wrong_token_is_told(
-    cluster: tuple[str, dict[str, str], list[subprocess.Popen[str]]], tmp_path: Path
-) -> None:
-    address, environment, _ = cluster
-    script = tmp_path / "study.py"
-    script.write_text(STUDY)
-    wrong = environment | {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    done = subprocess.run(
-        [sys.executable, str(script), address],
-        env=wrong,
-        text=True,
-        capture_output=True,
-        timeout=250,
-        check=False,
-    )
-    assert done.returncode != 0
-    assert "connected" not in done.stdout
-    assert "RAY_AUTH_TOKEN" in done.stderr
+def test_a_node_may_die() -> None:
+    with Loopback() as cluster:
+        study, lines = running(cluster, 20)
+        cluster.kill(1)
+        told, _ = study.communicate(timeout=200)
+    assert study.returncode == 0, told
+    lines += [line for line in told.splitlines() if line.startswith(("Done", "Failed"))]
+    words = [line.split() for line in lines]
+    assert sorted(int(key) for _, key, *_ in words) == list(range(20))
+    assert all(kind == "Done" for kind, *_ in words)
+    assert max(int(attempts) for _, _, attempts, _ in words) == 2
+
+
+@needs_ray
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_lost_head_is_told() -> None:
+    with Loopback() as cluster:
+        study, _ = running(cluster, 200)
+        cluster.kill(0)
+        told, _ = study.communicate(timeout=200)
+    assert study.returncode == 1
+    assert "ClusterError" in told
+    assert "what finished is kept" in told

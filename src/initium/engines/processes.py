@@ -19,14 +19,16 @@ from typing import Any, Self
 from initium.engines.engine import Cause, Failed, Job, Limits, Outcome, Work, plain
 from initium.engines.reference import name_of
 from initium.engines.serial import outcome_of
-from initium.engines.worker import MARK, child
+from initium.engines.watch import over_limit
+from initium.engines.worker import child, refuse_in_worker
 from initium.errors import UsageError
 
 LOOK_EVERY = 0.1
 """Seconds between two looks at time and memory, when they are limited."""
 GRACE = 5.0
 """Seconds that a process has to end after it sent its result."""
-PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+PRELOADED = ("torch", "torch._dynamo", "initium.engines.worker")
+"""Modules that the server loads for all workers; torch would load the second one, in seconds, at their first steps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +78,7 @@ class ProcessEngine:
     def submit(self, work: Work, job: Job) -> None:
         """Takes a job and starts it if a worker is free; see `Engine.submit`."""
         reference = name_of(work)
-        self._context.set_forkserver_preload(["torch", "initium.engines.worker", *_importable(reference)])
+        self._context.set_forkserver_preload([*PRELOADED, *_importable(reference)])
         self._waiting.append(_Waiting(reference, job, plain(job.data, f"job {job.key!r}")))
         self._fill()
 
@@ -119,9 +121,13 @@ class ProcessEngine:
         for one in list(self._running):
             if one.pipe in ready or one.process.sentinel in ready:
                 self._finish(one)
-            elif (over := self._over_limit(one)) is not None:
+            elif (over := self._over(one)) is not None:
                 self._end(one, grace=0.0)
                 self._finished.append(Failed(one.task.job.key, *over, one.task.attempts + 1))
+
+    def _over(self, one: _Running) -> tuple[Cause, str] | None:
+        ran = time.monotonic() - one.start
+        return over_limit(ran, one.process.pid, self.limits.seconds, self.limits.memory_gb)
 
     def _finish(self, one: _Running) -> None:
         """Takes the result of a process that sent one, or finds that it died."""
@@ -139,16 +145,6 @@ class ProcessEngine:
             return
         message = f"its process ended {_ending(code)}, {attempts} times, the last time with nothing beside it"
         self._finished.append(Failed(task.job.key, "killed", message, attempts))
-
-    def _over_limit(self, one: _Running) -> tuple[Cause, str] | None:
-        limits = self.limits
-        if limits.seconds is not None and time.monotonic() - one.start > limits.seconds:
-            return "time", f"ran longer than {limits.seconds:g} s"
-        if limits.memory_gb is not None:
-            used = resident_gb(one.process.pid)
-            if used > limits.memory_gb:
-                return "memory", f"used {used:.2f} GB, more than {limits.memory_gb:g}"
-        return None
 
     def _end(self, one: _Running, *, grace: float) -> int | None:
         """Sees the process off: it may take `grace` seconds to end by itself. Returns its exit code."""
@@ -180,25 +176,12 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def resident_gb(pid: int) -> float:
-    """Resident memory of a process in GB; 0 once it is gone."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE / 1e9
-    except (OSError, IndexError):
-        return 0.0
-
-
 def _check(num_workers: int, limits: Limits) -> None:
     if num_workers < 1:
         raise UsageError(
             f"num_workers is {num_workers}", expected="at least 1", remedy="leave it out for all cores"
         )
-    if os.environ.get(MARK):
-        raise UsageError(
-            "a worker was asked to start workers: the script that it loads starts a study",
-            expected="a script that only defines things when it is imported",
-            remedy='put the call under `if __name__ == "__main__":`',
-        )
+    refuse_in_worker()
     if limits.memory_gb is not None and not Path("/proc/self/statm").exists():
         raise UsageError(
             "a limit of memory needs /proc, which this system does not have",

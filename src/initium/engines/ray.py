@@ -1,4 +1,4 @@
-"""Jobs on a Ray cluster: core tasks, retried by Ray when a worker or a node dies.
+"""Jobs on a Ray cluster: core tasks, tried again when a worker or a node dies.
 
 Only plain data travel: the function by reference, its argument and its result as JSON text. The code of the library
 goes along by `runtime_env`, so that every node runs the same.
@@ -6,42 +6,48 @@ goes along by `runtime_env`, so that every node runs the same.
 
 from __future__ import annotations
 
-import os
-import socket
-import sys
-import threading
 import time
+import warnings
 from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from initium.engines.engine import Failed, Job, Limits, Outcome, Work, plain
+from initium.engines import reach
+from initium.engines.engine import Cause, Failed, Job, Limits, Outcome, Work, plain
 from initium.engines.processes import usable_cores
-from initium.engines.reference import name_of
+from initium.engines.reference import HOME, name_of
 from initium.engines.serial import outcome_of
-from initium.engines.worker import MARK, perform
+from initium.engines.watch import limited
+from initium.engines.worker import MARK, perform, refuse_in_worker
 from initium.errors import MissingExtraError, UsageError
 
-LOOK_EVERY = 0.5
-"""Seconds between two looks at the time that jobs have taken, when it is limited."""
-START = 15.0
-"""Seconds that a worker may need to start, before the time of its job is counted."""
-PORT = 6379
+
+@dataclass(frozen=True, eq=False)
+class _Sent:
+    reference: str
+    text: str
+    job: Job
+    attempts: int = 1
 
 
 class RayEngine:
     """Runs jobs as tasks of a Ray cluster: one that runs already, or a new one on this machine.
 
+    A job whose worker or node died is sent again, `limits.attempts` times in all; by the engine, not by Ray's
+    `max_retries`, which counts neither attempts nor jobs that the node's memory did not suffice for.
+
     Args:
-        num_workers: jobs at a time; all cores of the cluster divided by `cores` where it is None.
+        num_workers: jobs at a time; as many as the cluster has room for where it is None.
         address: "host:port" of the head, "auto" for the one of this machine; None starts a new cluster that ends with
-            the engine.
+            the engine. This machine must be a node of the cluster.
         token: of the cluster (as RAY_AUTH_TOKEN says it); a new cluster makes its own. It must be given before
             ray is imported, and is never printed.
         cores: cores that each job is given.
-        limits: time and memory of one job (Ray kills what needs more memory than its node has), and how often one is
-            started whose worker or node died.
+        resources: what else each job is given: "GPU", or names that nodes were started with.
+        limits: time and memory of one job, and how often one is started whose worker or node died.
         timeout: seconds to reach the cluster.
         working_dir: directory that is sent to every node, for functions of the user's own modules and scripts.
     """
@@ -55,27 +61,36 @@ class RayEngine:
         address: str | None = None,
         token: str | None = None,
         cores: float = 1,
+        resources: Mapping[str, float] | None = None,
         limits: Limits | None = None,
         timeout: float = 30.0,
         working_dir: str | None = None,
     ) -> None:
         if token is not None:
-            _set_token(token)
+            reach.set_token(token)
+        elif address is None:
+            reach.guard_new_cluster()
         self.ray = _ray()
-        self.address, self.cores = address, cores
-        self.limits, self.timeout, self.working_dir = limits or Limits(), timeout, working_dir
+        self.address, self.timeout = address, timeout
+        self.limits, self.working_dir = limits or Limits(), working_dir
+        self.needs = {"CPU": cores, **(resources or {})}
         self._num_workers = num_workers
-        self._open: dict[Any, tuple[Job, float]] = {}
+        self._open: dict[Any, _Sent] = {}
         self._finished: deque[Outcome] = deque()
         self._task: Any = None
+        self._head: reach.Head | None = None
         self._owns = False
 
     @property
     def num_workers(self) -> int:
         """How many jobs run at a time."""
         if self._num_workers is None:
-            self._num_workers = max(1, int(self.ray.cluster_resources().get("CPU", 1) / self.cores))
+            self._num_workers = self._room()
         return self._num_workers
+
+    def _room(self) -> int:
+        nodes = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
+        return sum(_times(node, self.needs) for node in nodes)
 
     @property
     def num_open(self) -> int:
@@ -84,58 +99,64 @@ class RayEngine:
 
     def submit(self, work: Work, job: Job) -> None:
         """Sends a job to the cluster; see `Engine.submit`."""
-        reference, text = name_of(work), plain(job.data, f"job {job.key!r}")
-        self._open[self._task.remote(reference, text)] = job, time.monotonic()
+        self._send(_Sent(name_of(work), plain(job.data, f"job {job.key!r}"), job))
+
+    def _send(self, one: _Sent) -> None:
+        limits = self.limits
+        handle = self._task.remote(one.reference, one.text, limits.seconds, limits.memory_gb)
+        self._open[handle] = one
 
     def wait(self, seconds: float | None = None) -> Outcome | None:
-        """The next outcome; see `Engine.wait`."""
+        """The next outcome; see `Engine.wait`.
+
+        Raises:
+            ClusterError: the head of the cluster is gone.
+        """
         until = None if seconds is None else time.monotonic() + seconds
         while not self._finished and self._open:
-            left = None if until is None else max(0.0, until - time.monotonic())
-            patience = min(LOOK_EVERY, left or LOOK_EVERY) if self.limits.seconds else left
-            ready, _ = self.ray.wait(list(self._open), num_returns=1, timeout=patience)
+            left = reach.ASK_EVERY if until is None else max(0.0, until - time.monotonic())
+            ready, _ = self.ray.wait(list(self._open), num_returns=1, timeout=min(reach.ASK_EVERY, left))
             for handle in ready:
                 self._finish(handle)
-            self._stop_late()
+            if not ready and self._head is not None:
+                self._head.check()
             if until is not None and time.monotonic() >= until:
                 break
         return self._finished.popleft() if self._finished else None
 
     def _finish(self, handle: Any) -> None:
-        job, _ = self._open.pop(handle)
-        errors = self.ray.exceptions
+        """Takes the result of a job, or sends it again if what it ran on died."""
+        one, errors = self._open.pop(handle), self.ray.exceptions
         try:
             told = self.ray.get(handle)
         except errors.OutOfMemoryError as error:
-            self._finished.append(Failed(job.key, "memory", _first_line(error), self.limits.attempts))
-        except errors.TaskCancelledError:
-            self._finished.append(Failed(job.key, "time", f"ran longer than {self.limits.seconds:g} s"))
+            self._again(one, "memory", error)
+        except (errors.RuntimeEnvSetupError, errors.RayTaskError) as error:
+            self._failed(one, "error", error)
         except errors.RayError as error:
-            self._finished.append(Failed(job.key, "killed", _first_line(error), self.limits.attempts))
+            self._again(one, "killed", error)
         else:
-            attempts, told = told
-            self._finished.append(outcome_of(job.key, told, attempts=attempts))
+            self._finished.append(outcome_of(one.job.key, told, attempts=one.attempts))
 
-    def _stop_late(self) -> None:
-        """Cancels what is past its time, counted from when it was sent, with an allowance for the worker's start."""
-        if self.limits.seconds is None:
-            return
-        for handle, (job, start) in list(self._open.items()):
-            if time.monotonic() - start > self.limits.seconds + START:
-                self.ray.cancel(handle, force=True)
-                del self._open[handle]
-                self._finished.append(Failed(job.key, "time", f"ran longer than {self.limits.seconds:g} s"))
+    def _again(self, one: _Sent, cause: Cause, error: Exception) -> None:
+        if one.attempts < self.limits.attempts:
+            self._send(replace(one, attempts=one.attempts + 1))
+        else:
+            self._failed(one, cause, error)
+
+    def _failed(self, one: _Sent, cause: Cause, error: Exception) -> None:
+        self._finished.append(Failed(one.job.key, cause, reach.first_line(error), one.attempts))
 
     def __enter__(self) -> Self:
-        _refuse_workers()
+        refuse_in_worker()
         if not self.ray.is_initialized():
             self._connect()
             self._owns = True
-        options: dict[str, Any] = {
-            "num_cpus": self.cores,
-            "max_retries": self.limits.attempts - 1,
-            "max_calls": 0,
-        }
+        self._head = reach.Head(self.ray.get_runtime_context().gcs_address)
+        self._check_room()
+        options: dict[str, Any] = {"num_cpus": self.needs["CPU"], "max_retries": 0}
+        options["num_gpus"] = self.needs.get("GPU", 0)
+        options["resources"] = {key: x for key, x in self.needs.items() if key not in ("CPU", "GPU")}
         if self.limits.memory_gb is not None:
             options["memory"] = int(self.limits.memory_gb * 1e9)
         self._task = self.ray.remote(**options)(_perform)
@@ -161,85 +182,51 @@ class RayEngine:
         }
         if self.address is None:
             # In this thread: the cluster's processes end with the thread that started them.
-            self.ray.init(num_cpus=self._num_workers or usable_cores(), include_dashboard=False, **settings)
+            cores = self._num_workers or usable_cores()
+            self.ray.init("local", num_cpus=cores, include_dashboard=False, **settings)
             return
-        _check_reachable(self.address, self.timeout)
-        self._within_timeout(settings | {"address": self.address})
+        begin = time.monotonic()
+        reach.check_listens(self.address, self.timeout)
+        reach.check_cluster(self.address, self.timeout)
+        left = self.timeout - (time.monotonic() - begin)
+        reach.connect(self.ray, settings | {"address": self.address}, left)
 
-    def _within_timeout(self, settings: dict[str, Any]) -> None:
-        """`ray.init`, which would try for minutes, in a thread that is left behind when it takes too long."""
-        raised: list[Exception] = []
-
-        def connect() -> None:
-            try:
-                self.ray.init(**settings)
-            except Exception as error:  # noqa: BLE001 - handed to the other thread
-                raised.append(error)
-
-        thread = threading.Thread(target=connect, daemon=True)
-        thread.start()
-        thread.join(self.timeout)
-        if thread.is_alive() or raised:
-            reason = f"{type(raised[0]).__name__}: {_first_line(raised[0])}" if raised else "no answer"
-            raise UsageError(
-                f"the Ray cluster at {self.address} was not reached in {self.timeout:g} s ({reason})",
-                expected="a running cluster of the same versions of Ray and Python, and its token",
-                remedy="check `ray status` on the head, the address, and RAY_AUTH_TOKEN on both sides",
-            )
+    def _check_room(self) -> None:
+        """A job that no node has room for would wait for ever."""
+        if self._room():
+            return
+        needs = ", ".join(f"{amount:g} {name}" for name, amount in self.needs.items() if amount)
+        if self._num_workers is not None:
+            warnings.warn(f"no node of the Ray cluster has {needs} yet: jobs wait for one", stacklevel=3)
+            return
+        self.__exit__(None, None, None)
+        raise UsageError(
+            f"no node of the Ray cluster has {needs}",
+            expected="a node on which one job has room",
+            remedy="ask for less (cores, resources), or give num_workers if nodes are still to come",
+        )
 
     def _runtime_env(self) -> dict[str, Any]:
         import initium
 
-        package = Path(str(initium.__file__)).parent
-        env: dict[str, Any] = {"env_vars": {MARK: "1"}}
+        variables = {MARK: "1"}
+        env: dict[str, Any] = {"env_vars": variables}
         if self.address is not None:
-            env["py_modules"] = [str(package)]
+            env["py_modules"] = [str(Path(str(initium.__file__)).parent)]
         if self.working_dir is not None:
+            variables[HOME] = str(Path(self.working_dir).absolute())
             env["working_dir"] = self.working_dir
         return env
 
 
-def _perform(reference: str, text: str) -> tuple[int, str]:
-    """Runs in a Ray worker: how often the task was started, and what the worker tells."""
-    import ray
-
-    attempt = getattr(ray.get_runtime_context(), "get_task_attempt_number", lambda: 0)()
-    return attempt + 1, perform(reference, text)
+def _perform(reference: str, text: str, seconds: float | None, memory_gb: float | None) -> str:
+    """Runs in a Ray worker, in its main thread: what the worker tells."""
+    return perform(reference, text, limited(seconds, memory_gb))
 
 
-def _check_reachable(address: str, timeout: float) -> None:
-    """Raises UsageError if nothing listens at the address."""
-    if address in ("auto", "local"):
-        return
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    try:
-        socket.create_connection((host or address, int(port or PORT)), timeout=timeout).close()
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"nothing answers at the Ray address {address!r} ({error})",
-            expected="host:port of a running head",
-            remedy="start one with `ray start --head --port 6379`, or correct the address",
-        ) from error
-
-
-def _set_token(token: str) -> None:
-    """Ray reads its token from the environment, once, when it is imported."""
-    if "ray" in sys.modules and os.environ.get("RAY_AUTH_TOKEN") != token:
-        raise UsageError(
-            "ray was imported before its token was given",
-            expected="the token before the first `import ray` of this process",
-            remedy="set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN in the environment",
-        )
-    os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"] = "token", token
-
-
-def _refuse_workers() -> None:
-    if os.environ.get(MARK):
-        raise UsageError(
-            "a worker was asked to start workers: the script that it loads starts a study",
-            expected="a script that only defines things when it is imported",
-            remedy='put the call under `if __name__ == "__main__":`',
-        )
+def _times(node: Mapping[str, float], needs: Mapping[str, float]) -> int:
+    """How many jobs with such needs a node has room for."""
+    return int(min((node.get(name, 0) / amount for name, amount in needs.items() if amount), default=1))
 
 
 def _ray() -> Any:
@@ -252,7 +239,3 @@ def _ray() -> Any:
             remedy="pip install 'initium[ray]'",
         ) from error
     return ray
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -10,6 +10,7 @@ import functools
 import hashlib
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,8 @@ from typing import Any
 
 from initium.errors import UsageError
 
+HOME = "INITIUM_WORKING_DIR"
+"""Set in the environment of a cluster's workers: the directory of the controller that they work in a copy of."""
 REMEDY = "define it with def at the top level of a module or a script file, and pass that"
 
 
@@ -100,7 +103,7 @@ def _imported(name: str, text: str) -> ModuleType:
 
 def _loaded(path: Path) -> ModuleType:
     """A file as a module of its own name, so that its `if __name__ == "__main__"` part stays out; loaded once."""
-    path = path.absolute()
+    path = _here(path.absolute())
     digest = hashlib.blake2b(str(path).encode(), digest_size=6).hexdigest()
     name = f"_initium_{path.stem}_{digest}"
     if name in sys.modules:
@@ -125,6 +128,12 @@ def _loaded(path: Path) -> ModuleType:
     finally:
         sys.path.remove(str(path.parent))
     return module
+
+
+def _here(path: Path) -> Path:
+    """Where a file of the controller lies for this process."""
+    home = os.environ.get(HOME)
+    return Path.cwd() / path.relative_to(home) if home and path.is_relative_to(home) else path
 
 
 def _unreachable(seen: str, expected: str) -> UsageError:

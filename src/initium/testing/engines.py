@@ -156,6 +156,18 @@ def check_time_limit(open_engine: Open) -> None:
     assert late.cause == "time"
 
 
+def check_memory_limit(open_engine: Open) -> None:
+    """A job past its memory is ended; the others are done. Needs /proc."""
+    with open_engine(limits=Limits(memory_gb=1.5)) as engine:
+        jobs = [Job("small", {"grow": False}), Job("big", {"grow": True})]
+        found = {one.key: one for one in run(engine, grow, jobs)}
+    assert isinstance(found["small"], Done), found["small"]
+    big = found["big"]
+    assert isinstance(big, Failed), big
+    assert big.cause == "memory"
+    assert "more than 1.5" in big.message
+
+
 def check_wait_gives_up(open_engine: Open) -> None:
     """`wait` with a time returns None when nothing finished in it, and leaving ends what runs."""
     with open_engine() as engine:
@@ -179,6 +191,7 @@ ISOLATED_CHECKS = (
     check_killed_once,
     check_killed_always,
     check_time_limit,
+    check_memory_limit,
     check_wait_gives_up,
 )
 
@@ -204,6 +217,15 @@ def sleep(data: Plain) -> Plain:
     """Nothing, for `s` seconds."""
     time.sleep(data["s"])
     return {}
+
+
+def grow(data: Plain) -> Plain:
+    """Touches memory, for ever if `grow`."""
+    blocks = []
+    while data["grow"]:
+        blocks.append(bytearray(50_000_000))
+        time.sleep(0.02)
+    return {"blocks": len(blocks)}
 
 
 def die(data: Plain) -> Plain:

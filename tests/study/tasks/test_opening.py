@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+import torch
 
 from initium.errors import UnknownNameError, UsageError
-from initium.study.tasks import open_task
+from initium.study.tasks import KINDS, embedded, open_task
 
 
 def test_the_embedded_tasks() -> None:
@@ -39,3 +41,21 @@ def test_settings_without_data_are_told() -> None:
 def test_unknown_settings_are_told() -> None:
     with pytest.raises(UnknownNameError, match="did you mean size"):
         open_task({"kind": "detection", "path": "/tmp", "sise": 32})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_embedded_data_are_prepared_once(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INITIUM_CACHE", str(tmp_path))
+    made = open_task(kind)
+    monkeypatch.setattr(embedded.scenes, "compose", None)
+    monkeypatch.setattr(embedded, "fashion_mnist", None)
+    kept = open_task(kind)
+    indices = torch.arange(0, len(made.train), 7)
+    first, again = made.train.take(indices), kept.train.take(indices)
+    assert torch.equal(first.inputs, again.inputs)
+    if kind == "detection":
+        for one, other in zip(first.targets, again.targets, strict=True):
+            assert torch.equal(one.boxes, other.boxes)
+            assert torch.equal(one.labels, other.labels)
+    else:
+        assert torch.equal(first.targets, again.targets)

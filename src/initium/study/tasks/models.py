@@ -11,6 +11,20 @@ from torch import nn
 from initium.errors import UsageError, unknown_name
 from initium.study.tasks import networks
 
+FITTING = {
+    "classification": (
+        "cnn20-relu",
+        "mlp8-relu",
+        "mlp20-tanh",
+        "cnn8-relu",
+        "resnet12-nonorm",
+        "resnet12",
+        "vit6",
+    ),
+    "detection": ("detector12",),
+    "segmentation": ("fcn9", "unet"),
+}
+"""Standard models that fit a kind of task; the first one is the default."""
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
     "tanh": nn.Tanh,

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from initium.engines.reference import function_of, name_of
 from initium.errors import UsageError, UsageTypeError, unknown_name
-from initium.study.tasks import embedded
 from initium.study.tasks.classification import Classification
 from initium.study.tasks.detection import Detection
 from initium.study.tasks.loaders.cache import fingerprint, kept
@@ -24,6 +23,7 @@ from initium.study.tasks.loaders.listing import Listing, check_listing, thinned,
 from initium.study.tasks.loaders.masks import MASK_NAMES, list_masks
 from initium.study.tasks.loaders.prepare import num_classes_of, targets_of, tensors_of
 from initium.study.tasks.loaders.voc import list_voc
+from initium.study.tasks.models import FITTING
 from initium.study.tasks.samples import Pictures, normalization
 from initium.study.tasks.segmentation import Segmentation
 from initium.study.tasks.task import Goal, Task
@@ -54,11 +54,6 @@ GOALS: dict[str, Goal] = {
     "detection": Detection(),
     "segmentation": Segmentation(),
 }
-MODELS = {
-    "classification": embedded.CLASSIFIERS,
-    "detection": embedded.DETECTORS,
-    "segmentation": embedded.SEGMENTERS,
-}
 SIZE, MOST = 64, 4000
 
 
@@ -75,7 +70,7 @@ def load(source: Mapping[str, Any]) -> Task:
     splits = [_split(tensors, split) for split in ("train", "test")]
     numbers = normalization(splits[0]["images"])
     train, test = (Pictures(one["images"], targets_of(one, kind), *numbers) for one in splits)
-    return Task(GOALS[kind], train, test, classes, {**source, "prepared": name}, MODELS[kind])
+    return Task(GOALS[kind], train, test, classes, {**source, "prepared": name}, FITTING[kind])
 
 
 def _prepared(source: Mapping[str, Any]) -> tuple[dict[str, Tensor], tuple[str, ...], str]:
@@ -247,4 +242,4 @@ def _of_datasets(source: Mapping[str, Any]) -> Task:
             remedy="give every class training samples",
         )
     names = tuple(source.get("classes") or (f"class {number}" for number in range(num)))
-    return Task(GOALS[kind], train, test, names, dict(source), MODELS[kind])
+    return Task(GOALS[kind], train, test, names, dict(source), FITTING[kind])
