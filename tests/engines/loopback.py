@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -73,9 +74,10 @@ class Loopback:
     def kill(self, number: int) -> None:
         """Ends every process of a node, as a lost machine does: 0 is the head."""
         node = self.nodes[number]
-        if node.poll() is None:
-            os.killpg(node.pid, signal.SIGKILL)
-            node.wait()
+        for pid in _of_session(node.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        node.wait()
 
     def run(self, code: str, *arguments: str, timeout: float = 250, **changes: str) -> tuple[int, str, float]:
         """Exit code, output and seconds of a Python program."""
@@ -135,6 +137,16 @@ class Loopback:
     def _wait_for_nodes(self) -> None:
         code, told, _ = self.run(COUNT, timeout=90)
         assert code == 0, told
+
+
+def _of_session(session: int) -> list[int]:
+    """Processes of a session, workers included: Ray gives them groups of their own."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if int((path / "stat").read_text().rpartition(")")[2].split()[3]) == session:
+                found.append(int(path.name))
+    return found
 
 
 COUNT = """

@@ -14,6 +14,10 @@ from initium.errors import UsageError, UsageTypeError, unknown_name
 
 OPTIMIZERS = ("adamw", "sgd")
 INIT_KINDS = ("policy", "plan", "function")
+FIELDS: dict[str, type] = {
+    "model": str, "init": Mapping, "task": Mapping, "optimizer": str, "model_args": Mapping, "fingerprint": str,
+}  # fmt: skip
+"""What the fields that are no numbers hold; in mappings JSON values only."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,8 @@ class TrialSpec:
     fingerprint: str = ""
 
     def __post_init__(self) -> None:
+        for name, kind in FIELDS.items():
+            _check_kind(name, getattr(self, name), kind)
         if self.optimizer not in OPTIMIZERS:
             raise unknown_name("optimizer", str(self.optimizer), OPTIMIZERS)
         if self.init.get("kind") not in INIT_KINDS:
@@ -75,13 +81,14 @@ class TrialSpec:
         """The spec that `to_data` wrote.
 
         Raises:
-            UsageError: a field is missing or unknown.
+            UsageError, UsageTypeError: a field is missing, unknown or of another kind.
         """
+        _check_kind("a trial", data, Mapping)
         known = {one.name for one in fields(cls)}
         required = {"model", "init", "task"}
         if not required <= set(data) <= known:
             raise UsageError(
-                f"a trial with the fields {', '.join(sorted(data))}",
+                f"a trial with the fields {', '.join(sorted(map(str, data)))[:200]}",
                 expected=f"{', '.join(sorted(required))}, and of the rest only {', '.join(sorted(known - required))}",
                 remedy="make it with TrialSpec.to_data",
             )
@@ -99,6 +106,19 @@ def digest(data: Any) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
+def _check_kind(name: str, value: object, kind: type) -> None:
+    """Raises UsageTypeError unless the value is of the kind and, in a mapping, plain."""
+    reason = "" if isinstance(value, kind) else f"a {type(value).__name__}"
+    if isinstance(value, Mapping) and not reason:
+        try:
+            json.dumps(dict(value), allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            reason = f"not plain: {error}"
+    if reason:
+        wanted = "a text" if kind is str else "a mapping of JSON values"
+        raise UsageTypeError(f"{name} is {reason}", expected=wanted, remedy="pass names, numbers and paths")
+
+
 def _check_whole(name: str, value: object, least: int | None) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise UsageTypeError(
@@ -113,4 +133,7 @@ def _positive(name: str, value: object) -> float:
         raise UsageError(
             f"{name} is {value!r}", expected="a number above 0", remedy=f"give for example {name}=1e-3"
         )
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise UsageError(f"{name} is beyond float", expected="a number", remedy="make it smaller") from error

@@ -84,9 +84,19 @@ class Store:
             marks = ", ".join("?" * len(some))
             query = f"SELECT key, result FROM trials WHERE key IN ({marks})"  # noqa: S608 - only question marks
             with told(self.path):
-                for key, text in self._base.execute(query, some):
-                    found[key] = TrialResult.from_data(json.loads(text))
+                rows = self._base.execute(query, some).fetchall()
+            found |= {key: self._result(key, text) for key, text in rows}
         return found
+
+    def _result(self, key: str, text: Any) -> TrialResult:
+        try:
+            return TrialResult.from_data(json.loads(text))
+        except (ValueError, TypeError, RecursionError) as error:  # UsageError is a ValueError
+            raise StoreError(
+                f"the store {self.path}: what is kept of the trial {key} is no result ({type(error).__name__})",
+                expected="results as initium writes them",
+                remedy="take it out: Store(path).forget([key]) runs the trial again; or use another file",
+            ) from error
 
     def failures(self) -> dict[str, Failed]:
         """Trials that failed the last time they were run, by key."""

@@ -17,6 +17,7 @@ from torch import nn
 
 from initium.engines import function_of
 from initium.errors import UsageError
+from initium.plan import fields
 from initium.study.spec import TrialSpec
 from initium.study.starts import Health, health, start
 from initium.study.tasks import Scores, Task, open_task
@@ -63,8 +64,35 @@ class TrialResult:
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
-        """The result that `to_data` wrote."""
-        return cls(**{**data, "losses": tuple(data["losses"]), "health": Health(**data["health"])})
+        """The result that `to_data` wrote.
+
+        Raises:
+            UsageError: the data are none.
+        """
+        try:
+            return cls(**_fields_of(**data))
+        except (ValueError, TypeError) as error:
+            raise UsageError(
+                f"data that are no result of a trial ({error})",
+                expected="what TrialResult.to_data wrote",
+                remedy="run the trial again",
+            ) from error
+
+
+def _health_of(*, verdict: Any, badness: Any, chosen: Any = "") -> Health:
+    return Health(fields.text(verdict), fields.number(badness), fields.text(chosen))
+
+
+def _fields_of(*, losses: Any, diverged: Any, steps_done: Any, health: Any, **numbers: Any) -> dict[str, Any]:
+    """The fields of a result, each of its kind; ValueError or TypeError if they are not."""
+    if not isinstance(losses, list) or not isinstance(diverged, bool) or not isinstance(health, Mapping):
+        raise TypeError("losses, diverged or health of another kind")
+    state = _health_of(**health)
+    found = {name: fields.number(value) for name, value in numbers.items()}
+    curve = tuple(fields.number(loss) for loss in losses)
+    return found | {
+        "losses": curve, "diverged": diverged, "steps_done": fields.whole(steps_done, 0), "health": state,
+    }  # fmt: skip
 
 
 def run_trial(data: dict[str, Any]) -> dict[str, Any]:
