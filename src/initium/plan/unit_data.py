@@ -112,13 +112,18 @@ def kraehenbuehl(ground: Ground, values: Mapping[str, Value], tuned: Sequence[st
 def _balanced(
     ground: Ground, wanted: Wanted, base: tuple[Assignment, ...], units: dict[str, Tensor], found: Found
 ) -> tuple[dict[str, Tensor], Found, str]:
-    """Multiply each weight by the root of its rate over the mean rate until all are equal; recentre each time."""
-    first, spread, last = 0.0, 0.0, next(reversed(found.size), "")
+    """Multiply each weight by the root of its rate over the mean rate until all are equal; recentre each time.
+
+    The evenest round counts: with skips and attention a weight's scale also moves the rates of others.
+    """
+    first, best, last = 0.0, (math.inf, units, found), next(reversed(found.size), "")
     for turn in range(ROUNDS + 1):
         rates = rates_of(ground, list(units), turn)
         mean = math.exp(sum(map(math.log, rates.values())) / max(len(rates), 1))
         spread = max((abs(math.log(rate / mean)) for rate in rates.values()), default=0.0)
         first = spread if turn == 0 else first
+        if spread < best[0]:
+            best = spread, units, found
         if spread < EVEN or turn == ROUNDS:
             break
         # The output's size drifts where an activation is not homogeneous; a share in every layer takes it back.
@@ -128,7 +133,8 @@ def _balanced(
             for name, factors in units.items()
         }
         found = ground.sweep(replace(wanted, fixed=units), base)
-    before, now = math.exp(first), math.exp(spread)
+    now, units, found = best
+    before, now = math.exp(first), math.exp(now)
     note = f"rates of change differed by a factor of {before:.3g} from their mean, now by {now:.3g}"
     return units, found, note
 
