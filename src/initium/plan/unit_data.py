@@ -86,7 +86,7 @@ def weight_norms(seen: Record) -> dict[str, str]:
         if use.standardized and not use.direct and len(use.names) == 2 and use.layer is not None:
             v, g = (seen.parameter(name) for name in use.names)
             a_unit = v.shape == use.layer.shape and math.prod(g.shape) == use.layer.num_out == g.shape[0]
-            if a_unit and not any(info.frozen or info.loaded or info.tied for info in (v, g)):
+            if a_unit and not g.zero and not any(info.frozen or info.loaded or info.tied for info in (v, g)):
                 found[v.name] = g.name
     return found
 

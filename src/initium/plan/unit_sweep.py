@@ -25,6 +25,9 @@ from initium.theory.layer import Layer
 SMALLEST = 1e-6
 """Standard deviation, as a share of the layer's largest, below which a unit counts as constant."""
 
+SAME_SHARE = 1e-2
+"""Relative difference of length over gain between units that the epsilon of a standardization may make."""
+
 Filters = Callable[[str, Tensor, Layer], Tensor | None]
 """A weight by name, input and layer; None leaves what was drawn."""
 
@@ -136,7 +139,9 @@ class UnitTape(CalibratingTape):  # type: ignore[no-untyped-call]
         if units.shape != layer.shape:
             return False
         share = torch.linalg.vector_norm(units.detach().flatten(1), dim=1) / gain.detach().flatten().abs()
-        return bool(torch.isfinite(share).all()) and bool((share - share[0]).abs().max() <= 1e-3 * share[0])
+        return bool(torch.isfinite(share).all()) and bool(
+            (share - share[0]).abs().max() <= SAME_SHARE * share[0]
+        )
 
     def _factors(self, name: str, std: Tensor) -> Tensor:
         if name in self._wanted.fixed:
