@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from initium.record import record as record
     from initium.study.compare import compare as compare
     from initium.study.comparison import Comparison as Comparison
+    from initium.study.tune import tune as tune
+    from initium.study.tuning import Tuning as Tuning
     from initium.theory.gains import gain as gain
 
 _HOMES = {
@@ -59,6 +61,8 @@ _HOMES = {
     "record": "record",
     "compare": "study.compare",
     "Comparison": "study.comparison",
+    "tune": "study.tune",
+    "Tuning": "study.tuning",
     "gain": "theory.gains",
     "synthetic": "random.synthetic",
 }

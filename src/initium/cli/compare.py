@@ -62,7 +62,7 @@ def command(
         initium compare unet --task segmentation --dry-run
     """
     arguments = keywords(args)
-    rates = None if lrs is None else [_rate(text) for text in lrs.split(",")]
+    rates = None if lrs is None else read_rates(lrs)
     check_targets(html)
 
     from initium.study.compare import compare
@@ -81,6 +81,11 @@ def command(
         click.echo(str(found))
         return
     show_result(found, document(found), as_json=as_json, html=html)
+
+
+def read_rates(text: str) -> list[float]:
+    """Reads `3e-4,1e-3`."""
+    return [_rate(part) for part in text.split(",")]
 
 
 def _rate(text: str) -> float:

@@ -17,7 +17,9 @@ VERBS = {
     "plan": "Decide what every parameter should start as, and why.",
     "apply": "Write the weights of a plan to a safetensors file.",
     "compare": "Train from several inits and say which is best.",
+    "tune": "Search for a better start and prove it, or say that there is none.",
     "report": "Show what a study says so far.",
+    "recommend": "Advise on a start, by theory, diagnosis and recorded runs.",
     "methods": "List the initialization methods.",
     "explain": "Explain one method, in English or Chinese.",
 }

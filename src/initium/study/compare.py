@@ -97,7 +97,7 @@ def compare(  # type: ignore[misc] # the overloads leave out the options that bo
         batch_size=batch_size, optimizer=optimizer, threads=threads,
     )  # fmt: skip
     special_functions()  # missing, it should be missed now, and not after the last trial
-    opened = _engine(engine, workers, address)
+    opened = opened_engine(engine, workers, address)
     if dry_run:
         with opened:
             return measured(design, workers=opened.num_workers)
@@ -165,7 +165,8 @@ def replayed(design: Design, store: Store) -> Conduct:
     return conduct
 
 
-def _engine(engine: str | Engine, workers: int | None, address: str | None) -> Engine:
+def opened_engine(engine: str | Engine, workers: int | None, address: str | None) -> Engine:
+    """The engine that a user's arguments name."""
     if address is not None and engine != "ray":
         raise UsageError(
             f"the address {address} was given for the engine {engine!r}",

@@ -84,16 +84,24 @@ def start(model: nn.Module, init: Mapping[str, Any], probe: Probe, *, seed: int)
     if init["kind"] == "function":
         function_of(init["function"])(model, probe, seed)
         return ""
+    made = plan_for(model, init, probe, seed=seed)
+    made.apply(model, seed=seed)
+    return made.chosen if init["kind"] == "policy" else ""
+
+
+def plan_for(model: nn.Module, init: Mapping[str, Any], probe: Probe, *, seed: int) -> Plan:
+    """The plan that an init makes for a model; no weight is touched.
+
+    Raises:
+        UsageError, ModelRunError: the init and the model do not fit.
+    """
     if init["kind"] == "plan":
-        Plan.from_json(json.dumps(init["plan"])).apply(model, seed=seed)
-        return ""
+        return Plan.from_json(json.dumps(init["plan"]))
     rules = [
         Rule(where=one["where"], method=one["method"], **one.get("params", {}))
         for one in init.get("rules", ())
     ]
-    made = make_plan(model, policy=init["policy"], rules=rules, seed=seed, **vars(probe))
-    made.apply(model, seed=seed)
-    return made.chosen
+    return make_plan(model, policy=init["policy"], rules=rules, seed=seed, **vars(probe))
 
 
 def health(model: nn.Module, probe: Probe, *, seed: int, chosen: str = "") -> Health:

@@ -1,0 +1,278 @@
+"""`recommend`: what theory, diagnosis and recorded runs of like nets say of a model's start."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from initium.diagnose import HealthReport, diagnose
+from initium.plan import Plan, fields
+from initium.plan.build import plan as make_plan
+from initium.record import record
+from initium.record.run import Inputs
+from initium.report import (
+    Block,
+    Document,
+    Facts,
+    Level,
+    Mark,
+    Prose,
+    Section,
+    Table,
+    Verdict,
+    fragment,
+    render,
+    write_html,
+)
+from initium.study.traits import LIKE, Traits
+
+FORMAT = "initium.evidence/1"
+FILE = "evidence.json"
+MOST_NETS = 3
+LEVELS: dict[str, Level] = {"healthy": "good", "warning": "warning", "unhealthy": "error"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One init of a recorded net.
+
+    Args:
+        init: its name.
+        lr: its best learning rate.
+        loss: mean training loss over the run, over the seeds.
+        final_loss: of the last steps.
+        metric: score on the test samples.
+        num: seeds.
+    """
+
+    init: str
+    lr: float
+    loss: float
+    final_loss: float
+    metric: float
+    num: int
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was recorded of one net.
+
+    Args:
+        run: name of the run, to cite it by.
+        model: the net.
+        task: what it learned.
+        traits: of the net.
+        setting: optimizer, steps, batch.
+        lines: inits, best first.
+    """
+
+    run: str
+    model: str
+    task: str
+    traits: Traits
+    setting: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """What to start a model from, and why.
+
+    Args:
+        model: class name of the model.
+        traits: what it is like.
+        shipped: the diagnosis of the model as it is.
+        plan: what policy "auto" would do.
+        like: recorded nets that are like it with their distances, nearest first.
+        source: where and when the runs were recorded.
+    """
+
+    model: str
+    traits: Traits
+    shipped: HealthReport
+    plan: Plan
+    like: tuple[tuple[float, Evidence], ...]
+    source: str
+
+    @property
+    def sentence(self) -> str:
+        """The advice."""
+        changed = sum(not one.keeps for one in self.plan)
+        if not changed or self.plan.chosen == "shipped":
+            return "Keep the weights as they are: they are sound, and nothing better is planned."
+        gain = (
+            ""
+            if self.shipped.verdict == "healthy"
+            else f", since the model as it is is {self.shipped.verdict}"
+        )
+        return f"Use policy auto{gain}. {self._seen()}"
+
+    def _seen(self) -> str:
+        if not self.like:
+            return "No recorded net is like this one: prove it with `initium compare`."
+        nets = [one for _, one in self.like]
+        first = sum(one.lines[0].init == "auto" for one in nets)
+        return f"auto was the best of the inits in {first} of {len(nets)} recorded nets that are like it."
+
+    def to_json(self) -> str:
+        """The record as JSON text."""
+        like = [
+            {"run": one.run, "model": one.model, "distance": far, "inits": [vars(line) for line in one.lines]}
+            for far, one in self.like
+        ]
+        data = {
+            "format": "initium.recommendation/1",
+            "advice": self.sentence,
+            "model": self.model,
+            "traits": self.traits.to_data(),
+            "verdict as it is": self.shipped.verdict,
+            "verdict with auto": self.plan.verdict,
+            "like": like,
+            "source": self.source,
+        }
+        return json.dumps(data, indent=1)
+
+    def __str__(self) -> str:
+        return render(document(self))
+
+    def _repr_html_(self) -> str:
+        return fragment(document(self))
+
+    def to_html(self, path: str | Path) -> None:
+        """Write the record as one self-contained page."""
+        write_html(path, document(self))
+
+
+def recommend(model: nn.Module, inputs: Inputs, *, seed: int = 0) -> Recommendation:
+    """Advice from theory (the plan), diagnosis, and recorded runs of nets that are like this one by what a run shows.
+
+    Args:
+        model: any module.
+        inputs: what it takes; see `initium.diagnose`.
+        seed: of everything random.
+
+    Raises:
+        ModelRunError, UsageError, UsageTypeError: as of `initium.diagnose`.
+
+    Example:
+        >>> import torch
+        >>> net = torch.nn.Sequential(torch.nn.Linear(8, 64), torch.nn.ReLU(), torch.nn.Linear(64, 4))
+        >>> recommend(net, torch.randn(32, 8)).traits.chain
+        2
+    """
+    traits = Traits.of(record(model, inputs, seed=seed))
+    source, known = evidence()
+    near = sorted(((traits.distance(one.traits), one) for one in known), key=lambda pair: pair[0])
+    return Recommendation(
+        model=type(model).__name__,
+        traits=traits,
+        shipped=diagnose(model, inputs, seed=seed),
+        plan=make_plan(model, inputs, seed=seed),
+        like=tuple(pair for pair in near if pair[0] <= LIKE)[:MOST_NETS],
+        source=source,
+    )
+
+
+@functools.cache
+def evidence() -> tuple[str, tuple[Evidence, ...]]:
+    """Where the recorded runs come from, and the runs."""
+    data = json.loads(resources.files("initium.data").joinpath("files", FILE).read_text("utf-8"))
+    return read_evidence(data)
+
+
+def read_evidence(data: Mapping[str, Any]) -> tuple[str, tuple[Evidence, ...]]:
+    """The runs in what `benchmarks/evidence.py` writes; raises ValueError or KeyError for anything else."""
+    if data["format"] != FORMAT:
+        raise ValueError(f"no {FORMAT!r} mark")
+    made = {name: fields.text(data[name]) for name in ("date", "initium", "torch", "machine")}
+    source = f"recorded {made['date']} with initium {made['initium']} and torch {made['torch']} on {made['machine']}"
+    return source, tuple(_evidence(one) for one in data["runs"])
+
+
+def _evidence(one: Mapping[str, Any]) -> Evidence:
+    numbers = ("lr", "loss", "final_loss", "metric")
+    lines = [
+        Line(
+            init=fields.text(x["init"]),
+            num=fields.whole(x["num"], 1),
+            **{k: fields.number(x[k]) for k in numbers},
+        )
+        for x in one["inits"]
+    ]
+    return Evidence(
+        run=fields.text(one["run"]),
+        model=fields.text(one["model"]),
+        task=fields.text(one["task"]),
+        traits=Traits.from_data(one["traits"]),
+        setting=fields.text(one["setting"]),
+        lines=tuple(sorted(lines, key=lambda line: line.loss)),
+    )
+
+
+def document(one: Recommendation) -> Document:
+    """The advice, and the three things that it rests on."""
+    level: Level = "good" if one.shipped.verdict == "healthy" else "note"
+    verdict = Verdict(level, "advice", one.sentence)
+    sections = [
+        Section("What the net is like", str(one.traits)),
+        _diagnosis(one),
+        _theory(one),
+        _recorded(one),
+        Section("What to do", Prose(_remedy(one))),
+    ]
+    return Document(f"A start for {one.model}", verdict, sections, f"initium {version('initium')}")
+
+
+def _diagnosis(one: Recommendation) -> Section:
+    rows = [
+        ["as it is", Mark(one.shipped.verdict, LEVELS[one.shipped.verdict]), one.shipped.badness],
+        ["with auto", Mark(one.plan.verdict, LEVELS.get(one.plan.verdict, "note")), one.plan.after],
+    ]
+    findings = [f"{f.code}: {f.title}" for f in one.shipped.findings if f.severity != "info"][:3]
+    blocks: list[Block] = [Table(["start", "diagnosis", "badness"], rows)]
+    return Section("Diagnosis", [*blocks, Prose("\n\n".join(findings))] if findings else blocks)
+
+
+def _theory(one: Recommendation) -> Section:
+    """The plan's methods, how often each, and the first reason given for it."""
+    used = Counter((item.method, item.rule) for item in one.plan)
+    reasons = {(item.method, item.rule): item.reason for item in reversed(one.plan.assignments)}
+    rows = [[num, method, rule, reasons[method, rule]] for (method, rule), num in used.most_common()]
+    return Section(
+        "Theory: what policy auto plans", Table(["parameters", "method", "rule", "for example"], rows)
+    )
+
+
+def _recorded(one: Recommendation) -> Section:
+    if not one.like:
+        return Section("Recorded runs", f"None of the nets that were {one.source} is like this one.")
+    blocks: list[Block] = []
+    for far, net in one.like:
+        rows = [[line.init, line.loss, line.final_loss, line.metric, line.lr, line.num] for line in net.lines]
+        head = [
+            ("run", net.run),
+            ("net", net.model),
+            ("task", net.task),
+            ("setting", net.setting),
+            ("distance", far),
+        ]
+        blocks += [Facts(head), Table(["init", "loss", "final loss", "metric", "lr", "seeds"], rows)]
+    return Section("Recorded runs of nets that are like it", [*blocks, Prose(f"Runs {one.source}.")])
+
+
+def _remedy(one: Recommendation) -> str:
+    if one.sentence.startswith("Keep"):
+        return "Nothing. `initium compare` proves it on your task."
+    return (
+        "initium.init_(model, inputs) starts the model so; `initium compare` proves it on your task, "
+        "and `initium tune` looks for something better."
+    )

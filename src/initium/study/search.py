@@ -1,0 +1,172 @@
+"""A search over starts: many short trials, few long ones, asked for and told to Optuna from the controller.
+
+Everything is decided batch by batch in the order in which it was asked, so a search that is run again with a store
+that has its first trials takes the same course and goes on where it was.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from initium.errors import MissingExtraError
+from initium.study.runner import Runner
+from initium.study.space import Candidate, Space
+from initium.study.spec import TrialSpec, digest
+
+BATCH = 8
+"""Trials that are asked for at once, whatever the number of workers."""
+SHORT = 4
+"""The first trials are so many times shorter."""
+KEPT = 8
+"""One in so many goes on to full length."""
+FIRST_SEED = 1_000_000
+"""Seeds of a search; far from those that compare what it finds."""
+LONG_SEEDS = 2
+
+
+@dataclass(frozen=True)
+class Found:
+    """A candidate and how it did.
+
+    Args:
+        candidate: its dials.
+        init: the same as the init of a trial.
+        short: loss of its short trial.
+        long: mean loss of its full trials; None if it was not taken so far.
+    """
+
+    candidate: Candidate
+    init: Mapping[str, Any]
+    short: float
+    long: float | None = None
+
+
+def optuna_module() -> ModuleType:
+    """Optuna, which the extra `study` brings.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        import optuna
+    except ImportError as error:
+        raise MissingExtraError(
+            "optuna is not installed",
+            expected="the extra `study`, which a search needs",
+            remedy="pip install 'initium[study]'",
+        ) from error
+    return optuna  # type: ignore[no-any-return]
+
+
+def search(
+    space: Space, base: TrialSpec, runner: Runner, *, trials: int, seed: int = 0, shown: Path | None = None
+) -> tuple[Found, ...]:
+    """Candidates that were tried at full length, best first, no two with one init.
+
+    Args:
+        space: what is searched.
+        base: what all trials share.
+        runner: runs them.
+        trials: what may be spent, in trials of full length.
+        seed: of the sampler.
+        shown: file for the Optuna dashboard; None writes none.
+
+    Raises:
+        MissingExtraError: Optuna is not installed.
+    """
+    short = replace(base, steps=max(1, base.steps // SHORT), seed=FIRST_SEED)
+    num_long = max(2, trials // (2 * LONG_SEEDS))
+    num_short = max(BATCH, (trials - num_long * LONG_SEEDS) * SHORT)
+    found = _sampled(space, short, runner, min(num_short, num_long * KEPT), seed, shown)
+    best: dict[str, Found] = {}
+    for one in sorted(found, key=lambda one: one.short):
+        best.setdefault(digest(dict(one.init)), one)
+    chosen = list(best.values())[:num_long]
+    return tuple(sorted(_lengthened(chosen, base, runner), key=lambda one: (one.long, one.short)))
+
+
+def _sampled(
+    space: Space, short: TrialSpec, runner: Runner, num: int, seed: int, shown: Path | None
+) -> list[Found]:
+    """Short trials of what theory and the sampler propose."""
+    optuna = optuna_module()
+    found: list[Found] = []
+    with _quiet(optuna):
+        study = optuna.create_study(
+            sampler=optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True)
+        )
+        for dials in space.first():
+            study.enqueue_trial(dials)
+        mirror = _Mirror(optuna, shown, digest([short.to_data(), seed, num]))
+        while len(found) < num:
+            asked = [study.ask() for _ in range(min(BATCH, num - len(found)))]
+            candidates = [space.ask(trial) for trial in asked]
+            specs = [_trial(space, short, one) for one in candidates]
+            for trial, one, loss in zip(asked, candidates, _losses(specs, runner), strict=True):
+                if loss is None:
+                    study.tell(trial, state=optuna.trial.TrialState.FAIL)
+                    found.append(Found(one, space.init(one), float("inf")))
+                else:
+                    study.tell(trial, loss)
+                    found.append(Found(one, space.init(one), loss))
+            mirror.write(study)
+    return found
+
+
+def _lengthened(chosen: Sequence[Found], base: TrialSpec, runner: Runner) -> Iterator[Found]:
+    """The same candidates with the mean loss of full trials; those that failed are left out."""
+    seeds = [FIRST_SEED + 1 + i for i in range(LONG_SEEDS)]
+    specs = [
+        replace(base, init=one.init, lr=one.candidate["lr"], seed=seed) for one in chosen for seed in seeds
+    ]
+    losses = _losses(specs, runner)
+    for i, one in enumerate(chosen):
+        some = losses[LONG_SEEDS * i : LONG_SEEDS * (i + 1)]
+        if None not in some:
+            yield replace(one, long=sum(loss for loss in some if loss is not None) / LONG_SEEDS)
+
+
+def _trial(space: Space, short: TrialSpec, candidate: Candidate) -> TrialSpec:
+    return replace(short, init=space.init(candidate), lr=candidate["lr"])
+
+
+def _losses(specs: Sequence[TrialSpec], runner: Runner) -> list[float | None]:
+    """The loss of every trial, under the task's ceiling also where it diverged; None for one that failed."""
+    ended = runner.run(specs)
+    results = [ended[spec.key].result for spec in specs]
+    return [None if result is None else result.area for result in results]
+
+
+class _Mirror:
+    """Copies finished trials into a sqlite file of Optuna's own, which its dashboard opens."""
+
+    def __init__(self, optuna: ModuleType, path: Path | None, name: str) -> None:
+        self.study = None
+        if path is not None:
+            storage = optuna.storages.RDBStorage(f"sqlite:///{path.absolute()}")
+            self.study = optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
+
+    def write(self, study: Any) -> None:
+        """Adds the trials that the file does not have yet."""
+        if self.study is not None:
+            known = len(self.study.get_trials(deepcopy=False))
+            self.study.add_trials(study.get_trials(deepcopy=False)[known:])
+
+
+@contextmanager
+def _quiet(optuna: ModuleType) -> Iterator[None]:
+    """Optuna's own lines would run into ours; the samplers used here are called experimental."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(before)

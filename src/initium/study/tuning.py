@@ -1,0 +1,138 @@
+"""The outcome of a search as an immutable record: what was found, whether it beat the baselines, and the plan."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from initium.plan import Plan
+from initium.report import (
+    Document,
+    Level,
+    Section,
+    Table,
+    Verdict,
+    duration,
+    fragment,
+    number,
+    render,
+    write_html,
+)
+from initium.study.comparison import Comparison
+from initium.study.search import Found
+from initium.study.serial import comparison_to_data
+from initium.study.view import document as comparison_document
+
+FORMAT = "initium.tuning/1"
+BASELINES = ("auto", "shipped")
+MOST_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What a search found.
+
+    Args:
+        plan: of the start to use: of the winner, else of the best one that nothing was shown to beat, a baseline first.
+        chosen: its label in the comparison.
+        init: the same as plain data, an init for `compare`.
+        found: candidates that were tried at full length, best first; a lower loss than another's proves nothing.
+        comparison: of the best of them with the baselines, on seeds that the search did not see.
+        budget: trials of full length that were allowed.
+        num_trials: trials that the store was asked for, short ones among them.
+        seconds: wall time.
+    """
+
+    plan: Plan
+    chosen: str
+    init: Mapping[str, Any]
+    found: tuple[Found, ...]
+    comparison: Comparison
+    budget: int
+    num_trials: int
+    seconds: float
+
+    @property
+    def beat_baselines(self) -> bool:
+        """Whether a start that the search found won on fresh seeds."""
+        return self.comparison.winner is not None and self.comparison.winner not in BASELINES
+
+    @property
+    def sentence(self) -> str:
+        """The outcome."""
+        if self.beat_baselines:
+            return f"{self.chosen} beats {' and '.join(BASELINES)}. {self.comparison.sentences[0]}"
+        return f"Nothing that was found is shown to beat {self.chosen}. {self.comparison.sentences[0]}"
+
+    def to_json(self) -> str:
+        """The record as JSON text: the plan, the comparison and what was tried, as plain data."""
+        tried = [
+            {"short": one.short, "long": one.long, "init": dict(one.init), **one.candidate}
+            for one in self.found
+        ]
+        data = {
+            "format": FORMAT,
+            "outcome": self.sentence,
+            "chosen": self.chosen,
+            "budget": self.budget,
+            "trials": self.num_trials,
+            "seconds": self.seconds,
+            "init": dict(self.init),
+            "plan": json.loads(self.plan.to_json()),
+            "found": tried,
+            "comparison": comparison_to_data(self.comparison),
+        }
+        return json.dumps(data, indent=1)
+
+    def __str__(self) -> str:
+        return render(document(self))
+
+    def _repr_html_(self) -> str:
+        return fragment(document(self))
+
+    def to_html(self, path: str | Path) -> None:
+        """Write the record as one self-contained page."""
+        write_html(path, document(self))
+
+
+def document(one: Tuning) -> Document:
+    """Outcome, what was found, and the comparison that decided."""
+    compared = comparison_document(one.comparison)
+    rows = [
+        [place, item.long, item.short, item.candidate["lr"], dials(item.candidate)]
+        for place, item in enumerate(one.found[:MOST_SHOWN], 1)
+    ]
+    spent = f"{one.num_trials} trials in {duration(one.seconds)}, budget {one.budget} of full length"
+    sections = [
+        Section("What to use", f"{one.chosen}: {dials_of_init(one)}. Tuning.plan is its plan."),
+        Section("What the search found", Table(["", "loss", "short run", "lr", "start"], rows)),
+        *compared.sections,
+    ]
+    level: Level = "good" if one.beat_baselines else "note"
+    word = "better start found" if one.beat_baselines else "nothing better found"
+    verdict = Verdict(level, word, one.sentence)
+    title = f"{one.comparison.model} on {one.comparison.task}: search for a start"
+    return Document(title, verdict, sections, f"{spent}. {compared.footer}")
+
+
+def dials_of_init(one: Tuning) -> str:
+    """What the chosen start is, in words."""
+    if one.chosen in BASELINES:
+        return f"policy {one.chosen}"
+    same = next((item for item in one.found if item.init == one.init), None)
+    return dials(same.candidate) if same else str(one.init.get("policy", ""))
+
+
+def dials(candidate: Mapping[str, Any]) -> str:
+    """A candidate in words."""
+    gains = [
+        f"{name} {number(value)}"
+        for name, value in candidate.items()
+        if name.startswith(("gain", "centring"))
+    ]
+    first = candidate.get("method", candidate["base"])
+    bias = ["spread biases"] if candidate.get("bias") == "spread" else []
+    return ", ".join([str(first), *gains, *bias])

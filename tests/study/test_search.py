@@ -1,0 +1,193 @@
+"""The search: what it tries first, that it finds a planted optimum, and that it takes the same course again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+import torch
+from tests.study.made import result
+from torch import nn
+
+import initium
+from initium.engines import Failed
+from initium.study.runner import Ended, Runner
+from initium.study.search import BATCH, FIRST_SEED, LONG_SEEDS, SHORT, Found, search
+from initium.study.space import BASES, Space, space_of
+from initium.study.spec import TrialSpec
+from initium.study.tasks import open_task
+
+LRS = (1e-3, 3e-3)
+BASE = TrialSpec(
+    "mlp8-sigmoid", {"kind": "policy", "policy": "shipped"}, {"kind": "classification"}, steps=40
+)
+
+
+@cache
+def space(model: str = "mlp4-sigmoid", frozen: bool = False) -> Space:
+    task = open_task("classification")
+
+    def make() -> nn.Module:
+        made = task.make_model(model)
+        if frozen:
+            next(made.parameters()).requires_grad_(False)
+        return made
+
+    return space_of(make, task.probe(), LRS)
+
+
+class Fake(Runner):
+    """Runs nothing: the loss is a function of the spec; None fails."""
+
+    def __init__(self, loss: Callable[[TrialSpec], float | None]) -> None:
+        self.loss, self.asked = loss, []  # type: ignore[var-annotated]
+
+    def run(self, specs: Iterable[TrialSpec]) -> dict[str, Ended]:
+        ended = {}
+        for spec in specs:
+            self.asked.append(spec)
+            loss = self.loss(spec)
+            ended[spec.key] = (
+                Ended(spec, None, Failed(spec.key, "error", "broken"))
+                if loss is None
+                else Ended(spec, result(loss))
+            )
+        return ended
+
+
+def gain_of(spec: TrialSpec) -> float | None:
+    """The gain of the hidden weights in a free start."""
+    params = [rule["params"] for rule in spec.init.get("rules", ()) if rule["where"].endswith("3.weight")]
+    return next((one.get("gain") or math.sqrt(one["scale"]) for one in params), None)
+
+
+def planted(spec: TrialSpec) -> float:
+    """Free starts are best at a gain of 4, any policy is at 1."""
+    gain = gain_of(spec)
+    return 1.0 if gain is None else 0.2 + abs(math.log(gain / 4.0)) + (0.1 if spec.lr < 2e-3 else 0.0)
+
+
+def test_the_space_is_what_a_run_shows() -> None:
+    found = space()
+    assert set(found.groups) == {"weight"}
+    assert len(found.groups["weight"]) == 3
+    assert len(found.heads) == 1
+    assert len(found.biases) == 4
+    assert all(one["base"] == "free" for one in found.theory)
+    assert len(space(frozen=True).groups["weight"]) == 2
+
+
+def test_policies_and_theory_are_tried_first_at_every_rate() -> None:
+    runner, some = Fake(planted), space()
+    search(some, BASE, runner, trials=16)
+    first = runner.asked[: len(some.first())]
+    assert {(s.init["policy"], s.lr) for s in first} == {
+        (policy, lr) for policy in ("auto", "lsuv", "shipped") for lr in LRS
+    }
+    assert [s.init for s in first if s.init == {"kind": "policy", "policy": "auto"}]
+    assert {s.steps for s in first} == {BASE.steps // SHORT}
+
+
+def test_a_planted_optimum_is_found_and_run_at_full_length() -> None:
+    runner = Fake(planted)
+    found = search(space(), BASE, runner, trials=40)
+    best = found[0]
+    assert best.long is not None
+    assert best.long < 0.5
+    assert [one.long for one in found] == sorted(one.long for one in found)  # type: ignore[type-var]
+    long = [spec for spec in runner.asked if spec.steps == BASE.steps]
+    assert len(long) == LONG_SEEDS * len(found)
+    spent = sum(spec.steps for spec in runner.asked) / BASE.steps
+    assert spent <= 40
+    assert {spec.seed for spec in long}.isdisjoint(
+        spec.seed for spec in runner.asked if spec.steps < BASE.steps
+    )
+    assert min(spec.seed for spec in runner.asked) >= FIRST_SEED
+    assert len({str(one.init) for one in found}) == len(found)
+
+
+def test_a_search_takes_the_same_course_again_and_so_can_go_on() -> None:
+    runs = [Fake(planted), Fake(planted)]
+    first, second = (search(space(), BASE, runner, trials=30) for runner in runs)
+    assert first == second
+    assert [spec.key for spec in runs[0].asked] == [spec.key for spec in runs[1].asked]
+    other = Fake(planted)
+    search(space(), BASE, other, trials=30, seed=1)
+    assert [spec.key for spec in other.asked] != [spec.key for spec in runs[0].asked]
+
+
+def test_trials_that_fail_are_no_candidates() -> None:
+    found = search(space(), BASE, Fake(lambda s: None if gain_of(s) else planted(s)), trials=30)
+    assert found
+    assert all(one.candidate["base"] != "free" for one in found)
+    assert all(math.isfinite(one.short) for one in found)
+
+
+def test_the_dashboard_has_every_trial_once_also_after_a_second_run(tmp_path: Path) -> None:
+    shown = tmp_path / "study.db.optuna.db"
+    for _ in range(2):
+        runner = Fake(planted)
+        search(space(), BASE, runner, trials=16, shown=shown)
+    storage = f"sqlite:///{shown}"
+    (name,) = optuna.get_all_study_names(storage)
+    trials = optuna.load_study(study_name=name, storage=storage).get_trials()
+    short = [spec for spec in runner.asked if spec.steps < BASE.steps]
+    assert len(trials) == len(short) >= BATCH
+    assert [trial.value for trial in trials] == [planted(spec) for spec in short]
+
+
+def test_what_is_asked_can_be_applied() -> None:
+    task, some = open_task("classification"), space()
+    wanted: dict[str, Any] = {
+        "lr": 1e-3, "base": "free", "method": "centred_orthogonal", "gain weight": 3.0, "centring": 0.5,
+        "head": "scaled", "gain head": 0.5, "bias": "spread",
+    }  # fmt: skip
+    init = some.init(wanted)
+    model = task.make_model("mlp4-sigmoid")
+    rules = [initium.Rule(where=r["where"], method=r["method"], **r["params"]) for r in init["rules"]]
+    initium.plan(model, policy=init["policy"], rules=rules, **vars(task.probe())).apply(model)
+    weights = [p.detach() for p in model.parameters() if p.dim() == 2]
+    head, hidden = weights[-1], weights[1]
+    rows, cols = hidden.shape
+    assert float(hidden.detach().mean(1).abs().max()) > 0
+    whole = (
+        3.0**2 * rows / cols * max(rows, cols) / rows
+    )  # |gain Q|^2; centring takes c (2 - c) of the mean's share
+    assert float(hidden.square().sum() / rows) == pytest.approx(whole, rel=0.1)
+    assert float(head.var()) == pytest.approx(0.25 / head.shape[1], rel=4 * math.sqrt(2 / head.numel()))
+    biases = torch.cat([p.detach().flatten() for p in model.parameters() if p.dim() == 1])
+    assert float(biases.std()) == pytest.approx(0.1, rel=4 / math.sqrt(2 * biases.numel()))
+
+
+def test_every_base_can_be_asked_for() -> None:
+    seen = set()
+
+    class Dials:
+        def __init__(self, base: str) -> None:
+            self.base = base
+
+        def suggest_categorical(self, name: str, choices: Any) -> Any:
+            return self.base if name == "base" else choices[-1]
+
+        def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+            return high
+
+    for base in BASES:
+        candidate = space().ask(Dials(base))
+        seen.add(space().init(candidate)["policy"])
+    assert seen == {"auto", "lsuv", "shipped"}
+
+
+def test_found_is_ordered_by_full_length_not_by_the_short_run() -> None:
+    def loss(spec: TrialSpec) -> float:
+        if spec.steps < BASE.steps:
+            return 0.5
+        return 0.8 if spec.init["policy"] == "auto" else 0.4
+
+    found: tuple[Found, ...] = search(space(), BASE, Fake(loss), trials=40)
+    assert found[0].long == 0.4
