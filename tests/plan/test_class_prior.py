@@ -80,6 +80,35 @@ def test_a_named_bias_with_anchors():
     assert by_role["2.bias"].method == "class_prior"
 
 
+def test_heads_are_found_behind_upsampling_and_losses():
+    """A segmentation model with an auxiliary head, upsampled; a classifier that returns its loss."""
+    model = Segmenter()
+    plan = initium.plan(
+        model, torch.randn(2, 3, 8, 8), policy="shipped", rules=[class_prior(counts=[9, 4, 2, 1])]
+    )
+    assert [one.name for one in plan if one.method == "class_prior"] == ["head.bias", "aux.bias"]
+    labels = torch.randint(4, (2, 16, 16))
+    plan = initium.plan(
+        model, (torch.randn(2, 3, 8, 8), labels), policy="shipped", rules=[class_prior(labels)]
+    )
+    assert [one.name for one in plan if one.method == "class_prior"] == ["head.bias", "aux.bias"]
+
+
+class Segmenter(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.trunk, self.head, self.aux = (
+            nn.Conv2d(3, 4, 3, padding=1),
+            nn.Conv2d(4, 4, 1),
+            nn.Conv2d(4, 4, 1),
+        )
+
+    def forward(self, x, labels=None):
+        x = torch.relu(self.trunk(x))
+        maps = [F.interpolate(head(x), scale_factor=2, mode="bilinear") for head in (self.head, self.aux)]
+        return maps if labels is None else sum(F.cross_entropy(one, labels) for one in maps)
+
+
 def test_a_hostile_plan_is_refused():
     plan = initium.plan(net(), torch.randn(16, 8), rules=[class_prior(LABELS)])
     for wrong in ("0.7", -0.7, float("nan"), None, [0.7], True):

@@ -156,7 +156,8 @@ def assign(
 def _ruled(model: nn.Module, seen: Record, rules: Sequence[Rule]) -> dict[str, Assignment]:
     modules = dict(model.named_modules())
     owners = {info.name: modules[info.name.rpartition(".")[0]] for info in seen.parameters}
-    chosen = first_matches(rules, list(seen.parts.values()), owners)
+    seeing = [rule.on(seen) if hasattr(rule, "on") else rule for rule in rules]
+    chosen = first_matches(seeing, list(seen.parts.values()), owners)
     return {name: _by_rule(seen, name, rule) for name, rule in chosen.items()}
 
 

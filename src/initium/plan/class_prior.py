@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from initium.errors import UsageError, unknown_name
 from initium.methods.heads import class_biases
 from initium.plan.class_counts import Counts, counts_of, given
+from initium.plan.recipes.traits import Traits
 from initium.plan.rules import Rule
+from initium.record.record import Record
 from initium.record.roles import Part
 
 LOSSES = ("softmax", "sigmoid", "focal")
@@ -18,23 +20,37 @@ LOSSES = ("softmax", "sigmoid", "focal")
 
 @dataclass(frozen=True, slots=True)
 class HeadBias:
-    """Says of a parameter whether it is the bias of a head for so many classes; asked by role, not by name."""
+    """Says of a parameter whether it is the bias of a head for so many classes; asked by what the run shows.
+
+    Args:
+        size: elements of the bias.
+        heads: biases of weights that no other weight reads, once a record has been seen.
+    """
 
     size: int
+    heads: frozenset[str] = frozenset()
 
     @property
     def __name__(self) -> str:
         return f"head bias of {self.size} classes"
 
+    def on(self, seen: Record) -> HeadBias:
+        """The same, knowing the heads of a record."""
+        traits = Traits(seen)
+        final = {name for name, words in traits.words.items() if "final" in words}
+        return replace(
+            self, heads=frozenset(name for name in traits.words if final & set(traits.owners(name)))
+        )
+
     def __call__(self, part: Part) -> bool:
         """Whether `part` is such a bias."""
-        return _of_head(part) and math.prod(part.layer.shape) == self.size
+        return part.name in self.heads and math.prod(part.layer.shape) == self.size
 
     def nothing(self, parts: Sequence[Part]) -> UsageError:
         """The error for a model without such a bias."""
-        heads = [f"{part.name} {part.layer.shape}" for part in parts if _of_head(part)]
+        heads = [f"{part.name} {part.layer.shape}" for part in parts if part.name in self.heads]
         without = [part.name for part in parts if part.role == "head"]
-        shown = f"biases whose output leaves the model: {', '.join(heads[:6]) or 'none'}"
+        shown = f"biases of last layers: {', '.join(heads[:6]) or 'none'}"
         if without and not heads:
             shown += f"; heads without a bias of their own: {', '.join(without[:6])}"
         return UsageError(
@@ -67,7 +83,7 @@ def class_prior(
             mapping class -> count; a data set; or a loader of (inputs, labels), of dicts, or of detection targets.
         counts: how often each class occurs, in the order of the head, in place of labels.
         total: samples that the counts are of, where a sample may show several classes; their sum by default.
-        where: the bias, as in `Rule`; by default every bias whose output leaves the model and that has this size.
+        where: the bias, as in `Rule`; by default every bias of this size whose output no weight reads.
         loss: what the head is trained with.
         num_classes: outputs of the head; by default one more than the largest class number.
         smoothing: added to every count, so that a class never seen gets a finite bias.
@@ -127,7 +143,3 @@ def _shares(found: Counts, loss: str, smoothing: float) -> tuple[float, ...]:
     single = loss == "softmax"
     whole = sum(found.counts) + smoothing * len(found.counts) if single else found.total + 2 * smoothing
     return tuple((count + smoothing) / whole for count in found.counts)
-
-
-def _of_head(part: Part) -> bool:
-    return part.role == "bias" and "output" in part.follows

@@ -12,6 +12,7 @@ from torch import nn
 from initium.errors import UsageError, UsageTypeError
 from initium.methods.catalogue import find
 from initium.plan.assignment import KEEP
+from initium.record.record import Record
 from initium.record.roles import Part, Role
 
 Where = str | type | Callable[[Part], bool]
@@ -63,6 +64,11 @@ class Rule:
         place = self.where.__name__ if callable(self.where) else repr(self.where)
         extra = "".join(f", {key}={value!r}" for key, value in self.params.items())
         return f"Rule(where={place}, method={self.method!r}{extra})"
+
+    def on(self, seen: Record) -> Rule:
+        """The rule for one recorded model: a `where` that must see the whole record gets it."""
+        look = getattr(self.where, "on", None)
+        return self if look is None else Rule(where=look(seen), method=self.method, **self.params)
 
     def names(self, part: Part) -> bool:
         """Whether `where` is this parameter's role or a pattern on its name."""
