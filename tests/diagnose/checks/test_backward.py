@@ -25,6 +25,18 @@ def test_large_tanh_weights_explode() -> None:
     assert "explodes" in found.seen
 
 
+def test_a_signal_that_is_zero_is_no_gradient_that_explodes() -> None:
+    with seeded():
+        model = start(mlp(6, 32, nn.Tanh), nn.init.xavier_normal_)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(0.0 if parameter.dim() == 1 else 1.0)
+        model[6].weight.zero_()  # type: ignore[union-attr,operator]
+    codes = {finding.code for finding in diagnose(model, noise(32, 32)).findings}
+    assert "IN101" in codes
+    assert not codes & {"IN201", "IN202"}
+
+
 def test_xavier_tanh_is_sound() -> None:
     with seeded():
         report = diagnose(start(mlp(20, 64, nn.Tanh), nn.init.xavier_normal_), noise(32, 64))

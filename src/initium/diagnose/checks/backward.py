@@ -30,6 +30,8 @@ def _span(measures: Measures) -> Iterator[Finding]:
     severity: Severity = "error" if span > SPAN else "warning"
     points = measures.strengths
     low, high = min(points, key=lambda pair: pair[1]), max(points, key=lambda pair: pair[1])
+    if low[1] == 0.0 and low[0].second == 0.0:
+        return  # S is zero because the signal is: IN101 says so
     vanishing = low[0].depth < high[0].depth
     begin = _begin(points, vanishing)
     size = "vanishes altogether" if math.isinf(span) else f"changes by {number(span, 2)} decades"
