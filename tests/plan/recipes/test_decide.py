@@ -96,3 +96,17 @@ def test_a_meta_model_is_planned_too():
         net = nn.Sequential(Attention(32, 4), nn.Linear(32, 5))
     plan = initium.plan(net, torch.empty(2, 4, 32, device="meta"), policy="recipe:timm_vit")
     assert plan["0.inner.0.weight"].method == "truncated_normal"
+
+
+def test_names_and_classes_do_not_matter():
+    torchvision = pytest.importorskip("torchvision")
+    net = torchvision.models.resnet18(weights=None)
+    *trunk, fc = net.children()
+    other = nn.Sequential(*trunk, nn.Flatten(), fc)
+    for module in list(other.modules()):
+        if type(module).__name__ == "BasicBlock":
+            module.__class__ = type("Thing", (type(module),), {})
+    inputs = torch.randn(2, 3, 32, 32)
+    wanted, found = (initium.plan(one, inputs, policy="recipe:timm_resnet") for one in (net, other))
+    assert [(one.method, one.params) for one in found] == [(one.method, one.params) for one in wanted]
+    assert [one.name for one in found] != [one.name for one in wanted]
