@@ -21,17 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
-
-import initium
-from initium.study.tasks import open_task
-from initium.study.tasks.task import Task
+from initium.study.spec import TrialSpec
+from initium.study.trial import run_trial
 
 ADAMW = (3e-4, 1e-3, 3e-3)
 SGD = (0.01, 0.03, 0.1)
-LAST = 10
-"""Steps whose mean loss is the final one."""
+DEMO_STEPS, DEMO_TANH, DEMO_RELU = 150, 1e-4, 1e-4
+"""Steps and learning rates of the nets of 1,000 layers."""
 
 
 @dataclass(frozen=True)
@@ -67,49 +63,22 @@ TARGETS = (
 )
 
 
-def trial(task: Task, model: nn.Module, optimizer: str, rate: float, steps: int, seed: int) -> float:
-    """The final training loss; inf where it stops being finite."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    if optimizer == "sgd":
-        step: torch.optim.Optimizer = torch.optim.SGD(parameters, lr=rate, momentum=0.9)
-    else:
-        step = torch.optim.AdamW(parameters, lr=rate, fused=True)
-    losses: list[float] = []
-    for batch in task.batches(seed=seed, batch_size=128, num_steps=steps):
-        step.zero_grad(set_to_none=True)
-        loss = task.loss(model, batch)
-        if not bool(torch.isfinite(loss)):
-            return math.inf
-        loss.backward()
-        nn.utils.clip_grad_norm_(parameters, 1.0)
-        step.step()
-        losses.append(float(loss.detach()))
-    return statistics.fmean(losses[-LAST:])
-
-
-def started(task: Task, name: str, policy: str, seed: int) -> nn.Module:
-    """The net, made by torch with the same seed for every policy, and started by `init_`."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = task.make_model(name)
-    initium.init_(model, **vars(task.probe(128, seed=seed)), seed=seed, policy=policy)
-    return model
+def spec_of(model: str, optimizer: str, steps: int, policy: str, rate: float, seed: int) -> TrialSpec:
+    """One trial of a study."""
+    return TrialSpec(
+        model, {"kind": "policy", "policy": policy}, {"kind": "classification"}, optimizer, rate, seed, steps
+    )
 
 
 def measure(target: Target, policy: str, seeds: int, have: set[str]) -> Iterator[dict[str, Any]]:
     """A row for every trial that the file does not hold yet."""
-    task = open_task("classification")
     for rate in SGD if target.optimizer == "sgd" else ADAMW:
         for seed in range(seeds):
-            key = f"{target.name} {policy} {rate:g} {seed}"
-            if key in have:
-                continue
-            start = time.process_time()
-            model = started(task, target.model, policy, seed)
-            loss = trial(task, model, target.optimizer, rate, target.steps, seed)
-            seconds = time.process_time() - start
-            yield {"key": key, "net": target.name, "policy": policy, "rate": rate, "seed": seed, "loss": loss,
-                   "seconds": seconds}  # fmt: skip
+            spec = spec_of(target.model, target.optimizer, target.steps, policy, rate, seed)
+            if spec.key not in have:
+                result = run_trial(spec.to_data())
+                yield {"key": spec.key, "net": target.name, "policy": policy, "rate": rate, "seed": seed,
+                       "loss": result["final_loss"], "seconds": result["seconds"]}  # fmt: skip
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -136,31 +105,15 @@ def table(rows: list[dict[str, Any]], policy: str) -> str:
     return "\n".join(lines)
 
 
-def demo(layers: int, limit: float) -> None:
-    """Plain nets of a thousand layers until their training loss is under half of ln 10."""
-    task = open_task("classification")
-    for name, rate in ((f"mlp{layers}-tanh", 3e-5), (f"mlp{layers}-relu", 1e-4)):
-        start, goal = time.perf_counter(), math.log(10) / 2
-        model = started(task, name, "auto", 0)
-        step = torch.optim.AdamW(model.parameters(), lr=rate, fused=True)
-        recent: list[float] = []
-        for count, batch in enumerate(task.batches(seed=0, batch_size=128, num_steps=10_000), start=1):
-            step.zero_grad(set_to_none=True)
-            loss = task.loss(model, batch)
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            step.step()
-            recent = [*recent[1 - LAST :], float(loss.detach())]
-            seconds = time.perf_counter() - start
-            if count % 10 == 0:
-                print(
-                    f"{name} step {count:4} loss {statistics.fmean(recent):.3f} {seconds:5.0f} s", flush=True
-                )
-            if (len(recent) == LAST and statistics.fmean(recent) < goal) or seconds > limit:
-                break
-        verdict = "learns" if statistics.fmean(recent) < goal else "DOES NOT LEARN"
+def demo(layers: int) -> None:
+    """Plain nets of a thousand layers that learn: a training loss under half of ln 10."""
+    for name, rate in ((f"mlp{layers}-tanh", DEMO_TANH), (f"mlp{layers}-relu", DEMO_RELU)):
+        start = time.perf_counter()
+        result = run_trial(spec_of(name, "adamw", DEMO_STEPS, "auto", rate, 0).to_data())
+        verdict = "learns" if result["final_loss"] < math.log(10) / 2 else "DOES NOT LEARN"
+        seconds = time.perf_counter() - start
         print(
-            f"{name}: {statistics.fmean(recent):.3f} after {count} steps, {seconds:.0f} s: {verdict}",
+            f"{name}: loss {result['final_loss']:.3f} after {DEMO_STEPS} steps, {seconds:.0f} s: {verdict}",
             flush=True,
         )
 
@@ -177,12 +130,9 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="print the table of the file, measure nothing")
     parser.add_argument("--demo", action="store_true", help="the nets of 1,000 layers")
     parser.add_argument("--layers", type=int, default=1000, help="of the demo")
-    parser.add_argument("--limit", type=float, default=300.0, help="seconds for each net of the demo")
     options = parser.parse_args()
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
     if options.demo:
-        return demo(options.layers, options.limit)
+        return demo(options.layers)
     for target in TARGETS:
         if options.table or not fnmatch.fnmatch(target.name, options.only):
             continue
@@ -191,7 +141,7 @@ def main() -> None:
             for row in measure(target, options.policy, options.seeds, have):
                 file.write(json.dumps(row) + "\n")
                 file.flush()
-                print(f"{row['key']:44} {row['loss']:.3f}  {row['seconds']:.1f} s", flush=True)
+                print(f"{row['net']:24} {row['rate']:g} seed {row['seed']}: {row['loss']:.3f}", flush=True)
     text = table(read(options.out), options.policy)
     print(text)
     raise SystemExit("MISSED" in text)

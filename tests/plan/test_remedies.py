@@ -77,6 +77,32 @@ def test_a_factor_that_the_whole_signal_goes_through_is_opened():
     torch.testing.assert_close(kept.factor.detach(), torch.full((32,), 1e-5))
 
 
+class Token(nn.Module):
+    """A class token before the parts of an input, the answer read off it."""
+
+    def __init__(self, *, normed: bool) -> None:
+        super().__init__()
+        self.token = nn.Parameter(torch.randn(1, 1, 32) * 1e-3)
+        self.embed, self.mix, self.head = nn.Linear(8, 32), nn.Linear(32, 32), nn.Linear(32, 4)
+        self.norm: nn.Module = nn.LayerNorm(32) if normed else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(torch.cat([self.token.expand(len(x), -1, -1), self.embed(x)], 1))
+        shares = torch.softmax(x @ x.transpose(1, 2) / 32**0.5, -1)
+        return self.head(torch.relu(self.mix(x + shares @ x))[:, 0])
+
+
+def test_a_faint_token_is_drawn_anew_only_where_no_norm_follows():
+    x = noise(64, 5, 8)
+    for normed in (True, False):
+        with seeded():
+            model = Token(normed=normed)
+            nn.init.normal_(model.mix.weight, std=1e-4)  # unsound, so that something is to be mended
+        before = model.token.detach().clone()
+        assert init_(model, x).verdict == "healthy"
+        assert torch.equal(model.token.detach(), before) == normed
+
+
 def test_norm_gains_drawn_around_zero_are_set_anew():
     with seeded():
         model = nn.Sequential(

@@ -130,13 +130,17 @@ def _untouchable(part: Part, info: ParameterInfo, context: Context) -> Assignmen
 
 
 def _lost_gain(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
-    """In a model that is not sound, factors that the whole signal goes through and that take it away."""
+    """In a model that is not sound, factors and tokens that take the signal away, with no skip or norm to help."""
     if context.sound or not info.finite:
         return None
     tiny = info.constant is not None and abs(info.constant) < TINY_GAIN
     if part.role == "scale" and tiny and part.branch is None and part.follows:
         reason = f"no skip leads around this factor of {info.constant:.2g}, so the signal itself is multiplied by it"
         return _assign(part, info, "ones", "gain without skip", reason, "Touvron+ 2021, 2103.17239")
+    faint = part.role == "token" and info.second < TINY_GAIN**2
+    if faint and part.follows and not any(word.startswith("norm:") for word in part.follows):
+        reason = "no norm follows this token, and the signal that starts from it would be too small"
+        return _assign(part, info, "normal", "faint token", reason, "Radford+ 2019", std=1.0)
     centred = info.constant is None and abs(info.mean) < info.std and info.peak < 1.0
     if part.role == "norm_gain" and centred and math.prod(info.shape) > 1:
         reason = "gains drawn around zero undo the norm: it should give the signal back its scale"
