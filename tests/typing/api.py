@@ -56,6 +56,15 @@ def decide(model: nn.Module, x: Tensor) -> Plan:
     return made
 
 
+def start_heads_and_sizes(model: nn.Module, x: Tensor, labels: Tensor, trained: nn.Module) -> None:
+    """Recipes, class priors, and weights of another model."""
+    rules = [initium.class_prior(labels), initium.class_prior(counts=[9, 1], loss="focal", where="head.bias")]
+    assert_type(initium.plan(model, x, policy=f"recipe:{initium.recipes()[0].name}", rules=rules), Plan)
+    done = initium.transfer_(model, trained, by=lambda name: name, keep=("head.*",))
+    assert_type(done.taken[0].name, str)
+    assert_type(initium.explain("recipe:rpn", lang="zh"), str)
+
+
 def do(made: Plan, model: nn.Module, x: Tensor) -> None:
     """Apply, materialize, bind, save, and the short ways."""
     receipt = made.apply(model, seed=3)
