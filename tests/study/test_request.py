@@ -97,3 +97,10 @@ def test_a_folder_tells_its_task(tmp_path: Path) -> None:
 def test_what_cannot_work_is_refused(changes: dict[str, Any], error: type[InitiumError], words: str) -> None:
     with pytest.raises(error, match=words):
         asked(**changes)
+
+
+def test_defaults_fit_the_task() -> None:
+    assert (asked().base.steps, asked().base.batch_size) == (150, 128)
+    found = asked("", open_task("segmentation")).base
+    assert (found.model, found.steps, found.batch_size) == ("fcn9", 150, 16)
+    assert asked(steps=7, batch_size=3).base.steps == 7

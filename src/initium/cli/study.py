@@ -50,8 +50,8 @@ def study_options(verb: Verb) -> Verb:
             help="classification, detection or segmentation on embedded data, or the path of your own data: a folder "
             "for each class, a COCO file, VOC, or images and masks.",
         ),
-        click.option("--steps", type=click.IntRange(1), default=150, show_default=True, help="Updates of one trial."),
-        click.option("--batch-size", type=click.IntRange(1), default=128, show_default=True, help="Samples a step."),
+        click.option("--steps", type=click.IntRange(1), help="Updates of one trial; 150, for detection 250."),
+        click.option("--batch-size", type=click.IntRange(1), help="Samples of one update; 128, for dense tasks 16."),
         click.option(
             "--optimizer", type=click.Choice(["adamw", "sgd"]), default="adamw", show_default=True,
             help="sgd has momentum .9 and clips the gradient's norm at 1.",

@@ -13,7 +13,7 @@ from initium.study.checks import check_trials
 from initium.study.comparison import Comparison
 from initium.study.conduct import Conduct
 from initium.study.cost import Cost, measured
-from initium.study.design import BATCH_SIZE, CONFIRM, SEEDS, STEPS, Design
+from initium.study.design import CONFIRM, SEEDS, Design
 from initium.study.progress import Progress
 from initium.study.request import INITS, Inits, Maker, TaskLike, design_of
 from initium.study.runner import Ended, Runner, Watch
@@ -37,8 +37,8 @@ def compare(  # type: ignore[misc] # the overloads leave out the options that bo
     inits: Inits = INITS,
     seeds: int = SEEDS,
     lrs: Sequence[float] | None = None,
-    steps: int = STEPS,
-    batch_size: int = BATCH_SIZE,
+    steps: int | None = None,
+    batch_size: int | None = None,
     optimizer: str = "adamw",
     confirm: int = CONFIRM,
     model_args: Mapping[str, Any] | None = None,
@@ -66,8 +66,8 @@ def compare(  # type: ignore[misc] # the overloads leave out the options that bo
             (model, probe, seed) that change a model in place; or a mapping of labels to them.
         seeds: of screening and race.
         lrs: the grid, the same for every init; three usual ones of the optimizer where it is None.
-        steps: updates of one trial.
-        batch_size: samples of one step.
+        steps: updates of one trial; 150, or 250 for detection, where it is None.
+        batch_size: samples of one step; 128, or 16 for detection and segmentation, where it is None.
         optimizer: "adamw" or "sgd".
         confirm: fresh seeds for the finalists.
         model_args: keyword arguments of `make_model`.

@@ -12,7 +12,10 @@ from initium.study.spec import TrialSpec, digest
 
 RATES = {"adamw": (3e-4, 1e-3, 3e-3), "sgd": (0.01, 0.03, 0.1)}
 """The learning rates that are tried where none are given, by optimizer."""
-STEPS, BATCH_SIZE, SEEDS, CONFIRM = 150, 128, 5, 8
+SEEDS, CONFIRM = 5, 8
+STEPS = {"classification": 150, "detection": 250, "segmentation": 150}
+BATCH_SIZE = {"classification": 128, "detection": 16, "segmentation": 16}
+"""Updates of a trial and samples of an update where none are given, by kind of task: a trial of some seconds."""
 SCREENED = 2
 """Seeds that every init is tried on at every learning rate."""
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from initium.engines import function_of, name_of
 from initium.errors import UsageError, UsageTypeError
-from initium.study.design import Design
+from initium.study.design import BATCH_SIZE, STEPS, Design
 from initium.study.fingerprint import fingerprint
 from initium.study.spec import TrialSpec
 from initium.study.starts import Init, init_data, init_label
@@ -46,6 +46,8 @@ def design_of(
     seeds: int,
     confirm: int,
     model_args: Mapping[str, Any] | None = None,
+    steps: int | None = None,
+    batch_size: int | None = None,
     **base: Any,
 ) -> Design:
     """The design that a user's arguments describe.
@@ -63,6 +65,8 @@ def design_of(
         next(iter(data.values()), init_data("shipped")),
         dict(opened.source),
         model_args=dict(model_args or {}),
+        steps=STEPS[opened.kind] if steps is None else steps,
+        batch_size=BATCH_SIZE[opened.kind] if batch_size is None else batch_size,
         fingerprint=fingerprint([*references, *functions]),
         **base,
     )

@@ -19,7 +19,7 @@ from initium.study.checks import check_trials
 from initium.study.compare import KIND, conducted, opened_engine
 from initium.study.comparison import Comparison
 from initium.study.cost import Cost, measured
-from initium.study.design import BATCH_SIZE, CONFIRM, STEPS, Design
+from initium.study.design import CONFIRM, Design
 from initium.study.progress import Progress
 from initium.study.request import Maker, TaskLike, design_of
 from initium.study.runner import Ended, Runner, Silent, Watch
@@ -54,8 +54,8 @@ def tune(  # type: ignore[misc] # the overloads leave out the options that both 
     *,
     budget: int = BUDGET,
     lrs: Sequence[float] | None = None,
-    steps: int = STEPS,
-    batch_size: int = BATCH_SIZE,
+    steps: int | None = None,
+    batch_size: int | None = None,
     optimizer: str = "adamw",
     confirm: int = CONFIRM,
     model_args: Mapping[str, Any] | None = None,
@@ -79,8 +79,8 @@ def tune(  # type: ignore[misc] # the overloads leave out the options that both 
         task: as for `compare`.
         budget: what may be spent, in trials of full length, the comparison at the end included.
         lrs: learning rates; a dial of the search, and the grid of the comparison.
-        steps: updates of a trial of full length.
-        batch_size: samples a step.
+        steps: updates of a trial of full length; as for `compare`.
+        batch_size: samples a step; as for `compare`.
         optimizer: "adamw" or "sgd".
         confirm: fresh seeds of the comparison.
         model_args: keyword arguments of `make_model`.
