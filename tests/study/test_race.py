@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,6 +39,26 @@ def test_under_a_true_null_at_most_one_study_in_twenty_has_a_winner(
     assert sum(one.winner is not None for one in found) / STUDIES <= BOUND
     claims = [any(p.fresh and p.relation in ("better", "worse") for p in one.pairs) for one in found]
     assert sum(claims) / STUDIES <= BOUND
+
+
+REAL = json.loads((Path(__file__).parent / "real_losses.json").read_text())
+RATES = ("0.0003", "0.001", "0.003")
+
+
+@pytest.mark.parametrize("num", [2, 4])
+def test_names_of_one_method_have_no_winner_in_studies_resampled_from_real_trials(num: int) -> None:
+    """200 studies; each name draws its seeds from 40 real ones and takes its own best rate, as in a comparison."""
+    rng = np.random.default_rng(5)
+    winners = 0
+    for _ in range(200):
+        rows: list[dict[str, float]] = [{} for _ in range(5 + CONFIRM)]
+        for name in range(num):
+            seeds = rng.choice(40, size=len(rows))
+            rate = min(RATES, key=lambda lr: sum(REAL[lr][seed] for seed in seeds[:2]))
+            for row, seed in zip(rows, seeds, strict=True):
+                row[f"m{name}"] = REAL[rate][seed]
+        winners += study(rows.__getitem__).winner is not None
+    assert winners / 200 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 200)  # 3 standard errors
 
 
 def test_the_race_alone_would_declare_too_many() -> None:

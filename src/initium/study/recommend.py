@@ -118,7 +118,7 @@ class Recommendation:
 
     def _seen(self) -> str:
         if not self.like:
-            return "No recorded net is like this one: prove it with `initium compare`."
+            return "No recorded net is like this one."
         nets = [one for _, one in self.like]
         first = sum(one.lines[0].init == "auto" for one in nets)
         return f"auto was the best of the inits in {first} of {len(nets)} recorded nets that are like it."
@@ -273,6 +273,6 @@ def _remedy(one: Recommendation) -> str:
     if one.sentence.startswith("Keep"):
         return "Nothing. `initium compare` proves it on your task."
     return (
-        "initium.init_(model, inputs) starts the model so; `initium compare` proves it on your task, "
+        "initium.init_(model, inputs) starts the model by policy auto; `initium compare` proves it on your task, "
         "and `initium tune` looks for something better."
     )
