@@ -83,6 +83,7 @@ def test_a_better_start_is_found_and_proved_on_fresh_seeds(work: Any, tmp_path: 
     searched_on = {spec.seed for spec in ASKED if spec.seed >= FIRST_SEED}
     assert compared_on.isdisjoint(searched_on)
     assert "beats auto and shipped" in str(found)
+    assert "found 1" in str(found).split("What the study says")[0]
     assert (tmp_path / "study.db.optuna.db").exists()
 
 

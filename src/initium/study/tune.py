@@ -133,9 +133,7 @@ def tune(  # type: ignore[misc] # the overloads leave out the options that both 
         comparison = Comparison.of(conducted(last, runner))
     chosen = choice(comparison)
     plan = _plan(last.inits[chosen], design.base, opened)
-    return Tuning(
-        plan, chosen, last.inits[chosen], found, comparison, budget, watch.num, time.monotonic() - begin
-    )
+    return Tuning(plan, chosen, last.inits, found, comparison, budget, watch.num, time.monotonic() - begin)
 
 
 def choice(comparison: Comparison) -> str:

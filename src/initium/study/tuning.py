@@ -38,7 +38,7 @@ class Tuning:
     Args:
         plan: of the start to use: of the winner, else of the best one that nothing was shown to beat, a baseline first.
         chosen: its label in the comparison.
-        init: the same as plain data, an init for `compare`.
+        inits: label to init of everything that was compared, as plain data.
         found: candidates that were tried at full length, best first; a lower loss than another's proves nothing.
         comparison: of the best of them with the baselines, on seeds that the search did not see.
         budget: trials of full length that were allowed.
@@ -48,12 +48,17 @@ class Tuning:
 
     plan: Plan
     chosen: str
-    init: Mapping[str, Any]
+    inits: Mapping[str, Mapping[str, Any]]
     found: tuple[Found, ...]
     comparison: Comparison
     budget: int
     num_trials: int
     seconds: float
+
+    @property
+    def init(self) -> Mapping[str, Any]:
+        """The chosen start as plain data, an init for `compare`."""
+        return self.inits[self.chosen]
 
     @property
     def beat_baselines(self) -> bool:
@@ -102,13 +107,13 @@ def document(one: Tuning) -> Document:
     """Outcome, what was found, and the comparison that decided."""
     compared = comparison_document(one.comparison)
     rows = [
-        [place, item.long, item.short, item.candidate["lr"], dials(item.candidate)]
-        for place, item in enumerate(one.found[:MOST_SHOWN], 1)
+        [label_of(one, item), item.long, item.short, item.candidate["lr"], dials(item.candidate)]
+        for item in one.found[:MOST_SHOWN]
     ]
     spent = f"{one.num_trials} trials in {duration(one.seconds)}, budget {one.budget} of full length"
     sections = [
         Section("What to use", f"{one.chosen}: {dials_of_init(one)}. Tuning.plan is its plan."),
-        Section("What the search found", Table(["", "loss", "short run", "lr", "start"], rows)),
+        Section("What the search found", Table(["compared as", "loss", "short run", "lr", "start"], rows)),
         *compared.sections,
     ]
     level: Level = "good" if one.beat_baselines else "note"
@@ -116,6 +121,11 @@ def document(one: Tuning) -> Document:
     verdict = Verdict(level, word, one.sentence)
     title = f"{one.comparison.model} on {one.comparison.task}: search for a start"
     return Document(title, verdict, sections, f"{spent}. {compared.footer}")
+
+
+def label_of(one: Tuning, item: Found) -> str | None:
+    """The label of a candidate in the comparison; None for one that was not compared."""
+    return next((label for label, init in one.inits.items() if init == item.init), None)
 
 
 def dials_of_init(one: Tuning) -> str:
