@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from initium.engines import Engine, Failed, Job, run
+from initium.engines import Engine, Failed, Job, function_of, run
 from initium.errors import InitiumError, UsageError
 from initium.study.spec import TrialSpec
 from initium.study.starts import start
@@ -20,21 +21,40 @@ def check_trials(base: TrialSpec, inits: Mapping[str, Mapping[str, Any]], engine
     """
     with surroundings(base.threads):
         task = opened_of(base)
-        task.check_model(build(base, task))
+        try:
+            task.check_model(build(base, task))
+        except InitiumError as error:
+            error.seen = f"{place(base.model)}: {error.seen}"
+            raise
         for label, init in inits.items():
             model = build(base, task)
             try:
                 start(model, init, task.probe(PROBED, seed=base.seed), seed=base.seed)
             except InitiumError as error:
-                error.seen = f"init {label!r} on {base.model}: {error.seen}"
+                error.seen = f"init {label!r}{_at(init)} on {base.model}: {error.seen}"
                 raise
             except Exception as error:
                 raise UsageError(
-                    f"init {label!r} raised {type(error).__name__}: {error}",
+                    f"init {label!r}{_at(init)} raised {type(error).__name__}: {error}",
                     expected="a function (model, probe, seed) that changes the model in place",
                     remedy="correct it, or leave it out",
                 ) from error
     _check_worker(base, engine)
+
+
+def place(reference: str) -> str:
+    """File and line of the function that a reference names; the reference itself where there are none."""
+    if ":" not in reference:
+        return f"model {reference}"
+    function, name = function_of(reference), reference.rpartition(":")[2]
+    try:
+        return f"{inspect.getsourcefile(function)}:{inspect.getsourcelines(function)[1]} ({name})"
+    except (TypeError, OSError):
+        return reference
+
+
+def _at(init: Mapping[str, Any]) -> str:
+    return f" ({place(str(init['function']))})" if init["kind"] == "function" else ""
 
 
 def _check_worker(base: TrialSpec, engine: Engine) -> None:

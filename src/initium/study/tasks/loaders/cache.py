@@ -13,7 +13,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-FORMAT = 1
+FORMAT = 2
+"""Raised when data are prepared, or checked, in another way."""
 
 
 def directory() -> Path:

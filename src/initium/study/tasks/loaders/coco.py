@@ -8,11 +8,14 @@ from typing import Any
 
 from initium.errors import UsageError
 from initium.study.tasks.loaders.lines import Problems, line_of, place, read_json
-from initium.study.tasks.loaders.listing import Listed, Listing, Outline
+from initium.study.tasks.loaders.listing import Listed, Listing, Outline, split_of
 
 SLACK = 1.0
 """Boxes may reach this many pixels out of the picture, by rounding."""
 Keys = Sequence[str | int]
+BEYOND = 1e9
+"""No number of pixels; this tells nan and infinity as well."""
+IDS = ("id", "image_id", "category_id")
 REMEDY = "correct the entries that are named, or export the annotations again"
 
 
@@ -28,7 +31,8 @@ def list_coco(
     train = CocoFile(path, images, kind)
     tested = CocoFile(test, test_images or images, kind, numbers=train.numbers) if test else None
     background = ("background",) if kind == "segmentation" else ()
-    return Listing((*background, *train.classes), train.listed(), tested.listed() if tested else (), path)
+    found = split_of(test, tested.listed()) if tested else ()
+    return Listing((*background, *train.classes), train.listed(), found, path)
 
 
 class CocoFile:
@@ -82,6 +86,16 @@ class CocoFile:
                     expected="a COCO file: an object with the lists images, annotations and categories",
                     remedy="give the file of the instances, such as instances_train2017.json",
                 )
+            for index, one in enumerate(self.content[key]):
+                if not isinstance(one, dict):
+                    self._problem((key, index), f"{str(one)[:50]} is no entry", "an object with its fields")
+                elif key == "categories" and type(one.get("id")) is not int:
+                    self._problem((key, index), f"the id {one.get('id')!r}", "a whole number")
+                elif not all(isinstance(one.get(name), (int, str, type(None))) for name in IDS):
+                    self._problem(
+                        (key, index), "an id that is no number or text", f"{', '.join(IDS)} of such kinds"
+                    )
+        self.problems.raise_if_any(REMEDY)
 
     def _pictures(self) -> dict[Any, tuple[Path, tuple[int, int]]]:
         """File and size of every picture, by its id."""
@@ -89,7 +103,7 @@ class CocoFile:
         found: dict[Any, tuple[Path, tuple[int, int]]] = {}
         for index, one in enumerate(self.content["images"]):
             name, size = one.get("file_name"), (one.get("width"), one.get("height"))
-            if not isinstance(name, str) or not all(isinstance(side, int) and side > 0 for side in size):
+            if not isinstance(name, str) or not all(type(side) is int and 0 < side < BEYOND for side in size):
                 self._problem(("images", index), "a picture without file_name, width or height", "all three")
             elif name not in there and not (self.directory / name).is_file():
                 self._problem(("images", index), f"no picture {name!r}", f"{self.directory / name}")
@@ -115,7 +129,7 @@ class CocoFile:
         return None if one.get("iscrowd") else self._box(where, one.get("bbox"), label, size)
 
     def _box(self, where: Keys, box: Any, label: int, size: tuple[int, int]) -> Any:
-        if not isinstance(box, list) or len(box) != 4 or not all(isinstance(x, (int, float)) for x in box):
+        if not isinstance(box, list) or len(box) != 4 or not _are_numbers(box):
             return self._problem(where, f"bbox is {box!r}", "[left, top, width, height] in pixels")
         left, top, across, down = box
         if across <= 0 or down <= 0:
@@ -128,15 +142,19 @@ class CocoFile:
 
     def _outline(self, where: Keys, one: dict[str, Any], label: int, size: tuple[int, int]) -> Any:
         shape = one.get("segmentation")
-        if isinstance(shape, list) and shape and all(isinstance(p, list) and len(p) >= 6 for p in shape):
+        if (
+            isinstance(shape, list)
+            and shape
+            and all(isinstance(p, list) and len(p) >= 6 and _are_numbers(p) for p in shape)
+        ):
             scaled = (tuple(x / size[i % 2] for i, x in enumerate(polygon)) for polygon in shape)
             return Outline(label, polygons=tuple(scaled))
-        if isinstance(shape, dict) and isinstance(shape.get("size"), list) and "counts" in shape:
-            runs = shape["counts"]
-            runs = tuple(runs) if isinstance(runs, list) else decoded_runs(runs)
+        if isinstance(shape, dict) and _are_lengths(shape.get("size")) and len(shape["size"]) == 2:
+            counts = shape.get("counts")
+            runs: Any = decoded_runs(counts) if isinstance(counts, str) else counts
             height, width = shape["size"]
-            if sum(runs) == height * width:
-                return Outline(label, runs=runs, runs_size=(height, width))
+            if _are_lengths(runs) and sum(runs) == height * width > 0:
+                return Outline(label, runs=tuple(runs), runs_size=(height, width))
         return self._problem(
             where, "no outline that can be used", "polygons, or run lengths of the picture's size"
         )
@@ -161,6 +179,14 @@ def decoded_runs(text: str) -> tuple[int, ...]:
         runs.append(value + runs[-2] if len(runs) > 2 else value)
         value = shift = 0
     return tuple(runs)
+
+
+def _are_numbers(values: list[Any]) -> bool:
+    return all(isinstance(x, (int, float)) and not isinstance(x, bool) and abs(x) < BEYOND for x in values)
+
+
+def _are_lengths(values: Any) -> bool:
+    return isinstance(values, (list, tuple)) and all(type(x) is int and 0 <= x < BEYOND for x in values)
 
 
 def _picture_directory(path: Path, images: list[Any]) -> Path:

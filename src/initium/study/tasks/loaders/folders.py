@@ -7,7 +7,7 @@ from pathlib import Path
 from initium.errors import UsageError
 from initium.study.tasks.loaders.images import pictures_in
 from initium.study.tasks.loaders.lines import Problems
-from initium.study.tasks.loaders.listing import Listed, Listing
+from initium.study.tasks.loaders.listing import Listed, Listing, split_of
 
 TEST_NAMES = ("test", "val", "valid", "validation")
 
@@ -25,7 +25,7 @@ def list_folders(root: Path, *, test: Path | None = None) -> Listing:
     problems.raise_if_any(
         "give every class of the test data pictures to learn from, and every class some pictures"
     )
-    return Listing(classes, train, tested, root)
+    return Listing(classes, train, split_of(test_root, tested), root)
 
 
 def _classes(root: Path) -> tuple[str, ...]:

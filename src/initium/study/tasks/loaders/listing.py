@@ -111,8 +111,29 @@ def check_listing(listing: Listing, kind: str) -> None:
                 expected="at least one picture in either split",
                 remedy="check the directories and the split files, or give the test data as `test`",
             )
+        if kind == "detection" and not any(one.boxes for one in samples):
+            raise UsageError(
+                f"{listing.where}: no boxes in the {name} pictures",
+                expected="at least one object to be found in either split",
+                remedy="check that the annotations belong to these pictures, and are not all of crowds",
+            )
     if kind == "classification":
         _check_balance(listing)
+
+
+def split_of(directory: Path | None, samples: tuple[Listed, ...]) -> tuple[Listed, ...]:
+    """The samples of a split that the data tell apart in a directory or a file; empty it would go unnoticed.
+
+    Raises:
+        UsageError: there is such a place, and nothing in it.
+    """
+    if directory is not None and not samples:
+        raise UsageError(
+            f"{directory}: no pictures of the test split",
+            expected="at least one picture in either split",
+            remedy="put pictures there, or remove it: then a fifth of the training pictures is set apart",
+        )
+    return samples
 
 
 def _check_balance(listing: Listing) -> None:

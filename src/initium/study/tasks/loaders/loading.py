@@ -106,8 +106,8 @@ def _read(source: Mapping[str, Any], listing: Listing) -> dict[str, Tensor]:
             tensors[f"{split}.{key}"] = value
     classes = listing.classes
     if kind == "segmentation":
-        num = num_classes_of([tensors["train.masks"]], listing.where)
-        num = max(num, num_classes_of([tensors["train.masks"], tensors["test.masks"]], listing.where))
+        named, masks = bool(listing.classes), [tensors["train.masks"], tensors["test.masks"]]
+        num = max(num_classes_of(masks[:n], listing.where, named=named) for n in (1, 2))
         classes = classes or tuple(f"class {number}" if number else "background" for number in range(num))
     tensors["classes"] = torch.tensor(list(json.dumps(classes).encode()), dtype=torch.uint8)
     return tensors

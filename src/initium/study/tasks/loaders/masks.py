@@ -8,7 +8,7 @@ from initium.errors import UsageError
 from initium.study.tasks.loaders.folders import TEST_NAMES
 from initium.study.tasks.loaders.images import pictures_in
 from initium.study.tasks.loaders.lines import Problems
-from initium.study.tasks.loaders.listing import Listed, Listing
+from initium.study.tasks.loaders.listing import Listed, Listing, split_of
 
 PICTURE_NAMES, MASK_NAMES = ("images", "image", "img", "imgs"), ("masks", "mask", "labels", "annotations")
 
@@ -23,7 +23,7 @@ def list_masks(
     train = _pairs(train_root, images, problems)
     tested = _pairs(test_root, test_images, problems) if test_root else ()
     problems.raise_if_any("give every picture a mask of the same name, or remove the picture")
-    return Listing((), train, tested, root)
+    return Listing((), train, split_of(test_root, tested), root)
 
 
 def _pairs(root: Path, images: Path | None, problems: Problems) -> tuple[Listed, ...]:

@@ -16,6 +16,8 @@ from initium.study.tasks.samples import Boxes, Targets
 from initium.study.tasks.segmentation import IGNORED
 
 MOST_CLASSES = 254
+LEAST_SHARE = 0.1
+"""Masks of which fewer class numbers occur than this are taken for something else than masks of classes."""
 LEAST_SIDE = 1.0
 """Boxes thinner than this many pixels once the picture is resized are widened to it."""
 
@@ -54,14 +56,20 @@ def targets_of(tensors: dict[str, Tensor], kind: str) -> Targets:
     return [Boxes(boxes, labels) for boxes, labels in pairs]
 
 
-def num_classes_of(masks: Sequence[Tensor], where: Path) -> int:
-    """One more than the largest class number in the masks that is not the ignored one."""
+def num_classes_of(masks: Sequence[Tensor], where: Path, *, named: bool = False) -> int:
+    """One more than the largest class number in the masks that is not the ignored one; `named`: classes are known."""
     values = {int(value) for mask in masks for value in torch.unique(mask)} - {IGNORED}
     if len(values) < 2:
         raise UsageError(
             f"{where}: the masks hold only the class {', '.join(map(str, values)) or 'that is ignored'}",
             expected="masks with at least two classes, background included",
             remedy="check that the masks hold class numbers, not colours or an empty layer",
+        )
+    if not named and len(values) < LEAST_SHARE * (max(values) + 1):
+        raise UsageError(
+            f"{where}: the masks hold {len(values)} values, and the largest is {max(values)}",
+            expected="class numbers from 0 on, of which most occur",
+            remedy=f"number the classes 0, 1, 2, ..., write {IGNORED} where a pixel does not count, or name `classes`",
         )
     return max(values) + 1
 

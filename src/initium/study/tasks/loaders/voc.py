@@ -8,7 +8,7 @@ from pathlib import Path
 from initium.errors import UsageError
 from initium.study.tasks.loaders.images import is_picture, size_of
 from initium.study.tasks.loaders.lines import Element, Problems, place, read_xml
-from initium.study.tasks.loaders.listing import Listed, Listing
+from initium.study.tasks.loaders.listing import Listed, Listing, split_of
 
 REMEDY = "correct the annotations that are named"
 SLACK = 1.5
@@ -71,6 +71,8 @@ def _names(root: Path, kind: str, pictures: dict[str, Path]) -> tuple[list[str],
     problems = Problems("the lists name pictures that are not there")
     train = _list(lists / "train.txt", pictures, problems)
     tested = _list(test, pictures, problems) if test else []
+    if test and not tested and not problems.found:
+        split_of(test, ())
     problems.raise_if_any("add the pictures to JPEGImages, or take their names off the list")
     return train, tested
 
