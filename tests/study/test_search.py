@@ -17,7 +17,7 @@ from torch import nn
 import initium
 from initium.engines import Failed
 from initium.study.runner import Ended, Runner
-from initium.study.search import BATCH, FIRST_SEED, LONG_SEEDS, SHORT, Found, search
+from initium.study.search import BATCH, FIRST_SEED, LONG_SEEDS, SHORT, Found, promoted, search, unlike
 from initium.study.space import BASES, Space, space_of
 from initium.study.spec import TrialSpec
 from initium.study.tasks import open_task
@@ -191,3 +191,19 @@ def test_found_is_ordered_by_full_length_not_by_the_short_run() -> None:
 
     found: tuple[Found, ...] = search(space(), BASE, Fake(loss), trials=40)
     assert found[0].long == 0.4
+
+
+def made(short: float, base: str, gain: float) -> Found:
+    return Found({"base": base, "gain": gain}, {"policy": base, "gain": gain}, short)
+
+
+def test_the_best_of_each_kind_go_on_and_the_rest_by_their_loss() -> None:
+    found = [made(0.1 * i, "auto", i) for i in range(1, 7)] + [made(2.0, "lsuv", 1), made(9.0, "free", 1)]
+    assert [one.short for one in promoted(found, 4)] == pytest.approx([0.1, 2.0, 0.2, 0.3])
+    assert [one.short for one in promoted(found, 8)] == pytest.approx(
+        [0.1, 2.0, 9.0, 0.2, 0.3, 0.4, 0.5, 0.6]
+    )
+    assert promoted([*found, made(0.05, "auto", 1)], 1)[0].short == 0.05
+    assert promoted([made(math.inf, "auto", 1)], 4) == []
+    assert [one.short for one in unlike(found, 2)] == pytest.approx([0.1, 2.0])
+    assert [one.short for one in unlike(found[:6], 2)] == pytest.approx([0.1, 0.2])

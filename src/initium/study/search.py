@@ -6,6 +6,7 @@ that has its first trials takes the same course and goes on where it was.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -84,11 +85,35 @@ def search(
     num_long = max(2, trials // (2 * LONG_SEEDS))
     num_short = max(BATCH, (trials - num_long * LONG_SEEDS) * SHORT)
     found = _sampled(space, short, runner, min(num_short, num_long * KEPT), seed, shown)
+    chosen = promoted(found, num_long)
+    return tuple(sorted(_lengthened(chosen, base, runner), key=lambda one: (one.long, one.short)))
+
+
+def promoted(found: Sequence[Found], num: int) -> list[Found]:
+    """Who goes on: the best of each kind, up to half of the places, then the best of the rest; no init twice.
+
+    A short trial favours a fast beginning, and the best few are often one start with small changes.
+    """
     best: dict[str, Found] = {}
     for one in sorted(found, key=lambda one: one.short):
         best.setdefault(digest(dict(one.init)), one)
-    chosen = list(best.values())[:num_long]
-    return tuple(sorted(_lengthened(chosen, base, runner), key=lambda one: (one.long, one.short)))
+    leaders = _first_of_kinds(list(best.values()))[: num // 2]
+    rest = [one for one in best.values() if one not in leaders]
+    return [one for one in leaders + rest[: num - len(leaders)] if math.isfinite(one.short)]
+
+
+def unlike(found: Sequence[Found], num: int) -> list[Found]:
+    """So many of the best, of different kinds as far as there are some."""
+    leaders = _first_of_kinds(found)
+    return (leaders + [one for one in found if one not in leaders])[:num]
+
+
+def _first_of_kinds(found: Sequence[Found]) -> list[Found]:
+    """The first candidate of each base and method."""
+    kinds: dict[tuple[object, object], Found] = {}
+    for one in found:
+        kinds.setdefault((one.candidate["base"], one.candidate.get("method")), one)
+    return list(kinds.values())
 
 
 def _sampled(

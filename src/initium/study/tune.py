@@ -23,7 +23,7 @@ from initium.study.design import CONFIRM, Design
 from initium.study.progress import Progress
 from initium.study.request import Maker, TaskLike, design_of
 from initium.study.runner import Ended, Runner, Silent, Watch
-from initium.study.search import Found, optuna_module, search
+from initium.study.search import Found, optuna_module, search, unlike
 from initium.study.space import space_of
 from initium.study.spec import TrialSpec
 from initium.study.starts import plan_for
@@ -72,7 +72,8 @@ def tune(  # type: ignore[misc] # the overloads leave out the options that both 
 
     The policies and the starts that theory proposes are tried first, at every learning rate; then Optuna's TPE
     proposes. Most trials are a quarter as long; one candidate in eight is run at full length on two seeds. The best
-    two are then compared with "auto" and "shipped" by the rule of `compare`, on seeds that the search never saw.
+    two, of different kinds, are then compared with "auto" and "shipped" by the rule of `compare`, on seeds that the
+    search never saw.
 
     Args:
         make_model: as for `compare`.
@@ -161,10 +162,10 @@ def _check_budget(budget: int, left: int) -> None:
 
 
 def _compared(design: Design, found: Sequence[Found]) -> dict[str, Mapping[str, Any]]:
-    """The baselines and the best candidates that are none of them."""
+    """The baselines, and the best candidates of different kinds that are none of them."""
     inits = dict(design.inits)
-    new = [one.init for one in found if one.init not in inits.values()]
-    return {**inits, **{f"found {i}": init for i, init in enumerate(new[:MOST_FOUND], 1)}}
+    new = unlike([one for one in found if one.init not in inits.values()], MOST_FOUND)
+    return {**inits, **{f"found {i}": one.init for i, one in enumerate(new, 1)}}
 
 
 def _plan(init: Mapping[str, Any], base: TrialSpec, task: Task) -> Plan:
