@@ -3,7 +3,8 @@
     python -m benchmarks.prediction [--only PATTERN] [--strip] [--batch 8] [--show]
 
 Columns: weighted sites; share that theory speaks of; of those the share predicted throughout, from the input or the
-last norm, and the share within their error bar; how far the worst lies outside its bar, as a factor; reasons. A site
+last norm, and the share within their error bar; how far the worst lies outside its bar, as a factor; the same of
+the gradients; reasons. A site
 is silently wrong if it is predicted, outside its bar, and nothing was said: the aim is as few as the bars claim (5 %).
 """
 
@@ -12,11 +13,12 @@ from __future__ import annotations
 import argparse
 import math
 from collections import Counter
+from collections.abc import Sequence
 
 import torch
 from benchmarks.zoo_models import select, strip_norms
 
-from initium.diagnose.prediction import Predicted, predict
+from initium.diagnose.prediction import Bar, predict
 from initium.record import record
 
 NAMES = (
@@ -28,7 +30,7 @@ NAMES = (
 )  # fmt: skip
 
 
-def off(one: Predicted) -> float:
+def off(one: Bar) -> float:
     """How many times the measurement lies beyond its bar; 1 within it."""
     if one.measured is None or one.inside:
         return 1.0
@@ -51,7 +53,7 @@ def main() -> None:
     names = [e.name for e in select(chosen.only)] if chosen.only else NAMES
     total: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
-    print(f"{'model':40} sites  speaks  throughout  within  worst  reasons")
+    print(f"{'model':40} sites  speaks  throughout  within  worst  gradients  within  worst  reasons")
     for name in names:
         entry = next((e for e in select(name) if e.name == name), None)
         if entry is None or entry.reason:
@@ -70,10 +72,15 @@ def main() -> None:
         reasons.update(why)
         total.update(sites=len(found), spoken=len(spoken), through=len(through), within=len(within))
         total["through within"] += sum(one.inside for one in through)
+        slopes = [one.gradient for one in found if one.gradient is not None and not one.gradient.outside]
+        total.update(gradients=len(slopes), gradients_within=sum(one.inside for one in slopes))
+        steep = max((off(one) for one in slopes), default=1.0)
         worst = max((off(one) for one in spoken), default=1.0)
+        fitting = [one for one in slopes if one.inside]
+        said = "; ".join(f"{reason} ({count})" for reason, count in why.most_common(3))
         print(
             f"{name:40} {len(found):5} {share(spoken, found)} {share(through, spoken):>11} {share(within, spoken):>7} "
-            f"{worst:6.3g}  {'; '.join(f'{k} ({n})' for k, n in why.most_common(3))}",
+            f"{worst:6.3g}  {share(slopes, found):>9} {share(fitting, slopes):>7} {steep:6.3g}  {said}",
             flush=True,
         )
         if chosen.show:
@@ -87,7 +94,7 @@ def main() -> None:
         print(f"{count:6}  {reason}")
 
 
-def share(some: list[Predicted], of: list[Predicted] | tuple[Predicted, ...]) -> str:
+def share(some: Sequence[Bar], of: Sequence[Bar]) -> str:
     """A share as text."""
     return f"{len(some) / len(of):7.0%}" if of else "      -"
 

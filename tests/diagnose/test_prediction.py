@@ -8,7 +8,7 @@ import torch
 from tests.nets import Basic, TransformerBlock, mlp, noise, seeded, start
 from torch import Tensor, nn
 
-from initium.diagnose.prediction import Predicted, predict
+from initium.diagnose.prediction import Bar, predict
 from initium.diagnose.signal import Weights
 from initium.record import record
 
@@ -20,7 +20,7 @@ class Wavy(nn.Module):
         return x * torch.sigmoid(1.3 * x) + 0.3 * torch.sin(x)
 
 
-def score(one: Predicted) -> float:
+def score(one: Bar) -> float:
     """Distance from the prediction in standard errors."""
     assert one.measured is not None
     return (math.log(one.measured / one.second) + one.error**2 / 2) / one.error
@@ -124,3 +124,44 @@ def test_planned_weights_stand_in_for_those_found():
     assert found[3].second == pytest.approx(found[0].second, rel=1e-4)
     looked_at = noise(64, 64)[::4]  # 16 samples of a batch
     assert found[0].second == pytest.approx(2 * float(looked_at.square().mean()), rel=1e-4)
+
+
+def gradient_scores(make: Callable[[], nn.Module], shape: tuple[int, ...], seeds: int) -> Tensor:
+    found = []
+    for seed in range(seeds):
+        with seeded(seed):
+            sites = predict(record(make(), noise(*shape, seed=seed)))
+        bars = [one.gradient for one in sites[:-1]]
+        assert all(bar is not None and not bar.outside for bar in bars)
+        found.append([score(bar) for bar in bars])
+    return torch.tensor(found)
+
+
+@pytest.mark.parametrize("act", [nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU])
+def test_bars_of_gradients_hold_what_they_claim(act):
+    z = gradient_scores(lambda: start(mlp(8, 48, act), nn.init.kaiming_normal_), (16, 48), 12)
+    assert (z.abs() <= 2).float().mean() >= 0.93
+    assert (
+        0.3 <= z[:, 0].std() <= 1.6
+    )  # 12 draws: within 6 standard errors of what a bar of the right width shows
+
+
+def test_gradients_of_padded_convolutions_are_those_of_a_map_with_borders():
+    def make() -> nn.Module:
+        layers: list[nn.Module] = []
+        for i in range(8):
+            layers += [nn.Conv2d(16 if i else 3, 16, 3, padding=1), nn.ReLU()]
+        start(nn.Sequential(*layers), nn.init.kaiming_normal_)
+        return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(64, 10))
+
+    z = gradient_scores(make, (8, 3, 8, 8), 8)
+    assert (z.abs() <= 2).float().mean() >= 0.93
+    assert z.mean().abs() < 0.7  # an even map would be off by 1.1
+
+
+def test_what_a_maximum_chooses_is_outside():
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(72, 4))
+    first = predict(record(net, noise(8, 3, 8, 8)))[0]
+    assert first.gradient is not None
+    assert "maximum" in first.gradient.outside
+    assert first.gradient.inside

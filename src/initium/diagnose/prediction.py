@@ -6,35 +6,35 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from initium.diagnose.gradients import Backpropagation, Gradient
 from initium.diagnose.propagate import Propagation
 from initium.diagnose.signal import Weights
 from initium.record import Record
+from initium.record.node import Node
 
 BAR = 2.0
 """Half width of an error bar, in standard errors."""
 
 
+FLOOR = 0.005
+"""What rounding, and theory at finite width, leave open in any case."""
+
+
 @dataclass(frozen=True, slots=True)
-class Predicted:
-    """The second moment of one weighted site's output, by theory.
+class Bar:
+    """A second moment by theory, with its error bar, and what was measured.
 
     Args:
-        node: the operation.
-        names: the weight.
-        second: E z^2, over draws of the weights.
-        error: standard deviation of log E z^2 that finite width, batch and sample leave open.
+        second: E x^2, over draws of the weights.
+        error: standard deviation of log E x^2 that finite width, batch and sample leave open.
         measured: what the record found; None where nothing was measured, as with other weights than those found.
-        outside: why the theory does not speak of the site itself; "" where it does.
-        restarted: why the signal before the site was taken from a measurement; "" where it was predicted throughout.
+        outside: why the theory does not speak of it, so that it is the measurement; "" where it does.
     """
 
-    node: int
-    names: tuple[str, ...]
     second: float
     error: float
     measured: float | None
     outside: str = ""
-    restarted: str = ""
 
     @property
     def low(self) -> float:
@@ -52,8 +52,21 @@ class Predicted:
         return self.measured is None or self.low <= self.measured <= self.high
 
 
-FLOOR = 0.005
-"""What rounding, and theory at finite width, leave open in any case."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predicted(Bar):
+    """The second moment of one weighted site's output, by theory.
+
+    Args:
+        node: the operation.
+        names: the weight.
+        restarted: why the signal before the site was taken from a measurement; "" where it was predicted throughout.
+        gradient: the same of the loss's gradient at the output; None where none arrived.
+    """
+
+    node: int
+    names: tuple[str, ...]
+    restarted: str = ""
+    gradient: Bar | None = None
 
 
 def predict(seen: Record, weights: Mapping[str, Weights] | None = None) -> tuple[Predicted, ...]:
@@ -82,19 +95,29 @@ def predict(seen: Record, weights: Mapping[str, Weights] | None = None) -> tuple
     """
     propagation = Propagation(seen, weights or {})
     signals = propagation.run()
-    found: list[Predicted] = []
+    gradients = Backpropagation(propagation, signals).run()
+    found: dict[int, Predicted] = {}
     for use in seen.sites:
-        node, signal = seen.nodes[use.node], signals[use.node]
-        if any(one.node == use.node for one in found) or use.layer is None or use.layer.kind == "embedding":
+        if use.node in found or use.layer is None or use.layer.kind == "embedding":
             continue
-        drawn = signal.drawn == use.node
-        before = signal.reason if drawn else ""
-        looked_at = 0.0 if node.unit_error is not None else propagation.sampling(node)
-        error = math.sqrt(signal.variance + looked_at + FLOOR**2)
-        measured = None if weights or node.forward is None else node.forward.second
-        found.append(
-            Predicted(
-                use.node, use.names, signal.second, error, measured, "" if drawn else signal.reason, before
-            )
+        node, signal = seen.nodes[use.node], signals[use.node]
+        outside = propagation.restarts.get(use.node, "")
+        looked_at = 0.0 if node.unit_error is not None else propagation.sampling(node, node.forward)
+        found[use.node] = Predicted(
+            node=use.node,
+            names=use.names,
+            second=signal.second,
+            error=math.sqrt(signal.variance + looked_at + FLOOR**2),
+            measured=None if weights or node.forward is None else node.forward.second,
+            outside=outside,
+            restarted="" if outside else signal.reason,
+            gradient=_gradient(propagation, node, gradients.get(use.node), bool(weights)),
         )
-    return tuple(found)
+    return tuple(found.values())
+
+
+def _gradient(propagation: Propagation, node: Node, found: Gradient | None, planned: bool) -> Bar | None:
+    if found is None or node.backward is None:
+        return None
+    error = math.sqrt(found.total + propagation.sampling(node, node.backward) + FLOOR**2)
+    return Bar(found.second, error, None if planned else node.backward.second, found.reason)

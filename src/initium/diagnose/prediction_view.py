@@ -20,11 +20,14 @@ def predicted_section(seen: Record) -> Iterator[Section]:
         return
     reasons = Counter(one.outside or one.restarted for one in found if one.outside or one.restarted)
     through = sum(not one.restarted for one in spoken)
+    slopes = [one.gradient for one in found if one.gradient is not None and not one.gradient.outside]
     facts: list[tuple[str, object]] = [
         ("weighted sites", len(found)),
         ("theory speaks of", len(spoken)),
         ("predicted throughout", through),
         ("within their error bar", sum(one.inside for one in spoken)),
+        ("gradients predicted", len(slopes)),
+        ("gradients within their error bar", sum(one.inside for one in slopes)),
         *(("outside the theory", f"{reason} ({count})") for reason, count in reasons.most_common(5)),
     ]
     blocks: list[Block] = [Facts(facts), Figure(_chart(found), "Measured against predicted second moments")]

@@ -17,10 +17,11 @@ from torch import Tensor
 from initium.diagnose.signal import Outside, Signal, Weights, from_law, normal_law, scaled
 from initium.record import Record, ops
 from initium.record.node import Node
-from initium.record.sampling import MAX_ROWS, RUN, SAMPLE_SIZE
+from initium.record.sampling import MAX_ROWS, RUN, SAMPLE_SIZE, Moments
 from initium.record.uses import Use
 from initium.theory.fans import fans
 from initium.theory.laws import gaussian, independent, mixture
+from initium.theory.profiles import blended, raised, through
 
 STRUCTURED = 0.2
 """Share of exact zeros from which a weight is no set of independent draws."""
@@ -39,6 +40,7 @@ class Propagation:
     seen: Record
     weights: Mapping[str, Weights]
     signals: list[Signal] = field(default_factory=list)
+    restarts: dict[int, str] = field(default_factory=dict)
 
     def run(self) -> list[Signal]:
         """Every node's signal, in execution order."""
@@ -53,12 +55,12 @@ class Propagation:
             except Outside as outside:
                 earlier = "" if node.category == "weighted" else self._reason(node)
                 signal = self._measured(node, earlier or str(outside))
+                self.restarts[node.index] = str(outside)
             self.signals.append(signal)
         return self.signals
 
-    def sampling(self, node: Node) -> float:
+    def sampling(self, node: Node, seen: Moments | None) -> float:
         """Variance of the log of a measured second moment because a sample was looked at, not all elements."""
-        seen = node.forward
         if seen is None or math.prod(node.shape) <= seen.count or not seen.kurtosis > 1:
             return 0.0
         return (seen.kurtosis - 1) / max(seen.count / self._run(node), 1.0)
@@ -76,13 +78,15 @@ class Propagation:
             return Signal(1.0, reason=reason, root=node.index, drawn=drawn)
         at = node.forward
         law = normal_law(at.mean, at.second)
-        return Signal(at.second, at.mean, self.sampling(node), math.inf, law, node.index, drawn, reason)
+        return Signal(
+            at.second, at.mean, self.sampling(node, node.forward), math.inf, law, node.index, drawn, reason
+        )
 
     def _signal(self, node: Node) -> Signal:
         if node.category == "input":
             return replace(self._measured(node, ""), reason="")
         before = [self.signals[index] for index in dict.fromkeys(node.inputs)]
-        if any(use.how == "weight" for use in self._uses.get(node.index, ())):
+        if self.weight_of(node.index) is not None:
             return self._weighted(node)
         if not before:
             raise Outside("a value that no input reaches")
@@ -108,25 +112,32 @@ class Propagation:
         return next((self.signals[index].reason for index in node.inputs if self.signals[index].reason), "")
 
     def _weighted(self, node: Node) -> Signal:
-        uses = self._uses[node.index]
-        use = next(use for use in uses if use.how == "weight")
-        if use.layer is None or use.layer.kind not in ("linear", "conv", "conv_transpose"):
+        uses, use = self._uses[node.index], self.weight_of(node.index)
+        if use is None or use.layer is None or use.layer.kind not in ("linear", "conv", "conv_transpose"):
             raise Outside("a table that is looked up in" if node.category == "lookup" else "a recurrent cell")
         if len(use.names) != 1 or use.standardized or not use.direct:
             raise Outside("a weight that is computed from other values")
         if len(set(node.inputs)) != 1:
             raise Outside("a weight that meets no signal, or several")
         x = self.signals[node.inputs[0]]
-        weights = self._weights(use.names[0])
+        weights = self.weights_of(use.names[0])
         varying = max(x.second - x.mean**2, 0.0) + weights.structure.row_sum * x.mean**2
-        power = weights.second * fans(use.layer).fan_in * varying
-        biases = [self._weights(name) for one in uses if one.how == "bias" for name in one.names]
+        middle, profile = through(use.layer, x.over_map)
+        power = weights.second * fans(use.layer).fan_in * varying * middle
+        biases = [self.weights_of(name) for one in uses if one.how == "bias" for name in one.names]
         second = power + sum(one.second for one in biases)
         carried = x.variance * (power / second) ** 2 if second > 0 else 0.0
         law = gaussian(second, self._spread(node))
-        return Signal(second, 0.0, carried, self._values(node), law, node.index, node.index, x.reason)
+        profile = blended([profile, raised(profile, 0.0)], [power, max(second - power, 0.0)])
+        return Signal(
+            second, 0.0, carried, self._values(node), law, node.index, node.index, x.reason, profile
+        )
 
-    def _weights(self, name: str) -> Weights:
+    def weight_of(self, index: int) -> Use | None:
+        """The use of a weight by a node; None where there is none."""
+        return next((use for use in self._uses.get(index, ()) if use.how == "weight"), None)
+
+    def weights_of(self, name: str) -> Weights:
         """The planned weights of that name, or those that were found; Outside where they are no random draws."""
         info = self.seen.parameter(name)
         known = self.weights.get(name)
@@ -202,13 +213,14 @@ class Propagation:
         second = gain[1] * before[0].second / (before[0].second + eps) + shift[1]
         measured = node.forward
         if measured is not None:
-            chance = NORMED + 4 * math.sqrt(self.sampling(node))
+            chance = NORMED + 4 * math.sqrt(self.sampling(node, node.forward))
             if not second * math.exp(-chance) <= measured.second <= second * math.exp(chance):
                 raise Outside(
                     "a norm that does not give unit scale: running statistics, or a signal as small as its epsilon"
                 )
         law = gaussian(second, self._spread(node))
-        return Signal(second, shift[0], law=law, root=node.index, drawn=before[0].drawn)
+        x = before[0]
+        return Signal(second, shift[0], law=law, root=node.index, drawn=x.drawn, profile=x.over_map)
 
     def _vector(self, node: Node, how: str) -> list[tuple[float, float]]:
         """(mean, second moment) of the parameters that a node takes in that way."""
@@ -241,7 +253,7 @@ class Propagation:
             spread = gaussian(max(second - mean**2, 0.0)).map(lambda v: sign * (v + mean))
             law = independent(x.law, spread, torch.add) if second > 0 else x.law
         return replace(x, second=total, mean=x.mean + sign * mean, carried=x.variance * (x.second / total) ** 2
-                       if total > 0 else 0.0, law=law, root=node.index)  # fmt: skip
+                       if total > 0 else 0.0, law=law, root=node.index, profile=x.over_map)  # fmt: skip
 
     def _sum(self, node: Node, x: Signal, y: Signal, sign: float) -> Signal:
         if x.law is not None and y.law is not None and x.root == y.root:
@@ -252,9 +264,9 @@ class Propagation:
             raise Outside("a sum that cancels")
         law = independent(x.law, y.law, lambda a, b: a + sign * b) if x.law and y.law else None
         carried = (x.variance * x.second**2 + y.variance * y.second**2) / second**2
-        return Signal(
-            second, x.mean + sign * y.mean, carried, math.inf, law, node.index, max(x.drawn, y.drawn)
-        )
+        over = blended([x.over_map, y.over_map], [x.second, y.second])
+        drawn, mean = max(x.drawn, y.drawn), x.mean + sign * y.mean
+        return Signal(second, mean, carried, math.inf, law, node.index, drawn, profile=over)
 
     def _check_apart(self, node: Node, x: Signal, y: Signal) -> None:
         """Raise unless one of two operands holds weights that the other has not met."""
@@ -298,6 +310,7 @@ class Propagation:
             law=law,
             root=node.index,
             drawn=drawn,
+            profile=x.over_map or y.over_map,
         )
 
     def _concat(self, node: Node, _before: Sequence[Signal]) -> Signal:
@@ -318,7 +331,16 @@ class Propagation:
         law = mixture(laws, shares) if len(laws) == len(parts) else None
         drawn = max(one.drawn for one in parts)
         return Signal(
-            second, mean, noise / second**2 if second > 0 else 0.0, law=law, root=node.index, drawn=drawn
+            second,
+            mean,
+            noise / second**2 if second > 0 else 0.0,
+            law=law,
+            root=node.index,
+            drawn=drawn,
+            profile=blended(
+                [one.over_map for one in parts],
+                [a * one.second for a, one in zip(shares, parts, strict=True)],
+            ),
         )
 
     def _moved(self, node: Node, before: Sequence[Signal]) -> Signal:
@@ -332,15 +354,21 @@ class Propagation:
                 raise Outside("a pooling of values whose correlation is not known")
             return x
         factor = node.forward.second / source.second
-        if node.category == "copy" and abs(factor - 1) <= SAME + 4 * math.sqrt(self.sampling(node) + self.sampling(
-            self.seen.nodes[node.inputs[0]])):  # fmt: skip
+        slack = self.sampling(node, node.forward) + self.sampling(self.seen.nodes[node.inputs[0]], source)
+        if node.category == "copy" and abs(factor - 1) <= SAME + 4 * math.sqrt(slack):
             return x
         second = x.second * factor
         mean = node.forward.mean * math.sqrt(second / node.forward.second) if node.forward.second > 0 else 0.0
-        slack = self.sampling(node) + self.sampling(self.seen.nodes[node.inputs[0]])
         law = normal_law(mean, second)
         return replace(
-            x, second=second, mean=mean, carried=x.variance + slack, law=law, values=math.inf, root=node.index
+            x,
+            second=second,
+            mean=mean,
+            carried=x.variance + slack,
+            law=law,
+            values=math.inf,
+            root=node.index,
+            profile=(),
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from initium.record.structure import INDEPENDENT, Structure
 from initium.theory.laws import Law, gaussian
+from initium.theory.profiles import Profile, raised
 
 
 class Outside(Exception):  # noqa: N818 - no error: the theory's own word for its limits
@@ -38,6 +39,7 @@ class Signal:
         law: how x is distributed, where that is known.
         root: the node whose value the law is a function of.
         drawn: the last weighted node behind it.
+        profile: how the power of its root lies over a map.
         reason: why it was restarted from a measurement since the last weighted node; "" if it was not.
     """
 
@@ -49,6 +51,12 @@ class Signal:
     root: int = -1
     drawn: int = -1
     reason: str = ""
+    profile: Profile = ()
+
+    @property
+    def over_map(self) -> Profile:
+        """How its power lies over a map."""
+        return raised(self.profile, self.law.slope) if self.law is not None else self.profile
 
     @property
     def variance(self) -> float:
@@ -63,7 +71,7 @@ def from_law(x: Signal, law: Law, root: int | None = None) -> Signal:
     moved = replace(x, second=law.second, mean=law.mean, law=law)
     if root is None:
         return moved
-    return replace(moved, carried=x.variance, values=math.inf, root=root)
+    return replace(moved, carried=x.variance, values=math.inf, root=root, profile=x.over_map)
 
 
 def normal_law(mean: float, second: float) -> Law | None:

@@ -61,9 +61,29 @@ class Law:
     @property
     def gain(self) -> float:
         """E f'(z)^2."""
-        inside = self.roots != 0
-        rise = (self.values[1] - self.values[0])[inside] / (STEP * self.roots[inside])
-        return float(rise.square() @ self.weights[inside])
+        return float(self._slopes @ self.weights)
+
+    @property
+    def gain_excess(self) -> float:
+        """Var(f'(z)^2) / (E f'(z)^2)^2: 1 for ReLU, 0 for a linear function."""
+        squares = self._slopes
+        gain = float(squares @ self.weights)
+        return max(float(squares.square() @ self.weights) / gain**2 - 1.0, 0.0) if gain > 0 else 0.0
+
+    @property
+    def gain_slope(self) -> float:
+        """D log E f'(z)^2 / d log q, for a Gaussian root: E f'^2 (z^2 / q - 1) / 2 E f'^2; 0 for ReLU."""
+        squares, q = self._slopes, float(self.roots.square() @ self.weights)
+        gain = float(squares @ self.weights)
+        if gain <= 0 or q <= 0:
+            return 0.0
+        return float((squares * (self.roots.square() / q - 1)) @ self.weights) / (2 * gain)
+
+    @property
+    def _slopes(self) -> Tensor:
+        """f'(z)^2 at the points; 0 where the root is 0 and tells nothing."""
+        rise = (self.values[1] - self.values[0]) / (STEP * self.roots)
+        return torch.where(self.roots != 0, rise, 0.0).square()
 
     def map(self, f: Callable[[Tensor], Tensor]) -> Law:
         """The law of f(x)."""
