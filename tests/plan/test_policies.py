@@ -135,6 +135,22 @@ class Pyramid(nn.Module):
         return {"0": self.body(x)}
 
 
+def test_a_prior_on_some_outputs_of_the_last_layer_is_kept() -> None:
+    """A dense detector: class logits start at -4.6, the distances beside them as torch starts them."""
+    model = nn.Sequential(
+        *[m for _ in range(8) for m in (nn.Conv2d(3, 3, 3, padding=1), nn.ReLU())], nn.Conv2d(3, 8, 1)
+    )
+    head = model[-1]
+    assert isinstance(head, nn.Conv2d)
+    assert head.bias is not None
+    made = plan(model, pictures())
+    assert made["16.bias"].method == "zeros"
+    nn.init.constant_(head.bias[:4], -4.595)
+    made = plan(model, pictures())
+    assert made["16.bias"].rule == "prior bias"
+    assert not made["0.bias"].keeps
+
+
 def test_the_prior_bias_of_retinanet() -> None:
     from torchvision.models.detection import RetinaNet
     from torchvision.models.detection.anchor_utils import AnchorGenerator

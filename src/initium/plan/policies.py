@@ -170,7 +170,17 @@ def _deliberate(part: Part, info: ParameterInfo, context: Context) -> Assignment
             f"a constant bias of {info.constant:.4g} was chosen by the author",
             "Lin+ 2017, 1708.02002",
         )
+    if part.role == "bias" and info.constant is None and _is_prior(part, info, context):
+        reason = (
+            "biases of the last layer that are not the framework's default favour some outputs on purpose"
+        )
+        return keep(part, info, "prior bias", reason, "Lin+ 2017, 1708.02002")
     return None
+
+
+def _is_prior(part: Part, info: ParameterInfo, context: Context) -> bool:
+    """Whether these are biases of the last layer that somebody set."""
+    return part.follows == ("output",) and not is_default(part, info, context)
 
 
 def _author_weights(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
