@@ -106,22 +106,22 @@ class Recommendation:
     @property
     def sentence(self) -> str:
         """The advice."""
-        changed = sum(not one.keeps for one in self.plan)
-        if not changed or self.plan.chosen == "shipped":
-            return "Keep the weights as they are: they are sound, and nothing better is planned."
-        gain = (
-            ""
-            if self.shipped.verdict == "healthy"
-            else f", since the model as it is is {self.shipped.verdict}"
+        verdict, changed = self.shipped.verdict, sum(not one.keeps for one in self.plan)
+        if verdict != "healthy" and not changed:
+            return f"The model as it is is {verdict}, and auto has nothing better: see the findings."
+        if verdict != "healthy":
+            return f"Use policy auto, since the model as it is is {verdict}. {self._seen()}"
+        if not changed:
+            return "Keep the weights as they are: they are sound, and auto would change none."
+        return (
+            f"The start is sound; auto would change {changed} of {len(self.plan)} parameters. {self._seen()}"
         )
-        return f"Use policy auto{gain}. {self._seen()}"
 
     def _seen(self) -> str:
         if not self.like:
             return "No recorded net is like this one."
-        nets = [one for _, one in self.like]
-        first = sum(one.lines[0].init == "auto" for one in nets)
-        return f"auto was the best of the inits in {first} of {len(nets)} recorded nets that are like it."
+        told = "; ".join(_standing_of_auto(one) for _, one in self.like)
+        return f"In recorded nets that are like it, {told}."
 
     def to_json(self) -> str:
         """The record as JSON text."""
@@ -218,6 +218,22 @@ def _evidence(one: Mapping[str, Any]) -> Evidence:
     )
 
 
+def _standing_of_auto(one: Evidence) -> str:
+    """How auto did in a recorded net."""
+    auto = next((line for line in one.lines if line.init == "auto"), None)
+    first = one.lines[0]
+    if auto is None:
+        return f"{first.init} had the lowest loss ({one.model})"
+    if auto is first:
+        rest = [f", {line.init} {_more(line, auto)} more" for line in one.lines[1:2]]
+        return f"auto had the lowest loss{''.join(rest)} ({one.model})"
+    return f"{first.init} had the lowest loss, auto {_more(auto, first)} more ({one.model})"
+
+
+def _more(line: Line, least: Line) -> str:
+    return f"{100 * (line.loss / least.loss - 1):.0f} %"
+
+
 def document(one: Recommendation) -> Document:
     """The advice, and the three things that it rests on."""
     level: Level = "good" if one.shipped.verdict == "healthy" else "note"
@@ -271,7 +287,7 @@ def _recorded(one: Recommendation) -> Section:
 
 def _remedy(one: Recommendation) -> str:
     if one.sentence.startswith("Keep"):
-        return "Nothing. `initium compare` proves it on your task."
+        return "Nothing; `initium compare` proves it on your task."
     return (
         "initium.init_(model, inputs) starts the model by policy auto; `initium compare` proves it on your task, "
         "and `initium tune` looks for something better."
