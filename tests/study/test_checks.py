@@ -1,73 +1,65 @@
-"""What is wrong with a model or an init is told with its file and line before the first trial."""
+"""What would make every trial fail is found before the first one."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-
-from initium.engines import open_engine
-from initium.errors import UsageError
-from initium.study.checks import check_trials, place
-from initium.study.spec import TrialSpec
-
-NET = """
+import torch
+from tests.study.test_compare import Interrupting, tiny
 from torch import nn
 
-def wrong():
-    return nn.Sequential(nn.Flatten(), nn.Linear(196, 7))
-
-def nan():
-    class Nan(nn.Sequential):
-        def forward(self, x):
-            return super().forward(x) * float("nan")
-    return Nan(nn.Flatten(), nn.Linear(196, 10))
-
-def fits():
-    return nn.Sequential(nn.Flatten(), nn.Linear(196, 10))
-
-def start(model, probe, seed):
-    raise KeyError("weight")
-
-import os
-if os.environ.get("INITIUM_WORKER"):
-    del fits
-"""
-TASK = {"kind": "classification"}
-ZEROS = {"zeros": {"kind": "policy", "policy": "zeros"}}
+import initium
+from initium.errors import InitiumError, UsageError
 
 
-@pytest.fixture
-def net(tmp_path: Path) -> Path:
-    path = tmp_path / "net.py"
-    path.write_text(NET)
-    return path
+class TooWide(nn.Module):
+    """Eleven outputs for ten classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Linear(196, 11)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits."""
+        return self.net(x.flatten(1))  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize(
-    ("name", "line", "reason"),
-    [("wrong", 4, "the model's output has shape (4, 7)"), ("nan", 7, "the first loss of Nan")],
+    ("changes", "words"),
+    [
+        ({"make": TooWide}, r"shape \(4, 11\)"),
+        ({"inits": ["auto", "ghn"]}, "ghn"),
+        ({"engine": "serial", "workers": 3}, "3 workers"),
+        ({"address": "host:6379"}, "leave the address out"),
+    ],
 )
-def test_a_model_that_does_not_fit(net: Path, name: str, line: int, reason: str) -> None:
-    with open_engine("serial") as engine, pytest.raises(UsageError) as caught:
-        check_trials(TrialSpec(f"{net}:{name}", ZEROS["zeros"], TASK), ZEROS, engine)
-    assert caught.value.seen.startswith(f"{net}:{line} ({name}): {reason}")
+def test_what_cannot_work_is_found_before_the_first_trial(
+    tmp_path: Path, changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        tiny(**{"store": tmp_path / "study.db", "progress": Interrupting(1), **changes})
 
 
-def test_an_init_that_raises(net: Path) -> None:
-    init = {"kind": "function", "function": f"{net}:start"}
-    with open_engine("serial") as engine, pytest.raises(UsageError, match="KeyError: 'weight'") as caught:
-        check_trials(TrialSpec("mlp4-relu", init, TASK), {"mine": init}, engine)
-    assert f"{net}:16 (start)" in caught.value.seen
+def test_a_plan_for_another_model_is_found_before_the_first_trial() -> None:
+    from initium.study.tasks import open_task
+
+    task = open_task("classification")
+    plan = initium.plan(task.make_model("mlp8-relu"), policy="he_normal", **vars(task.probe(16)))
+    with pytest.raises(InitiumError, match="init 'plan he_normal' on mlp4-relu"):
+        tiny(inits=["auto", plan], progress=Interrupting(1))
 
 
-def test_a_model_that_no_worker_can_make(net: Path) -> None:
-    with open_engine("processes", num_workers=1) as engine, pytest.raises(UsageError) as caught:
-        check_trials(TrialSpec(f"{net}:fits", ZEROS["zeros"], TASK), ZEROS, engine)
-    assert "cannot be made in a worker" in caught.value.seen
-    assert "has no 'fits'" in caught.value.seen
-
-
-def test_the_place_of_what_has_no_source() -> None:
-    assert place("mlp4-relu") == "model mlp4-relu"
-    assert place("builtins:dict") == "builtins:dict"
+def test_a_model_that_workers_cannot_make_is_found_before_the_first_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that asks for a variable of the controller's environment that its workers lack."""
+    path = tmp_path / "net.py"
+    path.write_text(
+        "import os\nfrom initium.engines.worker import MARK\nfrom torch import nn\n"
+        "def make():\n    if os.environ.get(MARK):\n        raise OSError('no licence here')\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(196, 10))\n"
+    )
+    with pytest.raises(UsageError, match=r"cannot be made in a worker.*no licence here"):
+        tiny(f"{path}:make", engine="processes", workers=1, progress=Interrupting(1))

@@ -18,10 +18,9 @@ import torch
 from torch import nn
 
 import initium
-from initium.errors import InitiumError, StoreError, TrialError, UsageError
+from initium.errors import StoreError, TrialError
 from initium.study.compare import report
 from initium.study.comparison import Comparison
-from initium.study.cost import Cost
 from initium.study.runner import Ended
 from initium.study.spec import TrialSpec
 from initium.study.store import Store
@@ -83,18 +82,6 @@ def not_finite(model: nn.Module, probe: Probe, seed: int) -> None:
         next(model.parameters()).fill_(float("nan"))
 
 
-class TooWide(nn.Module):
-    """Eleven outputs for ten classes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.net = nn.Linear(196, 11)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits."""
-        return self.net(x.flatten(1))  # type: ignore[no-any-return]
-
-
 def test_serial_and_processes_agree_and_touch_no_generator() -> None:
     before = torch.random.get_rng_state()
     few = {"inits": ["auto", "zeros"], "lrs": [1e-3], "seeds": 2, "confirm": 2}
@@ -143,55 +130,6 @@ def test_an_init_that_fails_or_diverges_loses_and_is_told_of() -> None:
     assert found.ranking[0] == "auto"
     with pytest.raises(TrialError, match="seed one"):
         tiny(inits={"bad": fail_when_run, "worse": fail_when_run})
-
-
-def test_a_dry_run_runs_nothing(tmp_path: Path) -> None:
-    cost = initium.compare("mlp4-relu", **{**TINY, "store": tmp_path / "study.db"}, dry_run=True)
-    assert isinstance(cost, Cost)
-    assert (cost.fewest, cost.most) == (12 + 3 + 6, 12 + 3 + 9)
-    assert cost.step_seconds > 0
-    assert cost.seconds(10) == pytest.approx(10 * cost.trial_seconds)
-    assert "21 to 24 trials of 8 steps" in str(cost)
-    assert not (tmp_path / "study.db").exists()
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"make": TooWide}, r"shape \(4, 11\)"),
-        ({"inits": ["auto", "ghn"]}, "ghn"),
-        ({"engine": "serial", "workers": 3}, "3 workers"),
-        ({"address": "host:6379"}, "leave the address out"),
-    ],
-)
-def test_what_cannot_work_is_found_before_the_first_trial(
-    tmp_path: Path, changes: dict[str, Any], words: str
-) -> None:
-    with pytest.raises(UsageError, match=words):
-        tiny(**{"store": tmp_path / "study.db", "progress": Interrupting(1), **changes})
-
-
-def test_a_plan_for_another_model_is_found_before_the_first_trial() -> None:
-    from initium.study.tasks import open_task
-
-    task = open_task("classification")
-    plan = initium.plan(task.make_model("mlp8-relu"), policy="he_normal", **vars(task.probe(16)))
-    with pytest.raises(InitiumError, match="init 'plan he_normal' on mlp4-relu"):
-        tiny(inits=["auto", plan], progress=Interrupting(1))
-
-
-def test_a_model_that_workers_cannot_make_is_found_before_the_first_trial(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A file that asks for a variable of the controller's environment that its workers lack."""
-    path = tmp_path / "net.py"
-    path.write_text(
-        "import os\nfrom initium.engines.worker import MARK\nfrom torch import nn\n"
-        "def make():\n    if os.environ.get(MARK):\n        raise OSError('no licence here')\n"
-        "    return nn.Sequential(nn.Flatten(), nn.Linear(196, 10))\n"
-    )
-    with pytest.raises(UsageError, match=r"cannot be made in a worker.*no licence here"):
-        tiny(f"{path}:make", engine="processes", workers=1, progress=Interrupting(1))
 
 
 def test_a_store_without_a_comparison_cannot_be_reported(tmp_path: Path) -> None:

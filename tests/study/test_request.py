@@ -11,7 +11,6 @@ from torch import nn
 
 import initium
 from initium.errors import InitiumError, UnknownNameError, UsageError, UsageTypeError
-from initium.study.fingerprint import fingerprint
 from initium.study.request import INITS, design_of, function_reference, inits_data, model_name, opened_task
 from initium.study.tasks import open_task
 
@@ -50,15 +49,6 @@ def test_functions_and_files_are_named(tmp_path: Path, monkeypatch: pytest.Monke
     assert model_name(make_net, TASK).endswith("test_request:make_net")
     with pytest.raises(UsageError, match="cannot be called"):
         function_reference("net.py:number")
-
-
-def test_changed_code_is_another_trial(tmp_path: Path) -> None:
-    path = tmp_path / "changing.py"
-    path.write_text(SOURCE)
-    before = fingerprint([f"{path}:make"])
-    assert before == fingerprint([f"{path}:make"]) != fingerprint([])
-    path.write_text(SOURCE + "# another line\n")
-    assert fingerprint([f"{path}:make"]) != before
 
 
 def test_plans_functions_and_names_are_inits() -> None:
