@@ -13,7 +13,7 @@ import torch
 ROOT = Path(__file__).parents[2]
 PAGES = (
     "README.md", "docs/start.md", "docs/theory.md", "docs/recipes.md", "docs/heads.md", "docs/transfer.md",
-    "docs/methods/own.md", "docs/study.md", "docs/tune.md",
+    "docs/methods/own.md", "docs/study.md", "docs/tune.md", "docs/engines.md",
 )  # fmt: skip
 BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
