@@ -98,3 +98,16 @@ def test_evidence_that_is_none_is_refused() -> None:
         place[path[-1]] = value  # type: ignore[index]
         with pytest.raises(ValueError, match="no"):
             read_evidence(bad)
+
+
+def test_a_sound_net_is_told_what_would_change_and_what_runs_say_against_it() -> None:
+    task = open_task("classification")
+    found = recommend(task.make_model("resnet12"), task.probe().inputs)
+    assert found.shipped.verdict == "healthy"
+    assert found.sentence.startswith(
+        ("The start is sound; auto would change", "Keep the weights as they are")
+    )
+    first = found.like[0][1]
+    assert first.model == "resnet12"
+    if first.lines[0].init != "auto":
+        assert f"{first.lines[0].init} had the lowest loss, auto" in found.sentence
