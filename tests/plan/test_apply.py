@@ -52,7 +52,7 @@ def test_only_what_the_plan_changes_is_written() -> None:
     model = Small()
     before = state_of(model)
     HE.apply(model)
-    assert changed(before, model) == {"0.weight", "3.weight", "7.weight"}
+    assert changed(before, model) == {"0.weight", "3.weight", "3.bias", "7.weight", "7.bias"}
 
 
 def test_the_seed_decides_the_bits() -> None:

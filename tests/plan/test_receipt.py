@@ -28,7 +28,7 @@ def test_it_tells_what_every_parameter_holds() -> None:
 
 
 def test_written_leaves_out_what_was_kept() -> None:
-    assert receipt().written == ("0.weight", "3.weight", "7.weight")
+    assert receipt().written == ("0.weight", "3.weight", "3.bias", "7.weight", "7.bias")
 
 
 def test_round_trip() -> None:

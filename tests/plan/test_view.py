@@ -11,11 +11,11 @@ def test_a_plan_leads_with_what_changes() -> None:
     document = plan_document(made)
     assert document.title == "Plan for Small"
     assert document.verdict is not None
-    assert "3 parameters get new values, 4 stay as they are" in str(made)
+    assert "5 parameters get new values, 2 stay as they are" in str(made)
 
 
 def test_a_receipt_leads_with_what_was_written() -> None:
     model = Small()
     done = plan(model, pictures(), policy="he_normal").apply(model)
     assert receipt_document(done).title == "Receipt for Small"
-    assert "3 parameters written" in str(done)
+    assert "5 parameters written" in str(done)

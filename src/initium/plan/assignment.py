@@ -92,6 +92,12 @@ def check_assignments(assignments: tuple[Assignment, ...]) -> None:
                 remedy="remove one of them from the plan",
             )
         seen.add(one.name)
+        if one.keeps and one.params:
+            raise UsageError(
+                f"{one.name!r} is kept and has the parameters {', '.join(one.params)}",
+                expected="no parameters: a kept parameter is not drawn",
+                remedy="remove them, or name the method that takes them",
+            )
         if one.keeps:
             one.as_found()
         else:

@@ -237,6 +237,9 @@ def _offset(part: Part, info: ParameterInfo, context: Context) -> Assignment | N
 def _scale_free(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
     if not part.scale_free or part.layer.kind == "vector":
         return None
+    if context.sound and info.finite and info.constant is None:
+        reason = "a norm follows and the model is sound: another scale would only change its effective learning rate"
+        return keep(part, info, "before norm", reason)
     mode = "fan_out" if part.layer.kind == "conv" else "fan_in"
     reason = "a norm follows, so only its geometry and its effective learning rate matter"
     return _assign(part, info, "he_normal", "before norm", reason, "He+ 2015, 1502.01852", mode=mode)
@@ -327,8 +330,9 @@ def everywhere(method: str) -> Callable[[Part, ParameterInfo, Context], Assignme
         kept = protected(part, info, context)
         if kept is not None:
             return kept
-        if part.role == "bias" and found.name not in OWN_BIASES and is_default(part, info, context):
-            reason = "the method is published with zero biases, and these are the framework's default"
+        unset = part.role == "bias" and (info.meta or is_default(part, info, context))
+        if unset and found.name not in OWN_BIASES:
+            reason = "the method is published with zero biases, and these are the framework's default or not set yet"
             return _assign(part, info, "zeros", f"policy {found.name}", reason, str(found.paper))
         if part.layer.kind == "vector":
             return keep(part, info, "not a weight", f"policy {found.name} is for weights")
