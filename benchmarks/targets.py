@@ -58,8 +58,8 @@ TARGETS = (
     Target("mlp20-silu", "sgd", 225, 0.58, 0.58),
     Target("cnn20-relu", "adamw", 60, 0.80, 0.91),
     Target("cnn50-relu", "adamw", 60, 1.0, 1.88),
-    Target("cnn20-tanh", "adamw", 60, 0.50, 0.53),
-    Target("resnet12-nonorm", "adamw", 60, 0.65, 0.66),
+    Target("cnn20-tanh", "adamw", 70, 0.50, 0.53),
+    Target("resnet12-nonorm", "adamw", 120, 0.65, 0.66),
 )
 
 
