@@ -23,6 +23,7 @@ from initium.plan.recipes.decide import decide as decide_by_recipe
 from initium.plan.remedies import shifted
 from initium.plan.rules import Rule, first_matches
 from initium.plan.trials import Run, first_run
+from initium.plan.unmeasured import by_theory
 from initium.record import Record, record
 from initium.record.inventory import ParameterInfo, named_tensors
 from initium.record.record import Forward, Inputs, Loss, check_model
@@ -115,7 +116,7 @@ def _measured(model: nn.Module, run: Run, seen: Record, ruled: dict[str, Assignm
 def _theory_only(model: nn.Module, seen: Record, ruled: dict[str, Assignment], seed: int) -> Plan:
     """The plan of a model without values: scales by theory, nothing measured."""
     decided = assign(seen, policies.auto, ruled, sound=False)
-    scaled = tuple(one if one.name in ruled else policies.by_theory(one, seen) for one in decided)
+    scaled = tuple(one if one.name in ruled else by_theory(one, seen) for one in decided)
     note = "theory only: made from a meta-device tape without data, so no scale was calibrated and nothing was verified"
     return Plan(type(model).__name__, "auto", seed, scaled, "theory", notes=(note,))
 

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from initium.plan.assignment import Assignment
+from initium.plan.branches import share_of
 from initium.record import ops
-from initium.record.graph import bits
 from initium.record.inventory import named_tensors
 from initium.record.record import Record
 from initium.record.roles import Part
@@ -33,13 +33,6 @@ Size = Callable[[Tensor], float]
 """What of an output is brought to its target: the second moment, or the variance for LSUV."""
 
 MAX_FACTOR = 1e6
-
-QUIET = 16
-"""By how much branches without a norm start weaker: near the identity, as Fixup and SkipInit start them at zero.
-
-Norm-free residual nets train better so (12 convolutions, ReLU: loss .76 against .81), and their branches can move at
-once, as zeros cannot.
-"""
 
 LOUDER = 1.5
 """How far above its target a later use of a weight may come out before the weight is made smaller for all of them."""
@@ -204,19 +197,9 @@ def _matters(part: Part, one: Assignment) -> bool:
 
 
 def _target(record: Record, part: Part, planned: float) -> Target:
-    """The planned second moment; for the end of a residual branch, a share of the stream's.
-
-    The blocks of a stream add up to as much as it held, or to a `QUIET`th where no norm is on the branch.
-    """
+    """The planned second moment; for the end of a residual branch, a share of the stream's."""
     residual = part.branch
     if part.role != "branch_end" or residual is None or "branch" not in part.follows:
         return lambda _: planned
-    graph, stream = record.graph, residual.stream
-    num_blocks = sum(other.number == residual.number for other in graph.residuals.values())
-    if not any(graph.normalizes(node) for node in bits(residual.inside)):
-        num_blocks *= QUIET
-
-    def share(seconds: Mapping[int, float]) -> float:
-        return seconds.get(stream, 1.0) / num_blocks
-
-    return share
+    stream, share = residual.stream, share_of(record.graph, residual)
+    return lambda seconds: seconds.get(stream, 1.0) * share

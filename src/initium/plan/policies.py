@@ -10,15 +10,13 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from initium.errors import LayerError, UnknownNameError
+from initium.errors import LayerError
 from initium.methods.catalogue import read_method
 from initium.plan.assignment import KEEP, Assignment
 from initium.plan.critical import DEEP, Start
-from initium.record.graph import Graph
 from initium.record.inventory import ParameterInfo
 from initium.record.record import Record
 from initium.record.roles import Part
-from initium.theory.gains import gain as gain_of
 
 TINY_GAIN = 1e-3**0.5
 """A factor below which a unit signal falls under the least second moment that is sound."""
@@ -100,16 +98,10 @@ def _tied(part: Part, info: ParameterInfo) -> Assignment | None:
 
 def _tied_for_good(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
     """Ties stay, but for a layer of an unsound model that only serves several places in the same way."""
-    uses = (
-        {
-            (use.how, use.layer.kind if use.layer else "")
-            for use in context.record.uses
-            if part.name in use.names
-        }
-        if info.tied
-        else set()
-    )
-    alike = len(uses) == 1 and not context.sound and part.layer.kind != "embedding"
+    if not info.tied or context.sound or part.layer.kind == "embedding":
+        return _tied(part, info)
+    uses = [use for use in context.record.uses if part.name in use.names]
+    alike = len({(use.how, use.layer.kind if use.layer else "") for use in uses}) == 1
     return None if alike else _tied(part, info)
 
 
@@ -378,34 +370,3 @@ def _default_bound(part: Part, info: ParameterInfo, context: Context) -> float |
     if part.layer.kind == "embedding" or not shapes or len(shapes[0]) < 2:
         return None
     return 1.0 / math.sqrt(max(math.prod(shapes[0][1:]), 1))
-
-
-def by_theory(one: Assignment, seen: Record) -> Assignment:
-    """The assignment with the scale that theory gives, for a model that cannot be run on data."""
-    part = seen.parts[one.name]
-    if one.method == "mirrored":
-        return replace(one, params={**one.params, "scale": "forward"})
-    scaled = ("he_normal", "orthogonal", "centred_orthogonal", "lecun_normal")
-    if one.keeps or part.scale_free or one.method not in scaled:
-        return one
-    gain = _feeding_gain(seen.graph, part.nodes[0])
-    if part.branch is not None and part.role == "branch_end":
-        gain /= math.sqrt(sum(r.number == part.branch.number for r in seen.graph.residuals.values()))
-    reason = "variance gain^2 / fan_in for the activation that feeds it; nothing could be measured"
-    return replace(one, method="he_normal", params={"gain": gain, "mode": "fan_in"}, reason=reason)
-
-
-def _feeding_gain(graph: Graph, node: int) -> float:
-    """The forward gain of the activation that feeds an operation; 1 where there is none or it is not known."""
-    sources = graph.nodes[node].inputs
-    while sources:
-        source = graph.nodes[sources[0]]
-        if source.category == "activation":
-            try:
-                return gain_of(source.kind)
-            except UnknownNameError:
-                return 1.0
-        if source.category not in ("copy", "pool", "concat"):
-            return 1.0
-        sources = source.inputs
-    return 1.0
