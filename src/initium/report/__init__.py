@@ -31,6 +31,7 @@ from initium.report.format import percent as percent
 from initium.report.page import fragment as fragment
 from initium.report.page import page as page
 from initium.report.page import write_html as write_html
+from initium.report.readable import Readable as Readable
 from initium.report.svg import Svg as Svg
 from initium.report.svg import standalone as standalone
 from initium.report.text import render as render

@@ -7,9 +7,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from initium.report import Document, Readable
 from initium.study import race
 from initium.study.race import Decision
 from initium.study.statistics import MARGIN, capped
@@ -126,7 +126,7 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Readable):
     """Which init is best for a model and a task, and where the difference is none.
 
     Args:
@@ -240,24 +240,10 @@ class Comparison:
 
         return comparison_from_data(text)
 
-    def __str__(self) -> str:
-        from initium.report import render
+    def _document(self) -> Document:
         from initium.study.view import document
 
-        return render(document(self))
-
-    def _repr_html_(self) -> str:
-        from initium.report import fragment
-        from initium.study.view import document
-
-        return fragment(document(self))
-
-    def to_html(self, path: str | Path) -> None:
-        """Write the record as one self-contained page."""
-        from initium.report import write_html
-        from initium.study.view import document
-
-        write_html(path, document(self))
+        return document(self)
 
 
 def _standing(conduct: Conduct, label: str) -> Standing:

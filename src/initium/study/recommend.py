@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -26,12 +25,10 @@ from initium.report import (
     Level,
     Mark,
     Prose,
+    Readable,
     Section,
     Table,
     Verdict,
-    fragment,
-    render,
-    write_html,
 )
 from initium.study.traits import LIKE, Traits
 
@@ -84,7 +81,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Recommendation:
+class Recommendation(Readable):
     """What to start a model from, and why.
 
     Args:
@@ -141,15 +138,8 @@ class Recommendation:
         }
         return json.dumps(data, indent=1)
 
-    def __str__(self) -> str:
-        return render(document(self))
-
-    def _repr_html_(self) -> str:
-        return fragment(document(self))
-
-    def to_html(self, path: str | Path) -> None:
-        """Write the record as one self-contained page."""
-        write_html(path, document(self))
+    def _document(self) -> Document:
+        return document(self)
 
 
 def recommend(model: nn.Module, inputs: Inputs, *, seed: int = 0) -> Recommendation:

@@ -5,21 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from initium.plan import Plan
 from initium.report import (
     Document,
     Level,
+    Readable,
     Section,
     Table,
     Verdict,
     duration,
-    fragment,
     number,
-    render,
-    write_html,
 )
 from initium.study.comparison import Comparison
 from initium.study.search import Found
@@ -32,7 +29,7 @@ MOST_SHOWN = 8
 
 
 @dataclass(frozen=True)
-class Tuning:
+class Tuning(Readable):
     """What a search found.
 
     Args:
@@ -92,15 +89,8 @@ class Tuning:
         }
         return json.dumps(data, indent=1)
 
-    def __str__(self) -> str:
-        return render(document(self))
-
-    def _repr_html_(self) -> str:
-        return fragment(document(self))
-
-    def to_html(self, path: str | Path) -> None:
-        """Write the record as one self-contained page."""
-        write_html(path, document(self))
+    def _document(self) -> Document:
+        return document(self)
 
 
 def document(one: Tuning) -> Document:
