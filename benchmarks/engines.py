@@ -10,6 +10,7 @@ gain of two processes is also told as if each had a core: twice the CPU time of 
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import statistics
 import time
@@ -47,6 +48,11 @@ def jobs(steps: int, num: int) -> list[Job]:
     return [Job(str(seed), replace(SPEC, steps=steps, seed=seed).to_data()) for seed in range(num)]
 
 
+def importable(name: str) -> Any:
+    """A function of this file as its module has it: workers load a script again for each job, a module once for all."""
+    return getattr(importlib.import_module("benchmarks.engines"), name)
+
+
 def done(engine: Engine, work: Any, todo: list[Job]) -> tuple[float, list[Done]]:
     """Wall seconds of the jobs, and their outcomes."""
     begin = time.perf_counter()
@@ -79,7 +85,7 @@ def start(name: str, **options: Any) -> None:
 
 def share(steps: int, rounds: int) -> None:
     """Prints the CPU time that a process adds to a trial."""
-    todo = jobs(steps, 1)
+    todo, trial = jobs(steps, 1), importable("trial")
     serial, inside, outside = [], [], []
     with open_engine("processes", num_workers=1) as engine:
         done(engine, trial, todo)
@@ -103,7 +109,9 @@ def share(steps: int, rounds: int) -> None:
 
 def gain(steps: int, num: int, rounds: int) -> None:
     """Prints how many times the trials two processes run in the same time."""
-    todo, walls, ideal = jobs(steps, num), [], []
+    todo, trial = jobs(steps, num), importable("trial")
+    walls: list[float] = []
+    ideal: list[float] = []
     with open_engine("serial") as serial, open_engine("processes", num_workers=2) as engine:
         done(engine, trial, todo[:2])
         done(serial, trial, todo[:1])
@@ -135,12 +143,12 @@ def main() -> None:
     options = parser.parse_args()
     steps = calibrated(options.seconds)
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; trials of {steps} steps", flush=True)
+    share(steps, options.rounds)
+    gain(steps, options.trials, max(1, options.rounds // 2))
     start("serial")
     start("processes", num_workers=1)
     if options.ray:
         start("ray", num_workers=2)
-    share(steps, options.rounds)
-    gain(steps, options.trials, max(1, options.rounds // 2))
 
 
 if __name__ == "__main__":
