@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from initium.record import Record, record
-from initium.record.curves import GRID
+from initium.record.curves import CHANNELS, GRID, _apply
 
 
 class Between(nn.Module):
@@ -94,3 +94,21 @@ def test_the_grid_leaves_the_run_as_it_was():
     torch.testing.assert_close(net(x), expected, rtol=0, atol=0)
     assert all(torch.equal(p, before[name]) for name, p in net.named_parameters())
     assert torch.equal(GRID, grid)
+
+
+def test_a_large_table_is_looked_at_in_few_places():
+    table = torch.linspace(-1.0, 1.0, 5000 * 8).reshape(1, 5000, 8)[:, torch.randperm(5000)]
+    seen: list[int] = []
+
+    def shifted(grid: Tensor, other: Tensor) -> Tensor:
+        seen.append(grid.numel())
+        return grid + other
+
+    data = torch.randn(2, 5000, 8)
+    values = _apply(shifted, (data, table), {}, {id(data): GRID})
+    assert values is not None
+    places = seen[0] // GRID.numel()
+    assert len(seen) == 1
+    assert CHANNELS / 2 <= places <= CHANNELS
+    # The mean of so many uniform values between -1 and 1, at 5 standard errors.
+    assert float((values - GRID).abs().max()) < 5 * (3 * places) ** -0.5

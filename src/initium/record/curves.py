@@ -6,6 +6,7 @@ Beside the data a run carries a grid from every weight's output on. Whatever is 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,9 @@ GRID = torch.linspace(-16.0, 16.0, 6401, dtype=torch.float64, device="cpu")
 
 CHOOSING = frozenset({"aten.where", "aten.masked_fill"})
 """Operations that move values, but not all to where they were."""
+
+CHANNELS = 256
+"""Places at which an operation with parameters is looked at; a position table has 100,000, and all act alike."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,6 +99,8 @@ def _apply(
     others = [arg for arg in args if isinstance(arg, Tensor) and id(arg) not in inputs]
     if any(arg.is_meta or not _serves_every_sample(arg, rank) for arg in others):
         return None
+    places = torch.broadcast_shapes(*(arg.shape for arg in others))  # type: ignore[no-untyped-call]
+    steps = _steps(places)
 
     def swapped(arg: Any) -> Any:
         if not isinstance(arg, Tensor):
@@ -102,9 +108,10 @@ def _apply(
         if id(arg) in inputs:
             column = inputs[id(arg)].reshape(-1, *[1] * (rank - 1))
             # In the shape of the result: some operations write into the place of their argument.
-            shape = torch.broadcast_shapes(column.shape, *(one.shape for one in others))  # type: ignore[no-untyped-call]
+            shape = torch.broadcast_shapes(column.shape, *(_thinned(one, steps).shape for one in others))  # type: ignore[no-untyped-call]
             return column.expand(shape).clone()
-        return arg.detach().to("cpu", torch.float64 if arg.is_floating_point() else arg.dtype)
+        few = _thinned(arg.detach(), steps)
+        return few.to("cpu", torch.float64 if arg.is_floating_point() else arg.dtype)
 
     try:
         with torch.no_grad():
@@ -116,6 +123,21 @@ def _apply(
         return None
     out = out.reshape(len(GRID), -1)
     return out[:, 0].clone() if not out.is_floating_point() else out.double().mean(1)
+
+
+def _steps(shape: Sequence[int]) -> tuple[int, ...]:
+    """For every axis every how many places are looked at, so that no more than `CHANNELS` are left in all."""
+    left = list(shape)
+    while math.prod(left) > CHANNELS:
+        axis = left.index(max(left))
+        left[axis] = -(-left[axis] // 2)
+    return tuple(-(-whole // few) if few else 1 for whole, few in zip(shape, left, strict=True))
+
+
+def _thinned(tensor: Tensor, steps: tuple[int, ...]) -> Tensor:
+    """Some places of a tensor that is broadcast to the axes of `steps`, the last of which is its own last."""
+    own = steps[len(steps) - tensor.dim() :]
+    return tensor[tuple(slice(None, None, step) for step in own)]
 
 
 def _serves_every_sample(tensor: Tensor, rank: int) -> bool:
