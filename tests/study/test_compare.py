@@ -117,6 +117,14 @@ def test_fresh_runs_everything_again(tmp_path: Path) -> None:
     assert fresh.ran == first.ran > 0
 
 
+def test_some_of_a_comparison_can_be_compared_alone_with_the_trials_that_are_there(tmp_path: Path) -> None:
+    tiny(inits=["auto", "he_normal", "xavier_normal", "zeros"], store=tmp_path / "study.db")
+    watch = Interrupting(10**6)
+    found = tiny(inits=["xavier_normal", "zeros"], store=tmp_path / "study.db", progress=watch)
+    assert found.decision.num_fresh == 3
+    assert watch.ran <= 2 * 3  # screening and race were there; only fresh seeds ran
+
+
 def test_one_method_under_two_names_is_the_same() -> None:
     found = tiny(inits={"one": "he_normal", "other": "he_normal"})
     assert found.winner is None

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tests.study.races import Draw, noise, study
 
-from initium.study.race import CONFIRM, decide, finalists, leader_of, losers, standings
+from initium.study.race import CONFIRM, decide, finalists, leader_of, losers, shared, standings
 from initium.study.statistics import holm, paired
 
 STUDIES = 600
@@ -149,7 +149,11 @@ def test_fresh_seeds_overrule_the_race() -> None:
     found = decide(race, {"a": flat(high.tolist(), 3), "b": flat(low.tolist(), 3)})
     assert (found.winner, found.ranking, found.best) == ("b", ("b", "a", "c"), ("b",))
     assert found.confirmed
-    assert [(p.first, p.second, p.fresh) for p in found.pairs] == [("b", "a", True), ("b", "c", False)]
+    assert [(p.first, p.second, p.fresh) for p in found.pairs] == [
+        ("b", "a", True),
+        ("b", "c", False),
+        ("a", "c", False),
+    ]
 
 
 def test_pairs_of_finalists_are_corrected_together() -> None:
@@ -159,6 +163,26 @@ def test_pairs_of_finalists_are_corrected_together() -> None:
     raw = [pair.difference.p for pair in found.pairs]
     assert len(raw) == 3
     assert [pair.p for pair in found.pairs] == list(holm(raw))
+
+
+def test_those_that_were_not_confirmed_are_compared_pair_by_pair_on_the_seeds_they_share() -> None:
+    """Two equals and a worse one, stopped after 3 or 4 seeds: the winner's evidence is as without them."""
+    rng = np.random.default_rng(6)
+    top = {name: flat(rng.normal(0.5 + i, 0.05, 5).tolist()) for i, name in enumerate("ab")}
+    rest = {"c": flat([2.0, 2.1, 2.2]), "d": flat([2.1, 2.0, 2.3, 2.2]), "e": flat([9.0, 9.12, 9.17])}
+    fresh = {name: flat(rng.normal(0.5 + i, 0.05, CONFIRM).tolist(), 5) for i, name in enumerate("ab")}
+    found = decide({**top, **rest}, fresh)
+    assert (found.winner, found.others) == ("a", ("c", "d", "e"))
+    assert [pair for pair in found.pairs if pair.fresh] == list(decide(top, fresh).pairs)
+    steps = [("b", "c"), ("c", "d"), ("c", "e"), ("d", "e")]
+    pairs = [found.between(*names) for names in steps]
+    raw = [paired(*shared({**top, **rest}[one], rest[other])).p for one, other in steps]
+    assert [pair.p for pair in pairs if pair] == pytest.approx(list(holm(raw)))
+    assert [pair.relation for pair in pairs if pair] == ["better", "undecided", "better", "better"]
+    assert [pair.difference.num for pair in pairs if pair] == [3, 3, 3, 3]
+    assert found.between("e", "d") is found.between("d", "e")
+    assert found.between("a", "nobody") is None
+    assert found.neighbours == (found.between("a", "b"), pairs[0], pairs[1], pairs[3])
 
 
 def test_a_difference_too_small_to_matter_is_a_tie_and_twins_have_no_winner() -> None:

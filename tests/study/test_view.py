@@ -32,6 +32,32 @@ def test_a_tie_is_called_a_tie_and_not_told_apart_is_kept_from_equal() -> None:
     assert "not told apart" in str(undecided)
 
 
+EIGHT = {"a": 0.5, "b": 0.9, "xavier_normal": 1.3, "lecun_normal": 1.31, "xavier_uniform": 1.32, "dead": 2.3}
+
+
+def test_ties_of_inits_that_stopped_early_are_told_with_their_seeds() -> None:
+    found = compared(EIGHT)
+    ties = "xavier_normal, lecun_normal and xavier_uniform: a tie for want of evidence, no two of them told apart"
+    assert any(one.startswith(f"{ties} (3 seeds of the race, at most 1.") for one in found.sentences)
+    assert any("compare them alone with the same store" in one for one in found.sentences)
+    pair = found.decision.between("xavier_normal", "xavier_uniform")
+    assert pair is not None
+    assert (pair.relation, pair.fresh, pair.difference.num) == ("undecided", False, 3)
+    again = Comparison.from_json(found.to_json()).decision.between("xavier_normal", "xavier_uniform")
+    assert again == pair
+    rows = [line.split() for line in str(found).split("against one another\n")[1].split("\n")[2:6]]
+    assert rows[0] == ["xavier_normal", "3", "lecun_normal,", "xavier_uniform", "dead"]
+    assert rows[3] == ["dead", "3", "xavier_normal,", "lecun_normal,", "xavier_uniform"]
+    assert "Those that were not confirmed, against one another" in found._repr_html_()
+
+
+def test_stopped_inits_that_are_shown_to_be_equal_are_called_so() -> None:
+    found = compared({"a": 0.5, "b": 0.9, "c": 1.3, "d": 1.3001}, sd=0.0001)
+    told = "c and d: a tie, equal within 2.0 % (3 seeds of the race, at most 0.0 % apart as seen)."
+    assert told in found.sentences
+    assert "d (equal)" in str(found)
+
+
 def test_few_fresh_seeds_are_said() -> None:
     found = Comparison.of(conducted(design(*MEANS, confirm=3), spread(MEANS)))
     assert "Confirmed on 3 fresh seeds only; 8 or more are advised." in found.sentences

@@ -57,8 +57,9 @@ class Decision:
         finalists: those that were compared on fresh seeds.
         best: finalists that no other finalist beat; several where they cannot be told apart or are equal.
         winner: the finalist that beat every other one; None if there is none.
-        pairs: all pairs of finalists on fresh seeds, then every other init against the first, on the seeds of the race.
-        neighbours: every init of the ranking against the one just above it, on fresh seeds where both ran some.
+        pairs: all pairs of finalists on fresh seeds; then, on the seeds of the race, every other init against the
+            first, and all pairs of those others, the last finalist against the first of them among these.
+        neighbours: those of the pairs that stand side by side in the ranking.
         num_fresh: fresh seeds that all finalists ran; 0 before there are two.
     """
 
@@ -74,6 +75,15 @@ class Decision:
     def confirmed(self) -> bool:
         """Whether there were as many fresh seeds as the rule asks for."""
         return self.num_fresh >= CONFIRM
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Those of the ranking that were not confirmed; before there are finalists, all but the first."""
+        return self.ranking[max(1, len(self.finalists)) :]
+
+    def between(self, one: str, other: str) -> Pair | None:
+        """The pair of these two; None if they were not compared."""
+        return next((pair for pair in self.pairs if {pair.first, pair.second} == {one, other}), None)
 
 
 def losers(losses: Mapping[str, SeedLosses], *, p: float = RACE_P) -> tuple[str, ...]:
@@ -169,48 +179,39 @@ def decide(
     ran = {name: one for name, one in fresh.items() if one}
     common = set.intersection(*(set(one) for one in ran.values())) if len(ran) > 1 else set()
     if len(common) < 2:
-        order = standings(race)
-        pairs = _against_first(race, order[1:], order, margin, alpha)
-        return Decision(order, (), (), None, pairs, _neighbours(race, order, (), margin, alpha), 0)
+        ran = {}
     last = tuple(sorted(ran, key=lambda name: _mean({seed: ran[name][seed] for seed in common})))
-    rest = tuple(name for name in standings(race) if name not in ran)
-    pairs = _pairs(ran, itertools.combinations(last, 2), margin, alpha, is_fresh=True)
-    beaten = {pair.second if pair.relation == "better" else pair.first for pair in pairs if _is_shown(pair)}
+    order = last + tuple(name for name in standings(race) if name not in ran)
+    shown = _pairs(ran, itertools.combinations(last, 2), margin, alpha, is_fresh=True)
+    beaten = {pair.second if pair.relation == "better" else pair.first for pair in shown if _is_shown(pair)}
     best = tuple(name for name in last if name not in beaten)
-    wins = sum(_is_shown(pair) for pair in pairs if last[0] in (pair.first, pair.second))
+    wins = sum(_is_shown(pair) for pair in shown if last[0] in (pair.first, pair.second))
+    pairs = shown + _raced(race, order, max(1, len(last)), margin, alpha)
+    known = {(pair.first, pair.second): pair for pair in pairs}
     return Decision(
-        ranking=last + rest,
+        ranking=order,
         finalists=last,
         best=best,
-        winner=last[0] if best == last[:1] and wins == len(last) - 1 else None,
-        pairs=pairs + _against_first(race, rest, last + rest, margin, alpha),
-        neighbours=_neighbours(race, last + rest, pairs, margin, alpha),
-        num_fresh=len(common),
+        winner=last[0] if last and best == last[:1] and wins == len(last) - 1 else None,
+        pairs=pairs,
+        neighbours=tuple(known[step] for step in itertools.pairwise(order) if step in known),
+        num_fresh=len(common) if last else 0,
     )
 
 
-def _against_first(
-    race: Mapping[str, SeedLosses], names: Iterable[str], order: tuple[str, ...], margin: float, alpha: float
+def _raced(
+    race: Mapping[str, SeedLosses], order: tuple[str, ...], head: int, margin: float, alpha: float
 ) -> tuple[Pair, ...]:
-    """The first of the ranking against each of these, on the seeds of the race."""
-    race = {name: race.get(name, {}) for name in order}
-    return _pairs(race, ((order[0], name) for name in names), margin, alpha, is_fresh=False)
+    """Those below the head of the ranking against the first, and among themselves, on the seeds of the race.
 
-
-def _neighbours(
-    race: Mapping[str, SeedLosses],
-    order: tuple[str, ...],
-    fresh: tuple[Pair, ...],
-    margin: float,
-    alpha: float,
-) -> tuple[Pair, ...]:
-    """Each against the one above it: the pair of fresh seeds if there is one, else on the seeds of the race."""
+    Two questions, each corrected for its own tests.
+    """
     race = {name: race.get(name, {}) for name in order}
-    known = {(pair.first, pair.second): pair for pair in fresh}
-    steps = list(itertools.pairwise(order))
-    raced = _pairs(race, [step for step in steps if step not in known], margin, alpha, is_fresh=False)
-    known |= {(pair.first, pair.second): pair for pair in raced}
-    return tuple(known[step] for step in steps if step in known)
+    rest = order[head:]
+    below = _pairs(race, ((order[0], name) for name in rest), margin, alpha, is_fresh=False)
+    step = [(order[head - 1], name) for name in rest[:1] if head > 1]
+    among = [*step, *itertools.combinations(rest, 2)]
+    return below + _pairs(race, among, margin, alpha, is_fresh=False)
 
 
 def _pairs(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from initium.report import number
-from initium.study.race import CONFIRM, Pair
+from initium.study.race import CONFIRM, Decision, Pair
 from initium.study.statistics import seeds_needed
 
 if TYPE_CHECKING:
     from initium.study.comparison import Comparison
+
+TIED = ("tie", "undecided")
+"""Relations of a pair that is not told apart."""
 
 
 def sentences(one: Comparison) -> tuple[str, ...]:
@@ -64,16 +68,73 @@ def state(one: Comparison, pair: Pair) -> str:
 
 
 def _places(one: Comparison) -> Iterator[str]:
-    """Every step of the ranking below the first that is worth a sentence."""
+    """Every step of the ranking that is worth a sentence, then those that were not confirmed."""
+    others = one.decision.others
     for pair in one.decision.neighbours:
-        known = pair.first in one.decision.finalists and pair.second in one.decision.finalists
-        if pair.relation in ("tie", "undecided"):
+        if pair.first in others:
+            continue
+        if pair.relation in TIED:
             yield f"{pair.first} and {pair.second}: {state(one, pair)} ({evidence(pair)}){_more(pair)}."
-        elif known and pair.first != one.winner:
+        elif pair.fresh and pair.first != one.winner:
             yield f"{pair.first} beats {pair.second}: {gap(pair)} it ({evidence(pair)})."
     stopped = [f"{s.name} after {s.stopped}" for s in one.standings if s.stopped]
     if stopped:
         yield f"Stopped early, behind the leader: {', '.join(stopped)} seeds."
+    yield from _ties(one)
+
+
+def _ties(one: Comparison) -> Iterator[str]:
+    """Which of those that were not confirmed the seeds of the race do not tell apart."""
+    groups = tied_groups(one.decision)
+    for group in groups:
+        pairs = [pair for names in combinations(group, 2) if (pair := one.decision.between(*names))]
+        equal = all(pair.relation == "tie" for pair in pairs)
+        which = "no two of them told apart" if len(group) > 2 else "not told apart"
+        word = (
+            f"tie, equal within {_share(100 * one.margin)} %"
+            if equal
+            else f"tie for want of evidence, {which}"
+        )
+        yield f"{listed(group)}: a {word} ({_seeds(pairs)} of the race, {_apart(pairs)})."
+    if groups and one.finished:
+        yield "To know more of some of these, compare them alone with the same store, which has their trials."
+
+
+def tied_groups(decision: Decision) -> tuple[tuple[str, ...], ...]:
+    """Stretches of the ranking below the confirmed ones of which no two are told apart, as long as can be.
+
+    Example:
+        >>> from initium.study.race import decide
+        >>> race = {"a": {0: 1.0, 1: 1.1, 2: 1.3}, "b": {0: 2.0, 1: 2.2, 2: 2.1}, "c": {0: 2.1, 1: 2.1, 2: 2.2}}
+        >>> tied_groups(decide(race, {}))
+        (('b', 'c'),)
+    """
+    names = decision.others
+    tied = {frozenset((pair.first, pair.second)) for pair in decision.pairs if pair.relation in TIED}
+    found: list[tuple[str, ...]] = []
+    for first in range(len(names)):
+        last = first
+        while last + 1 < len(names) and all(
+            {one, names[last + 1]} in tied for one in names[first : last + 1]
+        ):
+            last += 1
+        group = names[first : last + 1]
+        if len(group) > 1 and not (found and set(group) <= set(found[-1])):
+            found.append(group)
+    return tuple(found)
+
+
+def _seeds(pairs: Sequence[Pair]) -> str:
+    """How many seeds the pairs share."""
+    nums = sorted({pair.difference.num for pair in pairs})
+    return f"{nums[0]} to {nums[-1]} seeds" if len(nums) > 1 else f"{nums[0]} seeds"
+
+
+def _apart(pairs: Sequence[Pair]) -> str:
+    """The largest difference that was seen, which a tie for want of evidence does not rule out."""
+    gaps = [(pair.difference.mean, pair.difference.base) for pair in pairs]
+    largest = max(abs(mean) / min(base, base + mean) for mean, base in gaps)
+    return f"at most {_share(100 * largest)} % apart as seen"
 
 
 def _more(pair: Pair) -> str:

@@ -26,6 +26,7 @@ from initium.report import (
     number,
 )
 from initium.study.race import Pair
+from initium.study.sentences import TIED
 
 if TYPE_CHECKING:
     from initium.study.comparison import Comparison, Standing
@@ -34,11 +35,12 @@ HEALTH: dict[str, Level] = {"healthy": "good", "warning": "warning", "unhealthy"
 MOST_LINES = 10
 """Inits in a chart with one line each."""
 LOSS = "mean training loss over the run"
+PARTNERS = ("init", "seeds", "a tie with (not told apart)", "told apart from")
 
 
 def document(one: Comparison) -> Document:
     """Outcome, ranking, curves, learning rates, cost."""
-    sections = [_said(one), _ranking(one)]
+    sections = [_said(one), _ranking(one), *_others(one)]
     if one.ranking:
         sections += [Section("The race in pictures", list(_figures(one))), _cost(one)]
     sections.append(_about(one))
@@ -97,6 +99,36 @@ def _relation(pair: Pair | None) -> object:
     if pair.relation == "undecided":
         return Mark(f"{size}, not told apart", "note")
     return f"{size}, {'confirmed' if pair.fresh else 'seen'}"
+
+
+def _others(one: Comparison) -> Iterator[Section]:
+    """Every pair of those that were not confirmed."""
+    decision = one.decision
+    pairs = [pair for pair in decision.pairs if {pair.first, pair.second} <= set(decision.others)]
+    if not pairs:
+        return
+    rows = [[name, *_partners(name, pairs)] for name in decision.others]
+    widths = sorted(high - low for _, low, high in (pair.difference.shares for pair in pairs))
+    note = (
+        "Paired t-tests on the seeds that both ran in the race, each at its best learning rate, corrected for all "
+        f"{len(pairs)} pairs (Holm). Nothing here is confirmed, and few seeds tell large differences only: half of "
+        f"these differences are known to ± {50 * widths[len(widths) // 2]:.0f} % of the loss or worse."
+    )
+    yield Section("Those that were not confirmed, against one another", [Table(PARTNERS, rows), Prose(note)])
+
+
+def _partners(name: str, pairs: list[Pair]) -> list[object]:
+    """Seeds, and the other names of its pairs by what is known of them."""
+    ours = [pair for pair in pairs if name in (pair.first, pair.second)]
+    tied = [_other(pair, name) for pair in ours if pair.relation in TIED]
+    apart = [_other(pair, name) for pair in ours if pair.relation not in TIED]
+    seeds = max((pair.difference.num for pair in ours), default=0)
+    return [seeds, ", ".join(tied) or None, ", ".join(apart) or None]
+
+
+def _other(pair: Pair, name: str) -> str:
+    other = pair.second if pair.first == name else pair.first
+    return f"{other} (equal)" if pair.relation == "tie" else other
 
 
 def _health(one: Standing) -> object:
