@@ -237,6 +237,18 @@ def test_weights_that_an_author_drew_stay_in_a_sound_model() -> None:
     assert not survives(model, noise(64, 16), lambda name: name == "3.weight")
 
 
+def test_weights_that_an_author_drew_for_a_net_with_norms_are_drawn_anew_without() -> None:
+    with seeded():
+        model = nn.Sequential(nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 4))
+        for layer in (model[0], model[2], model[4]):
+            nn.init.normal_(layer.weight, std=0.1)
+    assert survives(model, noise(64, 16), lambda name: name.endswith("weight")) == {
+        "0.weight",
+        "2.weight",
+        "4.weight",
+    }
+
+
 def test_a_dead_chain_is_drawn_anew() -> None:
     with seeded():
         model = plain_conv(12, 16)

@@ -176,8 +176,13 @@ def _is_prior(part: Part, info: ParameterInfo, context: Context) -> bool:
 
 
 def _author_weights(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
-    """In a sound model, weights that are not the framework's default were chosen on purpose."""
-    if context.sound and info.finite and info.constant is None and not is_default(part, info, context):
+    """In a sound model with norms, weights that are not the framework's default were chosen on purpose.
+
+    Where no norm sets the signal's scale, weights do, and those of many families were chosen for models with norms.
+    """
+    if not (context.sound and context.record.graph.has_norms):
+        return None
+    if info.finite and info.constant is None and not is_default(part, info, context):
         return keep(
             part,
             info,

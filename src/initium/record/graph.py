@@ -208,6 +208,11 @@ class Graph:
         return self.nodes[index].category == "norm" or index in self.written_norms
 
     @cached_property
+    def has_norms(self) -> bool:
+        """Whether any node is a norm."""
+        return any(self.normalizes(index) for index in range(len(self.nodes)))
+
+    @cached_property
     def written_norms(self) -> dict[int, int]:
         """Products of a value with a statistic of itself, and the mask of the nodes that compute the statistic.
 
