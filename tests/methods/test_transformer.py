@@ -29,6 +29,16 @@ def test_embedding_rules(rule, expected):
     assert std("embedding", TABLE, rule=rule, std=0.5) == 0.5
 
 
+def test_the_padding_row_of_an_embedding_stays_zero():
+    draw = find("embedding")(TABLE, std=0.5, padding=3)
+    assert isinstance(draw, Blocks)
+    assert draw.sizes == (3, 1, 996)
+    assert draw.draws[1] == Constant(0.0)
+    assert find("embedding")(TABLE, padding=0).sizes == (1, 999)
+    with pytest.raises(LayerError, match="padding=1000"):
+        find("embedding")(TABLE, padding=1000)
+
+
 def test_fixed_scales():
     assert std("gpt2", NARROW) == 0.02
     assert std("gpt2", NARROW, num_layers=8, residual=True) == pytest.approx(0.02 / 4)

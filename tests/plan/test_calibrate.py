@@ -181,6 +181,33 @@ def test_a_weight_used_twice_is_calibrated_once() -> None:
     assert second_moment(model.fc(noise(64, 16))) == pytest.approx(1.0, rel=0.05)
 
 
+class Unrolled(nn.Module):
+    """A layer that reads its own state, which is zero at first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read, self.take = nn.Linear(16, 16, bias=False), nn.Linear(16, 16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        state = torch.zeros_like(x)
+        for _ in range(3):
+            state = torch.tanh(self.take(x) + self.read(state))
+        return state
+
+
+def test_a_weight_whose_first_use_gets_zeros_is_calibrated_at_the_next() -> None:
+    with seeded():
+        model = Unrolled()
+    x = noise(64, 16)
+    seen = record(model, x)
+    assignments = assign(seen, policy_of("auto"), {}, sound=False)
+    write(named_tensors(model), [one for one in assignments if not one.keeps], 0)
+    sweep = calibrate(model, x, seen, assignments, forward=None, seed=0)
+    assert sweep.failed == ()
+    state = torch.tanh(model.take(x))
+    assert second_moment(model.read(state)) == pytest.approx(1.0, rel=1e-4)
+
+
 def test_weights_before_a_norm_are_left_to_it() -> None:
     sweep = swept(Small(), pictures())
     assert "0.weight" not in sweep.factors

@@ -6,25 +6,37 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from initium.methods.method import WEIGHTS, Method, Need, Paper, Param
+from initium.methods.method import WEIGHTS, Method, Need, Paper, Param, refuse
 from initium.methods.scaling import fans_of, scaled, spread
 from initium.random.distributions import Blocks, Constant, Draw, Normal, TruncatedNormal
 from initium.theory.fans import blocks
 from initium.theory.layer import Kind, Layer
 
 
-def embedding(layer: Layer, *, rule: str, std: float | None) -> Draw:
+def embedding(layer: Layer, *, rule: str, std: float | None, padding: int | None) -> Draw:
     """N(0, std^2) for tokens or positions: std 1 (torch), 0.02 (GPT-2, BERT), d^-1/2 (width), 1e-4 (small).
 
     With a tied output head the logits have variance d std^2: at std = 1 the first loss is far
     above ln V; 0.02 or d^-1/2 keep it there. "small" is for a norm right behind the embedding.
+    The row of the padding token stays zero.
 
     Reference: Radford et al. (2019); Vaswani et al. (2017), arXiv:1706.03762.
     """
     if std is None:
         width = max(layer.shape[-1] if layer.shape else 1, 1)
         std = {"torch": 1.0, "gpt": 0.02, "width": width**-0.5, "small": 1e-4}[rule]
-    return spread("normal", std)
+    draw = spread("normal", std)
+    return draw if padding is None else _without_row(layer, draw, padding)
+
+
+def _without_row(layer: Layer, draw: Draw, row: int) -> Draw:
+    """The draw with one row of zeros."""
+    num_rows = layer.shape[0] if layer.shape else 0
+    if row >= num_rows:
+        raise refuse("embedding", layer, f"more than {row} rows, as padding={row} asks for")
+    parts = [(row, draw), (1, Constant(0.0)), (num_rows - row - 1, draw)]
+    sizes, draws = zip(*(part for part in parts if part[0]), strict=True)
+    return Blocks(0, sizes, draws)
 
 
 def gpt2(layer: Layer, *, std: float, num_layers: int, residual: bool) -> Draw:
@@ -266,6 +278,7 @@ METHODS = (
                 choices=("torch", "gpt", "width", "small"),
             ),
             Param("std", None, "standard deviation, in place of the rule", low=0.0),
+            Param("padding", None, "the row of the padding token, which stays zero", low=0),
         ),
         _RADFORD,
         embedding,

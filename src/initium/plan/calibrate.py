@@ -91,7 +91,7 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         return None
 
     def _open(self, name: str) -> bool:
-        return name not in self.factors or (self._shared and name not in self.failed)
+        return name not in self.factors or self._shared
 
     def _rescale(self, call: Call, use: Use, out: Tensor) -> Tensor:
         name, bias = use.names[0], self._bias(call)
@@ -104,7 +104,9 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
                 self.factors[name] = 1.0
                 self.failed.append(name)
             return out
-        if name in self.factors and measured <= LOUDER * target:
+        if name in self.failed:  # at an earlier use, which was given zeros
+            self.failed.remove(name)
+        elif name in self.factors and measured <= LOUDER * target:
             return out
         factor = min(max(math.sqrt(target / measured), 1 / MAX_FACTOR), MAX_FACTOR)
         self.factors[name] = factor * self.factors.get(name, 1.0)

@@ -14,6 +14,7 @@ from initium.errors import LayerError
 from initium.methods.catalogue import read_method
 from initium.plan.assignment import KEEP, Assignment
 from initium.plan.critical import DEEP, Start
+from initium.plan.tables import padding_of
 from initium.record.inventory import ParameterInfo
 from initium.record.record import Record
 from initium.record.roles import Part
@@ -36,11 +37,13 @@ class Context:
         record: the run.
         sound: whether the model is sound as it stands.
         starts: of the parameters on long chains, by theory.
+        tables: spreads of the tables that are heard too faintly as they are.
     """
 
     record: Record
     sound: bool
     starts: Mapping[str, Start] = field(default_factory=dict)
+    tables: Mapping[str, float] = field(default_factory=dict)
 
 
 Decision = Callable[[Part, ParameterInfo, Context], Assignment | None]
@@ -94,6 +97,17 @@ def _tied(part: Part, info: ParameterInfo) -> Assignment | None:
         return None
     reason = f"it is shared with {', '.join(info.aliases)}, and one value must serve both"
     return keep(part, info, "tied", reason)
+
+
+def _faint_table(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
+    """In a model that is not sound, embeddings that weights take as they are, with no norm between."""
+    std = context.tables.get(part.name)
+    if context.sound or std is None:
+        return None
+    reason = "no norm follows this table, so its rows are the signal itself and start at the scale of one"
+    padding = padding_of(context.record.graph, part)
+    params = {"std": std} if padding is None else {"std": std, "padding": padding}
+    return _assign(part, info, "embedding", "faint table", reason, "He+ 2015, 1502.01852", **params)
 
 
 def _tied_for_good(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
@@ -195,14 +209,8 @@ def _author_weights(part: Part, info: ParameterInfo, context: Context) -> Assign
 def _bias(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
     if part.role != "bias":
         return None
-    return _assign(
-        part,
-        info,
-        "zeros",
-        "zero bias",
-        "a bias adds a signal that does not depend on the input",
-        "He+ 2015, 1502.01852",
-    )
+    reason = "a bias adds a signal that does not depend on the input"
+    return _assign(part, info, "zeros", "zero bias", reason, "He+ 2015, 1502.01852")
 
 
 def _repair_vectors(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
@@ -218,8 +226,11 @@ def _embedding(part: Part, info: ParameterInfo, context: Context) -> Assignment 
         return None
     if info.finite and info.constant is None:
         return keep(part, info, "author", "tables keep the scale that their readers were written for")
+    reason, padding = "a table must tell its rows apart", padding_of(context.record.graph, part)
+    if padding is None:
+        return _assign(part, info, "normal", "embedding", reason, "Radford+ 2019", std=TABLE_STD)
     return _assign(
-        part, info, "normal", "embedding", "a table must tell its rows apart", "Radford+ 2019", std=TABLE_STD
+        part, info, "embedding", "embedding", reason, "Radford+ 2019", std=TABLE_STD, padding=padding
     )
 
 
@@ -283,8 +294,8 @@ def _plain(part: Part, info: ParameterInfo, context: Context) -> Assignment | No
 
 
 AUTO: tuple[Decision, ...] = (
-    _untouchable, _tied_for_good, _lost_gain, _deliberate, _author_weights, _on_chain, _bias, _offset, _embedding,
-    _repair_vectors, _scale_free, _attention, _gate, _isometric, _plain,
+    _untouchable, _faint_table, _tied_for_good, _lost_gain, _deliberate, _author_weights, _on_chain, _bias, _offset,
+    _embedding, _repair_vectors, _scale_free, _attention, _gate, _isometric, _plain,
 )  # fmt: skip
 
 

@@ -1,0 +1,77 @@
+"""Tables whose rows are the signal itself: embeddings and positions that weights take with no norm between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initium.record import Record
+from initium.record.graph import Graph, bits
+from initium.record.roles import Part
+
+FAINT = 1e-3
+"""The least second moment that is sound for what a block receives."""
+
+
+def spreads_of(seen: Record) -> dict[str, float]:
+    """Table -> the standard deviation to draw it with, for those that weights hear too faintly.
+
+    Tables are small because a norm is expected to follow. Where none does, their sum is the stream that everything
+    else is measured by, and starts at unit scale. A table that is the head as well has both ends to serve: with a
+    spread of d^(-1/4) its outputs, sums of d products of its elements, have unit scale. Tables that are added share a
+    spread.
+    """
+    faint = {part.name: _heard(seen, part) for part in seen.parts.values() if _is_table(seen, part)}
+    return {
+        name: min(_spread(seen.graph, seen.parts[other]) for other, also in faint.items() if also & heard)
+        for name, heard in faint.items()
+        if heard
+    }
+
+
+def _spread(graph: Graph, part: Part) -> float:
+    is_head = any(graph.nodes[node].category == "weighted" for node in part.nodes)
+    return part.layer.num_out**-0.25 if is_head else 1.0
+
+
+def padding_of(graph: Graph, part: Part) -> int | None:
+    """The row of a table that stays zero for padding, as its lookups say."""
+    lookups = (graph.nodes[node] for node in part.nodes if graph.nodes[node].op == "aten.embedding")
+    rows = [int(one.scalars[0]) for one in lookups if one.scalars and one.scalars[0] >= 0]
+    return rows[0] if rows else None
+
+
+def _is_table(seen: Record, part: Part) -> bool:
+    """Whether rows of the parameter are looked up, and differ."""
+    info = seen.parameter(part.name)
+    return part.layer.kind == "embedding" and info.finite and info.constant is None
+
+
+def _heard(seen: Record, part: Part) -> int:
+    """Bit mask of the faint values, made of tables alone, in which weights hear the table; none behind a norm."""
+    graph, mask = seen.graph, 0
+    tables = [node for node in part.nodes if graph.nodes[node].category == "lookup"]
+    for node in tables:
+        made = graph.descendants[node] & ~_weighted_or_later(graph)
+        if any(graph.normalizes(one) for one in bits(made)):
+            return 0
+        mask |= sum(1 << one for one in _taken(graph, made) if _is_faint(seen, one))
+    return mask
+
+
+def _weighted_or_later(graph: Graph) -> int:
+    mask = 0
+    for node in bits(graph.weighted):
+        mask |= graph.descendants[node]
+    return mask
+
+
+def _taken(graph: Graph, made: int) -> Iterator[int]:
+    """The values among these that a weight takes."""
+    for one in bits(made):
+        if any(graph.weighted >> consumer & 1 for consumer in graph.consumers[one]):
+            yield one
+
+
+def _is_faint(seen: Record, node: int) -> bool:
+    moments = seen.graph.nodes[node].forward
+    return moments is not None and 0 < moments.second < FAINT
