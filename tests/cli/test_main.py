@@ -87,3 +87,11 @@ def test_a_missing_or_unknown_option_is_a_usage_error():
     assert run("diagnose").exit_code == 2
     assert run("diagnose", "x", "--nope").exit_code == 2
     assert run("--nope").exit_code == 2
+
+
+def test_python_dash_m_is_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "initium", "--version"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    assert done.stdout.startswith("initium")

@@ -103,7 +103,7 @@ def diagnose(
     Args:
         model: any module.
         inputs: a tensor, a tuple of positional arguments, or a dict of keyword arguments; several samples, real ones
-            if you have them.
+            if you have them. Without any, the shape of one sample as in (3, 224, 224), which is run on noise.
         forward: called as `forward(model, inputs)` in place of the plain call.
         loss: maps the output to a scalar; by default the sum of a dict of scalar losses, else a random projection.
         seed: of everything random during the run.

@@ -27,6 +27,7 @@ from initium.plan.trials import Run, first_run
 from initium.plan.unmeasured import by_theory
 from initium.record import Record, record
 from initium.record.inventory import ParameterInfo, named_tensors
+from initium.record.made_up import with_data
 from initium.record.record import Forward, Inputs, Loss, check_model
 from initium.record.roles import Part
 
@@ -57,7 +58,8 @@ def plan(
 
     Args:
         model: any module with storage; a compiled one is planned as its original.
-        inputs: a tensor, a tuple of positional arguments, or a dict of keyword arguments.
+        inputs: a tensor, a tuple of positional arguments, a dict of keyword arguments, or, where there are no data, the
+            shape of one sample as in (3, 224, 224), which is run on noise.
         policy: "auto" (by role, calibrated and verified, never less healthy than found), "shipped" (leave as is), a
             method's name, with parameters as in "he_normal:mode=fan_out" (every weight gets it; "lsuv", "kraehenbuehl",
             "weight_norm_data", "metainit", "gradinit" and "nio" find scales on the inputs, "autoinit" by theory), or
@@ -79,8 +81,25 @@ def plan(
         >>> [one.method for one in made]
         ['he_normal', 'zeros', 'lecun_normal', 'zeros']
     """
-    model, recipe = check_model(model), recipe_by(policy)
+    model = check_model(model)
     check_seed(seed)
+    inputs, made_up = with_data(model, inputs, seed)
+    made = _decided(model, inputs, policy, rules, forward=forward, loss=loss, seed=seed)
+    return replace(made, notes=(*made.notes, made_up)) if made_up else made
+
+
+def _decided(
+    model: nn.Module,
+    inputs: Inputs,
+    policy: str,
+    rules: Sequence[Rule],
+    *,
+    forward: Forward | None,
+    loss: Loss | None,
+    seed: int,
+) -> Plan:
+    """The plan of one policy."""
+    recipe = recipe_by(policy)
     if recipe is not None:
         seen = record(model, inputs, forward=forward, loss=loss, seed=seed)
         made, notes = decide_by_recipe(recipe, seen, _ruled(model, seen, rules))

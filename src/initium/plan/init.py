@@ -40,7 +40,8 @@ def init_(
 
     Args:
         model: any module with storage.
-        inputs: a tensor, a tuple of positional arguments, or a dict of keyword arguments.
+        inputs: a tensor, a tuple of positional arguments, a dict of keyword arguments, or, where there are no data, the
+            shape of one sample as in (3, 224, 224), which is run on noise.
         seed: of every draw.
         policy: "auto", "shipped" or a method's name; see `plan`.
         rules: see `plan`.

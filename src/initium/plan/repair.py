@@ -15,6 +15,7 @@ from initium.plan.receipt import Receipt
 from initium.plan.rules import Rule
 from initium.plan.trials import first_run
 from initium.record import Record
+from initium.record.made_up import with_data
 from initium.record.record import Forward, Inputs, Loss, check_model
 
 
@@ -33,7 +34,8 @@ def repair_(
 
     Args:
         model: any module with storage.
-        inputs: a tensor, a tuple of positional arguments, or a dict of keyword arguments.
+        inputs: a tensor, a tuple of positional arguments, a dict of keyword arguments, or, where there are no data, the
+            shape of one sample as in (3, 224, 224), which is run on noise.
         seed: of every draw.
         forward: called as `forward(model, inputs)` in place of the plain call.
         loss: maps the output to a scalar.
@@ -50,6 +52,7 @@ def repair_(
     """
     model = check_model(model)
     check_seed(seed)
+    inputs, _ = with_data(model, inputs, seed)
     run, seen = first_run(model, inputs, forward=forward, loss=loss, seed=seed)
     found = report_of(seen)
     kept = assign(seen, policies.shipped, {}, sound=False)

@@ -26,6 +26,7 @@ from initium.record.inventory import (
     take_buffers,
     take_inventory,
 )
+from initium.record.made_up import with_data
 from initium.record.node import Node
 from initium.record.roles import Part, parts_of
 from initium.record.run import (
@@ -122,7 +123,8 @@ def record(
 
     Args:
         model: any module; a compiled one is recorded as its original.
-        inputs: a tensor, a tuple of positional arguments, or a dict of keyword arguments.
+        inputs: a tensor, a tuple of positional arguments, a dict of keyword arguments, or, where there are no data, the
+            shape of one sample as in (3, 224, 224), which is run on noise.
         forward: called as `forward(model, inputs)` in place of the plain call.
         loss: maps the output to a scalar; by default the sum of a dict of scalar losses, else a fixed random
             projection of every floating-point output.
@@ -142,6 +144,7 @@ def record(
         ['0.weight', '2.weight']
     """
     model = check_model(model)
+    inputs, made_up = with_data(model, inputs, seed)
     check_samples(check_inputs(inputs))
     parameters = named_tensors(model)
     batch = batch_size(inputs)
@@ -170,7 +173,7 @@ def record(
         chance=back.chance,
         batch=batch,
         training=model.training,
-        notes=back.notes,
+        notes=(*back.notes, *((made_up,) if made_up else ())),
         curves=tape.curves.known,
     )
 

@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from initium.errors import InitiumError, ModelRunError, UsageError, UsageTypeError
 
 Inputs = Tensor | tuple[Any, ...] | dict[str, Any]
+"""What a model is called with; a tuple of whole numbers is the shape of one sample (see `made_up`)."""
 Forward = Callable[[nn.Module, Any], Any]
 
 
@@ -21,7 +22,7 @@ def check_inputs(inputs: object) -> list[Any]:
     if not isinstance(inputs, (Tensor, tuple, dict)):
         raise UsageTypeError(
             f"inputs is a {type(inputs).__name__}",
-            expected="a tensor, a tuple of positional arguments, or a dict of keyword arguments",
+            expected="a tensor, a tuple of positional arguments, a dict of keyword arguments, or a sample's shape",
             remedy="wrap a list of images as (images,), or pass forward=",
         )
     leaves = tree_leaves(inputs)
