@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from tests.nets import noise, seeded
 from torch import nn
 from torch.nn import functional as F
 
-from initium import plan
+from initium import init_, plan
 from initium.plan.chains import chains_of
 from initium.plan.critical import starts_of
 from initium.record import record
@@ -91,3 +92,44 @@ def test_chains_end_where_values_meet_or_mix():
         model = Skip()
     found = [chain.names for chain in chains_of(record(model, noise(16, 8)))]
     assert found == [tuple(f"layers.{i}.weight" for i in pair) for pair in ((0, 1), (2, 3), (4, 5))]
+
+
+def uneven(function):
+    """Wide and narrow layers in turn."""
+    layers = [
+        part for shape in pairwise([32, *[128, 16] * 4, 128, 10]) for part in (nn.Linear(*shape), function)
+    ]
+    with seeded():
+        return nn.Sequential(*layers[:-1])
+
+
+@pytest.mark.parametrize("function", [nn.ReLU(), nn.LeakyReLU(0.2)])
+def test_uneven_widths_share_the_burden_of_scale(function):
+    """Outputs are in proportion to 1/sqrt(width)."""
+    model, inputs = uneven(function), noise(64, 32)
+    init_(model, inputs, seed=3)
+    values, sizes = inputs[0::2], []
+    for part in model:
+        values = part(values).detach()
+        if isinstance(part, nn.Linear):
+            sizes.append(float(values.square().mean()) * math.sqrt(part.out_features))
+    assert sizes[:-1] == pytest.approx([sizes[0]] * (len(sizes) - 1), rel=1e-4)
+
+
+def test_variances_lie_between_those_of_fan_in_and_fan_out():
+    """Wide layers pass on all that narrow ones send, so theirs is exactly 2 / sqrt(fan_in fan_out)."""
+    model = uneven(nn.ReLU())
+    init_(model, noise(64, 32), seed=3)
+    wide = [part.weight.detach() for part in model[2:-1] if getattr(part, "out_features", 0) == 128]
+    found = [float(weight.square().mean()) * math.sqrt(weight.numel()) for weight in wide]
+    assert found == pytest.approx([2.0] * 4, rel=1e-4)
+
+
+def test_functions_with_a_scale_of_their_own_keep_one_size():
+    sizes = {
+        type(function): {
+            start.target for start in starts_of(record(uneven(function), noise(16, 32))).values()
+        }
+        for function in (nn.ReLU(), nn.GELU(), nn.Tanh())
+    }
+    assert [len(sizes[kind]) > 2 for kind in sizes] == [True, False, False]

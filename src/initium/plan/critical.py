@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from statistics import fmean
 
 from initium.methods.method import Value
 from initium.plan.chains import Chain, chains_of, settable
@@ -48,11 +51,27 @@ def starts_of(seen: Record) -> dict[str, Start]:
         key = (chain.activations, mirror, biased)
         if key not in known:
             known[key] = criticality.start_of(chain.activations, len(chain), mirror=mirror, biases=biased)
-        for place, name in enumerate(chain.names):
-            found[name] = _weight(chain, place, known[key], seen.parts[name].layer)
+        layers = [seen.parts[name].layer for name in chain.names]
+        sizes = _sizes(chain, layers, known[key])
+        for place, (name, layer) in enumerate(zip(chain.names, layers, strict=True)):
+            found[name] = _weight(chain, place, replace(known[key], q=sizes[place]), layer)
         if known[key].shift:
             found.update({name: _bias(known[key]) for name in chain.biases[:-1]})
     return found
+
+
+def _sizes(chain: Chain, layers: Sequence[Layer], start: criticality.Start) -> list[float]:
+    """The second moment that every output is calibrated to; the last is not used.
+
+    Where f(a z) = a f(z) for all a > 0, scales may move along the chain and the net computes the same. Outputs of equal
+    size have gradients that grow with the width; at q / sqrt(width) outputs and gradients share the burden, the
+    variance of a weight is gain^2 / sqrt(fan_in fan_out), and all weights learn at like rates.
+    """
+    if not all(function.homogeneous for function in chain.activations):
+        return [start.q] * len(layers)
+    logs = [math.log(layer.num_out) for layer in layers]
+    middle = fmean(logs[:-1])
+    return [start.q * math.exp((middle - log) / 2) for log in logs]
 
 
 def _weight(chain: Chain, place: int, start: criticality.Start, layer: Layer) -> Start:

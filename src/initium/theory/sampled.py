@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from initium.theory.gains import Moments
 _FEWEST = 16
 _CELLS = 4096
 _REACH = 9.0
+_STRAIGHT = 1e-5
 
 
 class Sampled:
@@ -52,6 +54,19 @@ class Sampled:
         index = (torch.searchsorted(self._x, z.detach().contiguous()) - 1).clamp(0, len(self._slope) - 1)
         value: Tensor = self._y[index] + self._slope[index] * (z - self._x[index])
         return value
+
+    @cached_property
+    def homogeneous(self) -> bool:
+        """Whether f(a z) = a f(z) for every a > 0, as of ReLU and its leaky kin: a line on either side of zero.
+
+        Example:
+            >>> x = torch.linspace(-6, 6, 601)
+            >>> [Sampled(x, f(x)).homogeneous for f in (torch.relu, torch.tanh)]
+            [True, False]
+        """
+        lines = [self._slope[side] for side in (self._x[1:] <= 0, self._x[:-1] >= 0)]
+        flat = all(bool((line - line.mean()).abs().max() < _STRAIGHT) for line in lines if len(line))
+        return flat and bool(self(torch.zeros(1, dtype=torch.float64, device="cpu")).abs() < _STRAIGHT)
 
     def reflected(self, sign: float) -> Sampled:
         """The samples of f(z) + sign f(-z)."""
