@@ -71,6 +71,11 @@ class Loopback:
             self.kill(number)
         shutil.rmtree(self.directory, ignore_errors=True)
 
+    def workers(self) -> list[int]:
+        """Process ids of the workers that run a job."""
+        pids = [pid for node in self.nodes for pid in _of_session(node.pid)]
+        return [pid for pid in pids if _title(pid).startswith("ray::_perform")]
+
     def kill(self, number: int) -> None:
         """Ends every process of a node, as a lost machine does: 0 is the head."""
         node = self.nodes[number]
@@ -147,6 +152,13 @@ def _of_session(session: int) -> list[int]:
             if int((path / "stat").read_text().rpartition(")")[2].split()[3]) == session:
                 found.append(int(path.name))
     return found
+
+
+def _title(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
 
 
 COUNT = """

@@ -11,8 +11,10 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from tests.engines.killing import Study, check_same_rows, kill_at_random
 from tests.engines.loopback import Loopback
 
 from initium.engines import open_engine
@@ -291,3 +293,24 @@ def test_a_lost_head_is_told() -> None:
     assert study.returncode == 1
     assert "ClusterError" in told
     assert "what finished is kept" in told
+
+
+@needs_ray
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_study_with_kills_of_all_kinds_ends_as_one_on_processes(tmp_path: Path) -> None:
+    calm = Study(tmp_path / "calm.db", {"name": "processes", "num_workers": 2})
+    undisturbed = calm.told(calm.start())
+    with Loopback() as cluster:
+        engine = {"name": "ray", "address": cluster.address, "timeout": 60.0}
+        killed = Study(tmp_path / "killed.db", engine, cluster.environment())
+        controller, seen, victims = kill_at_random(
+            killed, lambda _: cluster.workers(), kills=10, seed=3, longest_start=15.0
+        )
+        killed.wait_for(len(killed.rows()) + 2, controller)
+        assert controller.poll() is None
+        cluster.kill(1)
+        assert killed.told(controller) == undisturbed
+    check_same_rows(killed.rows(), calm.rows(), seen)
+    assert {"controller", "worker"} == set(victims)
+    print(f"{len(seen)} trials before the last start; killed: {', '.join(victims)}, a node")
