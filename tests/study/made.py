@@ -36,10 +36,12 @@ def result(area: float, *, diverged: bool = False, steps: int = 40) -> TrialResu
     )  # fmt: skip
 
 
-def design(*labels: str, lrs: tuple[float, ...] = (1e-3, 3e-3), seeds: int = 5, confirm: int = 8) -> Design:
+def design(
+    *labels: str, lrs: tuple[float, ...] = (1e-3, 3e-3), seeds: int = 5, confirm: int = 8, steps: int = 40
+) -> Design:
     """A design whose inits differ only in their labels."""
     inits = {label: {"kind": "policy", "policy": "he_normal"} for label in labels}
-    spec = TrialSpec("mlp8-relu", next(iter(inits.values())), {"kind": "classification"}, steps=40)
+    spec = TrialSpec("mlp8-relu", next(iter(inits.values())), {"kind": "classification"}, steps=steps)
     return Design(spec, inits, lrs, seeds, confirm)
 
 
@@ -53,7 +55,7 @@ def conducted(made: Design, loss: Loss, *, phases: int = 99, failed: str = "") -
                 ended[cell] = Outcome(None, Failed(cell.label, "error", "<b>out</b> of memory"))
             else:
                 area = loss(cell.label, cell.lr, cell.seed)
-                ended[cell] = Outcome(result(area, diverged=area >= 4))
+                ended[cell] = Outcome(result(area, diverged=area >= 4, steps=made.base.steps))
         conduct.take(ended)  # type: ignore[arg-type]
     return conduct
 

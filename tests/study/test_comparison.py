@@ -98,3 +98,24 @@ def test_a_run_that_diverged_counts_until_then_and_under_the_ceiling() -> None:
     assert max(curve.high) == 4.6
     assert curve.low[20:] == curve.high[20:]
     assert mean_curve([], 40).steps == ()
+
+
+def test_a_finalist_that_may_do_better_at_another_rate_is_shown_with_it() -> None:
+    """`b` is as good as `a` at a rate that screening did not tell from its own."""
+
+    def loss(label: str, lr: float, seed: int) -> float:
+        noise = float(np.random.default_rng([seed, *label.encode(), round(1e4 * lr)]).normal())
+        unlucky = 0.05 if label == "b" and lr == 3e-3 and seed >= 5 else 0.0
+        level = {("a", 3e-3): 0.5, ("a", 1e-3): 0.9, ("b", 3e-3): 0.5, ("b", 1e-3): 0.51}[label, lr]
+        return level + unlucky + 0.005 * noise
+
+    found = Comparison.of(conducted(design("a", "b"), loss))
+    (pair,) = found.decision.pairs
+    assert (found.winner, found.ranking, list(found["b"].elsewhere)) == (None, ("a", "b"), [1e-3])
+    assert pair.difference.base == pytest.approx(np.mean(list(found["b"].elsewhere[1e-3].values())))
+    assert any("b was run on fresh seeds at the learning rate 0.001 too" in one for one in found.sentences)
+    race = {one.name: one.losses(fresh=False) for one in found.standings}
+    fresh = {one.name: one.losses(fresh=True) for one in found.standings}
+    elsewhere = {one.name: list(one.elsewhere.values()) for one in found.standings}
+    assert decide(race, fresh, elsewhere) == found.decision
+    assert Comparison.from_json(found.to_json()) == found

@@ -50,7 +50,7 @@ def test_the_course_of_a_comparison() -> None:
     assert [due.phase for due in steps] == ["screening", "race", "race", "race", "confirmation"]
     assert len(steps[0].cells) == 4 * 2 * 2
     assert len(steps[1].cells) == 4
-    assert conduct.rates == dict.fromkeys(INITS, 1e-3)
+    assert {label: conduct.rate(label) for label in INITS} == dict.fromkeys(INITS, 1e-3)
     assert conduct.stopped["shipped"] == 3
     assert "he_normal" in conduct.stopped
     assert set(conduct.finalists) >= {"auto"}
@@ -70,10 +70,39 @@ def test_the_trials_lie_between_the_announced_bounds() -> None:
 
 def test_the_bounds_are_reached() -> None:
     far = {name: float(i) for i, name in enumerate(INITS)}
-    clear = play(Conduct(design()), lambda cell: far[cell.label] + random.Random(repr(cell)).gauss(0, 1e-3))
+
+    def noisy(cell: Cell) -> float:
+        return far[cell.label] + random.Random(repr(cell)).gauss(0, 1e-3)
+
+    clear = play(Conduct(design()), lambda cell: noisy(cell) + (0.5 if cell.lr == 3e-3 else 0.0))
     assert sum(len(due.cells) for due in clear) == design().fewest_trials
-    equal = play(Conduct(design()), lambda cell: 1.0)
+    equal = play(Conduct(design()), lambda cell: 1.0 if cell.seed < 5 else noisy(cell))
     assert sum(len(due.cells) for due in equal) == design().most_trials
+
+
+def test_those_that_are_beaten_are_run_at_the_other_rates_that_may_be_their_best() -> None:
+    """Equal until the fresh seeds; two rates of `near` are tied, those of `clear` are not, `best` has another rate."""
+    gaps = {"best": (0.5, 0.0), "near": (0.0, 0.02), "clear": (0.0, 0.5)}
+    lrs = (1e-3, 3e-3, 1e-2)
+
+    def loss(cell: Cell) -> float:
+        later = 0.5 if cell.seed >= 5 and cell.label != "best" else 0.0
+        gap = dict(zip(lrs, (*gaps[cell.label], 3.0), strict=True))[cell.lr]
+        own = random.Random(repr(cell) if gap or later else cell.seed)
+        return 1.0 + later + gap + own.gauss(0, 0.005)
+
+    made = design(inits={name: {"kind": "policy", "policy": "auto"} for name in gaps}, lrs=lrs)
+    conduct = Conduct(made)
+    last = play(conduct, loss)[-1]
+    assert conduct.likely == {"best": (3e-3,), "near": (1e-3, 3e-3), "clear": (1e-3,)}
+    assert last.phase == "cross-check"
+    assert {(cell.label, cell.lr) for cell in last.cells} == {("near", 3e-3), ("clear", 3e-3)}
+    assert {cell.seed for cell in last.cells} == set(made.fresh_seeds)
+
+
+def test_what_is_not_told_apart_is_not_run_again() -> None:
+    steps = play(Conduct(design()), lambda cell: 1.0 + random.Random(repr(cell)).gauss(0, 0.001))
+    assert [due.phase for due in steps][-1] == "confirmation"
 
 
 def test_the_outcome_does_not_depend_on_the_order_of_results() -> None:

@@ -67,7 +67,7 @@ def work(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
 
 def tuned(store: Path | None = None, **options: Any) -> initium.Tuning:
     return tune(
-        "mlp4-sigmoid", budget=70, lrs=[1e-3, 3e-3], steps=40, store=store, progress=False,
+        "mlp4-sigmoid", budget=94, lrs=[1e-3, 3e-3], steps=40, store=store, progress=False,
         engine="serial", **options,
     )  # fmt: skip
 
@@ -139,7 +139,7 @@ def test_a_search_that_was_cut_off_goes_on(work: Any, tmp_path: Path) -> None:
 def test_the_budget_is_kept_and_too_small_a_one_is_refused_first(work: Any) -> None:
     work(planted)
     tuned()
-    assert sum(spec.steps for spec in ASKED) / 40 <= 70
+    assert sum(spec.steps for spec in ASKED) / 40 <= 94
     ASKED.clear()
     with pytest.raises(UsageError, match=r"a budget of 20 trials"):
         tune("mlp4-sigmoid", budget=20, progress=False)

@@ -18,7 +18,7 @@ from initium.errors import UsageError
 @click.command("tune", epilog=MODEL_HELP)
 @study_options
 @click.option(
-    "--budget", type=click.IntRange(1), default=120, show_default=True,
+    "--budget", type=click.IntRange(1), default=160, show_default=True,
     help="What may be spent, in trials of full length, the comparison at the end included.",
 )  # fmt: skip
 @click.option(

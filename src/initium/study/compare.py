@@ -13,8 +13,9 @@ from initium.study.checks import check_trials
 from initium.study.comparison import Comparison
 from initium.study.conduct import Conduct
 from initium.study.cost import Cost, measured
-from initium.study.design import CONFIRM, SEEDS, Design
+from initium.study.design import SEEDS, Design
 from initium.study.progress import Progress
+from initium.study.race import CONFIRM
 from initium.study.request import INITS, Inits, Maker, TaskLike, design_of
 from initium.study.runner import Ended, Runner, Watch
 from initium.study.statistics import special_functions
@@ -54,8 +55,10 @@ def compare(  # type: ignore[misc] # the overloads leave out the options that bo
     """Trains a model from several inits and says which is best, and where the difference is none.
 
     Every init is tried at every learning rate on two seeds and keeps its best one; the race goes on seed by seed and
-    stops those that are clearly behind; those that are left, at least two, are compared on fresh seeds. All inits of
-    one seed see the same data in the same order and, where their methods allow, the same draws.
+    stops those that are clearly behind; those that are left, at least two, are compared on fresh seeds. One that is
+    beaten there is run also at the rates that two seeds did not tell from its best one, and at the victor's: it must
+    be beaten at all of them. All inits of one seed see the same data in the same order and, where their methods
+    allow, the same draws.
 
     Args:
         make_model: a standard model's name ("cnn20-relu"), a function at the top level of a module or script that

@@ -109,6 +109,15 @@ class Standing:
         """Seed to area at the best learning rate, of the fresh seeds or of those before them."""
         return {score.seed: score.area for score in self.best if score.fresh == fresh}
 
+    @property
+    def elsewhere(self) -> dict[float, dict[int, float]]:
+        """Other learning rates that were checked on fresh seeds, each with its areas by seed."""
+        found: dict[float, dict[int, float]] = {}
+        for score in self.scores:
+            if score.fresh and score.lr != self.lr:
+                found.setdefault(score.lr, {})[score.seed] = score.area
+        return found
+
     def mean(self, field: str) -> float:
         """Mean of a number or a truth of `Score` over the trials at the best learning rate; nan if there are none.
 
@@ -178,6 +187,7 @@ class Comparison(Readable):
         decision = race.decide(
             {label: one.losses(fresh=False) for label, one in sound.items()},
             {label: one.losses(fresh=True) for label, one in sound.items()},
+            {label: list(one.elsewhere.values()) for label, one in sound.items()},
             margin=margin,
         )
         order = [*decision.ranking, *(label for label in found if label not in decision.ranking)]
@@ -249,7 +259,7 @@ class Comparison(Readable):
 def _standing(conduct: Conduct, label: str) -> Standing:
     results = {(c.lr, c.seed): one for c, one in sorted(conduct.results.items()) if c.label == label}
     scores = tuple(_score(lr, seed, seed >= conduct.design.seeds, one) for (lr, seed), one in results.items())
-    lr = conduct.rates.get(label, _best_rate(scores))
+    lr = conduct.rate(label) if label in conduct.likely else _best_rate(scores)
     curve = mean_curve([one for key, one in results.items() if key[0] == lr], conduct.design.base.steps)
     return Standing(label, lr, conduct.stopped.get(label, 0), conduct.failed.get(label, ""), scores, curve)
 

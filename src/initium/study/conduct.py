@@ -3,6 +3,7 @@
 Screening: every init at every learning rate on two seeds; each keeps the rate at which its mean loss is lowest.
 Race: seed by seed, at that rate; from the third seed on, inits that are clearly behind the leader are stopped.
 Confirmation: those that are left, at least two, on fresh seeds that no choice was made on.
+Cross-check: those that were beaten, on the fresh seeds at the other rates that may be their best, and at the victor's.
 """
 
 from __future__ import annotations
@@ -11,13 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from initium.errors import TrialError
-from initium.study.design import SCREENED, Design
-from initium.study.race import finalists, losers
+from initium.study.design import Design
+from initium.study.race import SCREENED, claims, finalists, likely_rates, losers
 from initium.study.runner import Ended
 from initium.study.spec import TrialSpec
 from initium.study.trial import TrialResult
-
-PHASES = ("screening", "race", "confirmation")
 
 
 @dataclass(frozen=True, order=True)
@@ -46,7 +45,7 @@ class Conduct:
         design: what is compared.
         results: of the trials that ended well.
         failed: label to the message of the failure that put an init out.
-        rates: label to its best learning rate, once screening is over.
+        likely: label to the learning rates that may be its best, once screening is over; the first is its own.
         stopped: label to the number of seeds after which the race was over for it.
         finalists: those that are confirmed.
         finished: whether all trials that were due have ended.
@@ -55,7 +54,7 @@ class Conduct:
     design: Design
     results: dict[Cell, TrialResult] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
-    rates: dict[str, float] = field(default_factory=dict)
+    likely: dict[str, tuple[float, ...]] = field(default_factory=dict)
     stopped: dict[str, int] = field(default_factory=dict)
     finalists: tuple[str, ...] = ()
     finished: bool = False
@@ -64,15 +63,17 @@ class Conduct:
         """What is due, step by step; before the next step is asked for, `take` must have been given all of it."""
         design = self.design
         yield self._due("screening", design.lrs, range(SCREENED), self.alive)
-        self.rates = {label: self.best_rate(label) for label in self.alive}
+        self.likely = {label: self._likely_rates(label) for label in self.alive}
         for seed in range(SCREENED, design.seeds):
             yield self._due("race", None, [seed], self.alive)
             for label in losers({label: self.losses(label) for label in self.alive}):
                 self.stopped[label] = seed + 1
-        raced = {label: self.losses(label) for label in self.rates if label not in self.failed}
+        raced = {label: self.losses(label) for label in self.likely if label not in self.failed}
         self.finalists = finalists(raced, self.stopped)
-        fresh = range(design.seeds, design.seeds + design.confirm)
-        yield self._due("confirmation", None, fresh, self.finalists)
+        yield self._due("confirmation", None, design.fresh_seeds, self.finalists)
+        checked = self._cross_checked()
+        if checked:
+            yield Due("cross-check", checked, len(checked))
         self.finished = True
 
     def take(self, cells: Mapping[Cell, Ended]) -> None:
@@ -89,25 +90,31 @@ class Conduct:
         """Labels that are still in the race."""
         return tuple(one for one in self.design.inits if one not in self.failed and one not in self.stopped)
 
-    def best_rate(self, label: str) -> float:
-        """The learning rate whose mean over the screened seeds is lowest; the smaller one of equals."""
+    def rate(self, label: str) -> float:
+        """The init's own learning rate: that of its lowest mean over the screened seeds; the smaller one of equals."""
+        return self.likely[label][0]
 
-        def mean(lr: float) -> float:
-            return sum(self.results[Cell(label, lr, seed)].area for seed in range(SCREENED)) / SCREENED
-
-        return min(self.design.lrs, key=lambda lr: (mean(lr), lr))
+    def _likely_rates(self, label: str) -> tuple[float, ...]:
+        return likely_rates({lr: self._losses(label, lr, range(SCREENED)) for lr in self.design.lrs})
 
     def losses(self, label: str) -> dict[int, float]:
-        """Seed to loss at the init's best learning rate, of the seeds before confirmation."""
-        return self._losses(label, range(self.design.seeds))
+        """Seed to loss at the init's own learning rate, of the seeds before confirmation."""
+        return self._losses(label, self.rate(label), range(self.design.seeds))
 
-    def fresh_losses(self, label: str) -> dict[int, float]:
-        """The same of the seeds of confirmation."""
-        return self._losses(label, range(self.design.seeds, self.design.seeds + self.design.confirm))
-
-    def _losses(self, label: str, seeds: Sequence[int]) -> dict[int, float]:
-        cells = {seed: Cell(label, self.rates[label], seed) for seed in seeds}
+    def _losses(self, label: str, lr: float, seeds: Sequence[int]) -> dict[int, float]:
+        cells = {seed: Cell(label, lr, seed) for seed in seeds}
         return {seed: self.results[cell].area for seed, cell in cells.items() if cell in self.results}
+
+    def _cross_checked(self) -> tuple[Cell, ...]:
+        """What is still to be run before one finalist is said to beat another that may do better at another rate."""
+        fresh = self.design.fresh_seeds
+        alive = [label for label in self.finalists if label not in self.failed]
+        rivals = {
+            (loser, lr)
+            for victor, loser in claims({one: self._losses(one, self.rate(one), fresh) for one in alive})
+            for lr in {self.rate(victor), *self.likely[loser]} - {self.rate(loser)}
+        }
+        return tuple(Cell(label, lr, seed) for seed in fresh for label, lr in sorted(rivals))
 
     def _due(
         self, phase: str, lrs: Sequence[float] | None, seeds: Sequence[int], labels: Sequence[str]
@@ -118,15 +125,16 @@ class Conduct:
             Cell(label, lr, seed)
             for seed in seeds
             for label in labels
-            for lr in (lrs if lrs is not None else [self.rates[label]])
+            for lr in (lrs if lrs is not None else [self.rate(label)])
         ]
         return Due(phase, tuple(cells), len(cells) + self._most_after(phase, seeds, len(labels)))
 
     def _most_after(self, phase: str, seeds: Sequence[int], num: int) -> int:
         """Trials after these if no init is stopped any more."""
+        own, checked = self.design.most_confirmed(num)
         if phase == "confirmation":
-            return 0
-        return num * (self.design.seeds - 1 - max(seeds) + self.design.confirm)
+            return checked
+        return num * (self.design.seeds - 1 - max(seeds)) + own + checked
 
     def _check_any(self, labels: Sequence[str]) -> None:
         if labels:

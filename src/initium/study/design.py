@@ -8,16 +8,15 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
 from initium.errors import UsageError, UsageTypeError
+from initium.study.race import CONFIRM, MOST_FINALISTS, SCREENED
 from initium.study.spec import TrialSpec, digest
 
 RATES = {"adamw": (3e-4, 1e-3, 3e-3), "sgd": (0.01, 0.03, 0.1)}
 """The learning rates that are tried where none are given, by optimizer."""
-SEEDS, CONFIRM = 5, 8
+SEEDS = 5
 STEPS = {"classification": 150, "detection": 250, "segmentation": 150}
 BATCH_SIZE = {"classification": 128, "detection": 16, "segmentation": 16}
 """Updates of a trial and samples of an update where none are given, by kind of task: a trial of some seconds."""
-SCREENED = 2
-"""Seeds that every init is tried on at every learning rate."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +54,24 @@ class Design:
         return replace(self.base, init=self.inits[label], lr=lr, seed=seed)
 
     @property
+    def fresh_seeds(self) -> range:
+        """The seeds of confirmation."""
+        return range(self.seeds, self.seeds + self.confirm)
+
+    def most_confirmed(self, num: int) -> tuple[int, int]:
+        """Trials of confirmation, and of the cross-check, if so many inits are left and all are told apart."""
+        finalists = min(num, MOST_FINALISTS)
+        return finalists * self.confirm, (finalists - 1) * (len(self.lrs) - 1) * self.confirm
+
+    @property
     def most_trials(self) -> int:
         """Trials if no init were dropped."""
-        screen = len(self.inits) * len(self.lrs) * SCREENED
-        return screen + len(self.inits) * (self.seeds - SCREENED + self.confirm)
+        num = len(self.inits)
+        return num * (len(self.lrs) * SCREENED + self.seeds - SCREENED) + sum(self.most_confirmed(num))
 
     @property
     def fewest_trials(self) -> int:
-        """Trials if all inits but one were dropped as soon as may be, after the third seed."""
+        """Trials if all inits but one were dropped as soon as may be, after the third seed, and rates were clear."""
         screen = len(self.inits) * len(self.lrs) * SCREENED
         race = len(self.inits) + self.seeds - SCREENED - 1 if self.seeds > SCREENED else 0
         return screen + race + 2 * self.confirm

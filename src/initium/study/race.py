@@ -2,21 +2,29 @@
 
 The race only saves trials: from the third paired seed on, an init that is behind the leader with p < .1 is stopped.
 What is claimed rests on fresh seeds alone, which no choice was made on: all pairs of finalists, by paired t-tests with
-Holm's correction and a region of practical equivalence. So a winner among equals is declared in at most 5 % of
-studies, however many inits there are and however the race went.
+Holm's correction and a region of practical equivalence.
+
+Two seeds cannot tell apart learning rates that are nearly as good as each other. So one init beats another only if it
+does so wherever the other may be at its best: at the other's own rate, at every rate that was not clearly behind it,
+and at the rate of the one. This is an intersection-union test: its p-value is the largest of these. Two names of one
+method are thus always compared at one rate too, and a winner among equals is declared in at most 5 % of studies,
+however many inits there are and however screening and race went.
+
+Source: Berger (1982), Technometrics 24, for intersection-union tests.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from initium.study.statistics import ALPHA, MARGIN, Difference, Relation, holm, paired, relation
 
-SCREEN = 2
-"""Seeds on which every init finds its learning rate."""
+SCREENED = 2
+"""Seeds that every init is tried on at every learning rate."""
 RACE_P = 0.1
 CONFIRM = 8
 """Fresh seeds on which finalists should be compared."""
@@ -33,8 +41,10 @@ class Pair:
     Args:
         first: name of the one.
         second: name of the other.
-        difference: first minus second, over the seeds that both ran.
-        p: p-value, corrected for all pairs of the study that were compared on the same seeds.
+        difference: first minus second, over the seeds that both ran; on fresh seeds at the rate of the second where it
+            is least sure that the first is better.
+        p: p-value, corrected for all pairs of the study that were compared on the same seeds; on fresh seeds that of
+            the first being better, 1 if it is not.
         relation: what `first` is: "better", "worse", "tie" (shown to be practically equal), or "undecided".
         fresh: whether the seeds were fresh, so that the relation is confirmed.
     """
@@ -84,6 +94,35 @@ class Decision:
     def between(self, one: str, other: str) -> Pair | None:
         """The pair of these two; None if they were not compared."""
         return next((pair for pair in self.pairs if {pair.first, pair.second} == {one, other}), None)
+
+
+def likely_rates(screened: Mapping[float, SeedLosses], *, p: float = RACE_P) -> tuple[float, ...]:
+    """Learning rates at which an init may be at its best: that of its lowest mean, then those not clearly behind it.
+
+    Args:
+        screened: learning rate to losses, all of the same seeds.
+        p: level of the two-sided paired t-test between two rates.
+
+    Example:
+        >>> likely_rates({3e-4: {0: 1.68, 1: 1.78}, 1e-3: {0: 1.02, 1: 1.03}, 3e-3: {0: 0.99, 1: 1.01}})
+        (0.003, 0.001)
+    """
+    best = min(screened, key=lambda lr: (_mean(screened[lr]), lr))
+    near = (lr for lr in screened if lr != best and paired(*shared(screened[lr], screened[best])).p >= p)
+    return best, *near
+
+
+def claims(fresh: Mapping[str, SeedLosses], *, alpha: float = ALPHA) -> tuple[tuple[str, str], ...]:
+    """Pairs of finalists, the better first, that are told apart at their own rates: what is to be checked at others.
+
+    Example:
+        >>> claims({"a": {5: 1.6, 6: 1.5, 7: 1.5}, "b": {5: 1.1, 6: 1.0, 7: 1.1}, "c": {5: 1.1, 6: 1.1, 7: 1.0}})
+        (('b', 'a'), ('c', 'a'))
+    """
+    pairs = itertools.combinations(fresh, 2)
+    tests = {pair: paired(*shared(fresh[pair[0]], fresh[pair[1]])) for pair in pairs}
+    apart = {pair: found for pair, found in tests.items() if found.p < alpha}
+    return tuple(pair if found.mean < 0 else pair[::-1] for pair, found in apart.items())
 
 
 def losers(losses: Mapping[str, SeedLosses], *, p: float = RACE_P) -> tuple[str, ...]:
@@ -154,6 +193,7 @@ def finalists(
 def decide(
     race: Mapping[str, SeedLosses],
     fresh: Mapping[str, SeedLosses],
+    elsewhere: Mapping[str, Sequence[SeedLosses]] = MappingProxyType({}),
     *,
     margin: float = MARGIN,
     alpha: float = ALPHA,
@@ -162,7 +202,8 @@ def decide(
 
     Args:
         race: losses of all inits on the seeds of screening and race.
-        fresh: losses of the finalists on fresh seeds.
+        fresh: losses of the finalists on fresh seeds, each at its own rate.
+        elsewhere: the same at other rates that they were checked at.
         margin: half-width of the region of practical equivalence, as a share of the better mean loss.
         alpha: level that holds for all claims on fresh seeds together.
 
@@ -182,7 +223,7 @@ def decide(
         ran = {}
     last = tuple(sorted(ran, key=lambda name: _mean({seed: ran[name][seed] for seed in common})))
     order = last + tuple(name for name in standings(race) if name not in ran)
-    shown = _pairs(ran, itertools.combinations(last, 2), margin, alpha, is_fresh=True)
+    shown = _pairs(ran, itertools.combinations(last, 2), margin, alpha, elsewhere)
     beaten = {pair.second if pair.relation == "better" else pair.first for pair in shown if _is_shown(pair)}
     best = tuple(name for name in last if name not in beaten)
     wins = sum(_is_shown(pair) for pair in shown if last[0] in (pair.first, pair.second))
@@ -208,10 +249,10 @@ def _raced(
     """
     race = {name: race.get(name, {}) for name in order}
     rest = order[head:]
-    below = _pairs(race, ((order[0], name) for name in rest), margin, alpha, is_fresh=False)
+    below = _pairs(race, ((order[0], name) for name in rest), margin, alpha)
     step = [(order[head - 1], name) for name in rest[:1] if head > 1]
     among = [*step, *itertools.combinations(rest, 2)]
-    return below + _pairs(race, among, margin, alpha, is_fresh=False)
+    return below + _pairs(race, among, margin, alpha)
 
 
 def _pairs(
@@ -219,21 +260,31 @@ def _pairs(
     names: Iterable[tuple[str, str]],
     margin: float,
     alpha: float,
-    *,
-    is_fresh: bool,
+    elsewhere: Mapping[str, Sequence[SeedLosses]] | None = None,
 ) -> tuple[Pair, ...]:
-    """The pairs that share two seeds or more, compared together."""
+    """The pairs that share two seeds or more, compared together; seeds are fresh where `elsewhere` is given."""
     found = []
     for first, second in names:
-        one, other = shared(losses[first], losses[second])
-        if len(one) > 1:
-            width = margin * min(sum(one), sum(other)) / len(one)
-            found.append((first, second, paired(one, other), width))
-    corrected = holm([difference.p for _, _, difference, _ in found])
+        rivals = [losses[second], *(elsewhere or {}).get(second, ())]
+        tests = [paired(*both) for rival in rivals if len((both := shared(losses[first], rival))[0]) > 1]
+        if tests:
+            found.append((first, second, max(tests, key=_doubt)))
+    is_fresh = elsewhere is not None
+    corrected = holm([min(1.0, 2 * _doubt(test)) if is_fresh else test.p for _, _, test in found])
     return tuple(
-        Pair(first, second, difference, p, relation(difference, p=p, margin=width, alpha=alpha), is_fresh)
-        for (first, second, difference, width), p in zip(found, corrected, strict=True)
+        Pair(first, second, test, p, relation(test, p=p, margin=_width(test, margin), alpha=alpha), is_fresh)
+        for (first, second, test), p in zip(found, corrected, strict=True)
     )
+
+
+def _doubt(difference: Difference) -> float:
+    """One-sided p-value of the first being better."""
+    return difference.p / 2 if difference.mean < 0 else 1 - difference.p / 2
+
+
+def _width(difference: Difference, margin: float) -> float:
+    """The margin in units of the loss."""
+    return margin * min(difference.base, difference.base + difference.mean)
 
 
 def shared(first: SeedLosses, second: SeedLosses) -> tuple[list[float], list[float]]:
@@ -244,7 +295,7 @@ def shared(first: SeedLosses, second: SeedLosses) -> tuple[list[float], list[flo
 
 def _is_behind(losses: Mapping[str, SeedLosses], name: str, leader: str, p: float) -> bool:
     one, other = shared(losses[name], losses[leader])
-    if len(one) <= SCREEN:
+    if len(one) <= SCREENED:
         return False
     difference = paired(one, other)
     return difference.mean > 0 and difference.p < p

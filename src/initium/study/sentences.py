@@ -11,7 +11,7 @@ from initium.study.race import CONFIRM, Decision, Pair
 from initium.study.statistics import seeds_needed
 
 if TYPE_CHECKING:
-    from initium.study.comparison import Comparison
+    from initium.study.comparison import Comparison, Standing
 
 TIED = ("tie", "undecided")
 """Relations of a pair that is not told apart."""
@@ -151,6 +151,7 @@ def _caveats(one: Comparison) -> Iterator[str]:
     elif decision.finalists and not decision.confirmed:
         yield f"Confirmed on {decision.num_fresh} fresh seeds only; {CONFIRM} or more are advised."
     for standing in one.standings:
+        yield from _checked(standing)
         if standing.failure:
             yield f"{standing.name} failed: {standing.failure}"
         diverged = sum(score.diverged for score in standing.best)
@@ -159,6 +160,16 @@ def _caveats(one: Comparison) -> Iterator[str]:
         ends = _edge(one, standing.lr)
         if ends and standing.name in (decision.finalists or decision.ranking[:1]):
             yield f"{standing.name} did best at the {ends} learning rate of the grid; try {ends[:-3]}er ones."
+
+
+def _checked(one: Standing) -> Iterator[str]:
+    """At which rates a finalist was run on fresh seeds besides its own."""
+    if one.elsewhere:
+        rates = " and ".join(f"{lr:g}" for lr in one.elsewhere)
+        yield (
+            f"{one.name} was run on fresh seeds at the learning rate {rates} too, where it may do as well: only what "
+            "beats it at every rate beats it, and the difference is that at the rate where this is least sure."
+        )
 
 
 def _edge(one: Comparison, lr: float | None) -> str:

@@ -19,8 +19,9 @@ from initium.study.checks import check_trials
 from initium.study.compare import KIND, conducted, opened_engine
 from initium.study.comparison import Comparison
 from initium.study.cost import Cost, measured
-from initium.study.design import CONFIRM, Design
+from initium.study.design import Design
 from initium.study.progress import Progress
+from initium.study.race import CONFIRM
 from initium.study.request import Maker, TaskLike, design_of
 from initium.study.runner import Ended, Runner, Silent, Watch
 from initium.study.search import Found, optuna_module, search, unlike
@@ -32,7 +33,7 @@ from initium.study.tasks import Task
 from initium.study.trial import PROBED, build, opened_of, surroundings
 from initium.study.tuning import BASELINES, Tuning
 
-BUDGET = 120
+BUDGET = 160
 RACED = 3
 """Seeds of the screening and race that end a search."""
 MOST_FOUND = 2
