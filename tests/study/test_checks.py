@@ -61,5 +61,8 @@ def test_a_model_that_workers_cannot_make_is_found_before_the_first_trial(
         "def make():\n    if os.environ.get(MARK):\n        raise OSError('no licence here')\n"
         "    return nn.Sequential(nn.Flatten(), nn.Linear(196, 10))\n"
     )
-    with pytest.raises(UsageError, match=r"cannot be made in a worker.*no licence here"):
+    with pytest.raises(
+        UsageError,
+        match=r"net\.py:4 .make.: a worker of the engine .processes. cannot begin.*no licence here",
+    ):
         tiny(f"{path}:make", engine="processes", workers=1, progress=Interrupting(1))

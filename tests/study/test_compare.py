@@ -77,9 +77,15 @@ def fail_when_run(model: nn.Module, probe: Probe, seed: int) -> None:
 
 
 def not_finite(model: nn.Module, probe: Probe, seed: int) -> None:
-    """Leaves weights that make every loss nan."""
+    """Leaves weights so large that every loss is nan."""
     with torch.no_grad():
-        next(model.parameters()).fill_(float("nan"))
+        next(model.parameters()).fill_(3e38)
+
+
+def nan_when_run(model: nn.Module, probe: Probe, seed: int) -> None:
+    """Sound while it is checked, and not in a trial of seed 1."""
+    with torch.no_grad():
+        next(model.parameters()).fill_(float("nan") if seed == 1 else 0.1)
 
 
 def test_serial_and_processes_agree_and_touch_no_generator() -> None:
@@ -132,8 +138,10 @@ def test_one_method_under_two_names_is_the_same() -> None:
 
 
 def test_an_init_that_fails_or_diverges_loses_and_is_told_of() -> None:
-    found = tiny(inits={"auto": "auto", "bad": fail_when_run, "nan": not_finite, "zeros": "zeros"})
+    inits = {"auto": "auto", "bad": fail_when_run, "worse": nan_when_run, "nan": not_finite, "zeros": "zeros"}
+    found = tiny(inits=inits)
     assert "seed one" in found["bad"].failure
+    assert "values of the parameter '1.weight' nan or infinite" in found["worse"].failure
     assert all(score.diverged for score in found["nan"].scores)
     assert found.ranking[0] == "auto"
     with pytest.raises(TrialError, match="seed one"):

@@ -10,6 +10,7 @@ import functools
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import os
 import sys
 from collections.abc import Callable
@@ -35,7 +36,8 @@ def name_of(function: Callable[..., Any]) -> str:
         >>> name_of(json.dumps)
         'json:dumps'
     """
-    shown = getattr(function, "__qualname__", None) or type(function).__name__
+    at = place_of(function)
+    shown = (getattr(function, "__qualname__", None) or type(function).__name__) + (f" ({at})" if at else "")
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
     if module is None or name is None or isinstance(function, functools.partial):
         raise _unreachable(f"{shown} is an object without a name", "a function or a class")
@@ -44,9 +46,23 @@ def name_of(function: Callable[..., Any]) -> str:
         raise _unreachable(f"{shown} is {kind}", "a function that a worker can import")
     if _member(sys.modules.get(module), name) is not function:
         raise _unreachable(
-            f"{module}.{name} is another object than the one given", "a function under its own name"
+            f"{module}.{shown} is another object than the one given", "a function under its own name"
         )
     return f"{_script() if module == '__main__' else module}:{name}"
+
+
+def place_of(function: Any) -> str:
+    """File and line where a function or class is defined; "" where there are none.
+
+    Example:
+        >>> import json
+        >>> place_of(json.dumps).partition(":")[0].endswith("json/__init__.py"), place_of(len)
+        (True, '')
+    """
+    try:
+        return f"{inspect.getsourcefile(function)}:{inspect.getsourcelines(function)[1]}"
+    except (TypeError, OSError):
+        return ""
 
 
 def function_of(text: str) -> Any:

@@ -103,6 +103,7 @@ def compare(  # type: ignore[misc] # the overloads leave out the options that bo
     opened = opened_engine(engine, workers, address)
     if dry_run:
         with opened:
+            check_trials(design.base, design.inits, opened)
             return measured(design, workers=opened.num_workers)
     with ExitStack() as stack:
         kept = store if isinstance(store, Store) else stack.enter_context(Store(store))

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 
 from initium.diagnose import diagnose
 from initium.engines import function_of, name_of
-from initium.errors import UsageTypeError
+from initium.errors import UsageError, UsageTypeError
 from initium.plan import Plan, Rule
 from initium.plan.build import plan as make_plan
 from initium.plan.build import policy_of
@@ -79,14 +80,28 @@ def start(model: nn.Module, init: Mapping[str, Any], probe: Probe, *, seed: int)
     """Gives the model its starting weights; returns which candidate was chosen ("" where there is no choice).
 
     Raises:
+        UsageError: a function leaves numbers that are not finite.
         UsageError, PlanMismatchError, ModelRunError: the init and the model do not fit.
     """
     if init["kind"] == "function":
         function_of(init["function"])(model, probe, seed)
+        _check_finite(model)
         return ""
     made = plan_for(model, init, probe, seed=seed)
     made.apply(model, seed=seed)
     return made.chosen if init["kind"] == "policy" else ""
+
+
+def _check_finite(model: nn.Module) -> None:
+    """Refuses what a function of the user left; a plan verifies its own values."""
+    for name, one in model.named_parameters():
+        wrong = one.numel() - int(torch.isfinite(one).sum())
+        if wrong:
+            raise UsageError(
+                f"it left {wrong} of {one.numel()} values of the parameter {name!r} nan or infinite",
+                expected="a finite number in every place of every parameter",
+                remedy="correct the function: look for divisions by zero, roots of negative numbers, and overflow",
+            )
 
 
 def plan_for(model: nn.Module, init: Mapping[str, Any], probe: Probe, *, seed: int) -> Plan:

@@ -115,6 +115,7 @@ def tune(  # type: ignore[misc] # the overloads leave out the options that both 
     running = opened_engine(engine, workers, address)
     if dry_run:
         with running:
+            check_trials(design.base, design.inits, running)
             return replace(measured(design, workers=running.num_workers), fewest=budget, most=budget)
     opened = opened_of(design.base)
     watch = _Counting(Console(stderr=True) if progress else None)

@@ -83,7 +83,7 @@ class Detection:
         """Average precision over the classes that occur, and the mean loss (nan for torchvision's detectors)."""
         parts, losses, total = [], 0.0, 0
         for batch in batches:
-            found, loss = self._found(model, batch)
+            found, loss = self._found(model, batch, num_classes)
             boxes, labels = padded(batch.targets)
             parts.append((found, matched(found, boxes, labels), labels))
             losses, total = losses + loss * len(batch.targets), total + len(batch.targets)
@@ -94,10 +94,11 @@ class Detection:
         labels = torch.cat([p[2].flatten() for p in parts])
         return Scores(mean_average_precision(found, right, labels, num_classes), losses / total)
 
-    def _found(self, model: nn.Module, batch: Batch) -> tuple[Detections, float]:
+    def _found(self, model: nn.Module, batch: Batch, num_classes: int) -> tuple[Detections, float]:
         if is_torchvision_detector(model):
             return _torchvision_found(model(list(batch.inputs))), float("nan")
         output = self.run(model, batch)
+        self.check_output(output, batch, num_classes)
         logits, boxes, *_ = dense(main_tensor(output), batch.inputs)
         return best(logits, boxes), float(self.loss(output, batch))
 

@@ -58,7 +58,9 @@ class Segmentation:
         confusion = torch.zeros(num_classes, num_classes, dtype=torch.int64)
         loss, pixels = 0.0, 0
         for batch in batches:
-            logits = _logits(self.run(model, batch), batch)
+            output = self.run(model, batch)
+            self.check_output(output, batch, num_classes)
+            logits = _logits(output, batch)
             counted = batch.targets != IGNORED
             loss += float(F.cross_entropy(logits, batch.targets, ignore_index=IGNORED, reduction="sum"))
             pixels += int(counted.sum())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +16,8 @@ from initium.study.tasks.models import make_model
 from initium.study.tasks.samples import Batch, Samples
 
 EVALUATED_AT_ONCE = 250
+CHECKED = 4
+"""Samples that a model is tried on before the first trial."""
 
 
 class Goal(Protocol):
@@ -162,40 +165,66 @@ class Task:
             lambda output: self.goal.loss(output, batch),
         )
 
-    def check_model(self, model: nn.Module) -> None:
-        """One batch through the model, to find before the first trial that it does not fit.
+    def check_model(self, model: nn.Module, *, batch_size: int = CHECKED) -> None:
+        """A few samples through the model in both modes, to find before the first trial that it does not fit.
 
         Raises:
-            UsageError: the model raises, its output does not fit the task, or its loss is not finite.
+            UsageError: the model raises, its output does not fit, or its loss is not finite or has no gradient.
         """
-        batch = next(self.batches(seed=0, batch_size=min(4, len(self.train)), num_steps=1))
-        loss = self._first_loss(model, batch)
+        num = min(CHECKED, batch_size, len(self.train))
+        batch = next(self.batches(seed=0, batch_size=num, num_steps=1))
+        with _unchanged(model):
+            with _told(model, batch, ""):
+                output = self.goal.run(model, batch)
+                self.goal.check_output(output, batch, len(self.classes))
+                loss = self.goal.loss(output, batch)
+            self._check_loss(model, loss)
+            with _told(model, batch, "in evaluation mode: "):
+                self.evaluate(model, max_samples=num)
+
+    def _check_loss(self, model: nn.Module, loss: Tensor) -> None:
+        name = f"{type(model).__name__} on the {self.kind} task"
         if not bool(torch.isfinite(loss)):
             raise UsageError(
-                f"the first loss of {type(model).__name__} on the {self.kind} task is {float(loss)}",
+                f"the first loss of {name} is {float(loss.detach())}",
                 expected="a finite number",
                 remedy="run initium.diagnose(model, **vars(task.probe())) to see where it stops being finite",
             )
-
-    def _first_loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-        try:
-            with torch.no_grad(), torch.random.fork_rng(devices=[]):
-                output = self.goal.run(model, batch)
-                self.goal.check_output(output, batch, len(self.classes))
-                return self.goal.loss(output, batch)
-        except InitiumError:
-            raise
-        except Exception as error:
+        if not loss.requires_grad:
             raise UsageError(
-                f"{type(model).__name__} raised {type(error).__name__}: {error}",
-                expected=f"a model that takes a batch of shape {tuple(batch.inputs.shape)}",
-                remedy="make the model for this task's pictures, or change the size of the pictures",
-            ) from error
-        finally:
-            with torch.no_grad():
-                for name, buffer in model.named_buffers():
-                    buffer.copy_(buffers[name])
+                f"the loss of {name} has no gradient",
+                expected="an output that depends on parameters with requires_grad=True",
+                remedy="unfreeze what is to be trained, and leave detach() and no_grad() out on the way to the output",
+            )
+
+
+@contextmanager
+def _unchanged(model: nn.Module) -> Iterator[None]:
+    """Puts the buffers of a model and torch's generator back afterwards."""
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        with torch.no_grad():
+            for name, buffer in model.named_buffers():
+                buffer.copy_(buffers[name])
+
+
+@contextmanager
+def _told(model: nn.Module, batch: Batch, mode: str) -> Iterator[None]:
+    """Errors of a model as errors of ours, with the mode that it was run in."""
+    try:
+        yield
+    except InitiumError as error:
+        error.seen = f"{mode}{error.seen}"
+        raise
+    except Exception as error:
+        raise UsageError(
+            f"{mode}{type(model).__name__} raised {type(error).__name__}: {error}",
+            expected=f"a model that takes a batch of shape {tuple(batch.inputs.shape)}",
+            remedy="make the model for this task's pictures, or change the size of the pictures or of the batch",
+        ) from error
 
 
 def data_order(num: int, *, seed: int, batch_size: int, num_steps: int) -> Iterator[Tensor]:

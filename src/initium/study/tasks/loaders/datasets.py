@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 from initium.errors import UsageError
 from initium.study.tasks.samples import Batch, Boxes
 from initium.study.tasks.segmentation import IGNORED
+from initium.study.tasks.task import data_order
 
 MOST_CHECKED = 2000
 
@@ -31,30 +32,32 @@ class DatasetSamples:
     def __init__(self, dataset: Dataset[Any], kind: str, name: str) -> None:
         self.dataset, self.kind, self.name = dataset, kind, name
         self._size = _length(dataset, name)
+        self.num_classes: int | None = None
 
     def __len__(self) -> int:
         return self._size
 
     def take(self, indices: Tensor) -> Batch:
         """The items at `indices`, stacked."""
-        items = [self.dataset[i] for i in indices.tolist()]
+        items = [self._item(i) for i in indices.tolist()]
         inputs = torch.stack([torch.as_tensor(picture).float() for picture, _ in items])
         targets = [target for _, target in items]
         if self.kind == "detection":
             return Batch(inputs, [_boxes_of(target) for target in targets])
-        stacked = [torch.as_tensor(target) for target in targets]
-        return Batch(inputs, torch.stack(stacked).long())
+        labels = torch.stack([torch.as_tensor(target) for target in targets]).long()
+        self._check_labels(indices, labels)
+        return Batch(inputs, labels)
 
     def check(self) -> int:
-        """Looks at every item (at most 2,000, evenly) and returns how many classes there are.
+        """Looks at every item (of more than 2,000, at as many drawn ones) and returns how many classes there are.
 
         Raises:
             UsageError: an item has not the form that the task needs; its index is named.
         """
-        step = max(1, len(self) // MOST_CHECKED)
+        (drawn,) = data_order(len(self), seed=0, batch_size=min(len(self), MOST_CHECKED), num_steps=1)
         shape: tuple[int, ...] = ()
-        most, seen = -1, set()
-        for index in range(0, len(self), step):
+        seen: set[int] = set()
+        for index in sorted(drawn.tolist()):
             picture, labels = self._checked(index)
             if shape and picture.shape != shape:
                 raise self._fault(
@@ -62,18 +65,41 @@ class DatasetSamples:
                 )
             shape = tuple(picture.shape)
             seen |= set(torch.unique(labels).tolist())
-        most = max(seen - {IGNORED}, default=-1)
-        if self.kind != "detection" and len(seen - {IGNORED}) < 2:
+        if self.kind == "segmentation":
+            seen.discard(IGNORED)
+        least = 1 if self.kind == "detection" else 2
+        if len(seen) < least:
             raise UsageError(
-                f"the {self.name} dataset holds only the class {sorted(seen)}",
-                expected="at least two classes",
+                f"the {self.name} dataset holds {f'only the class {min(seen)}' if seen else 'no class'}",
+                expected="at least two classes" if least == 2 else "at least one box",
                 remedy="check the targets, and whether the data are sorted and cut",
             )
-        return int(most) + 1
+        return max(seen) + 1
+
+    def _item(self, index: int) -> Any:
+        try:
+            return self.dataset[index]
+        except Exception as error:
+            told = f"it raised {type(error).__name__}: {error}"
+            raise self._fault(index, told, "a pair (picture, target)") from error
+
+    def _check_labels(self, indices: Tensor, labels: Tensor) -> None:
+        """Tells of items that `check` did not look at."""
+        if self.num_classes is None:
+            return
+        wrong = (labels < 0) | (labels >= self.num_classes)
+        if self.kind == "segmentation":
+            wrong &= labels != IGNORED
+        if bool(wrong.any()):
+            row = int(wrong.view(len(wrong), -1).any(dim=1).nonzero()[0])
+            expected = (
+                f"0 to {self.num_classes - 1}, as the items that were looked at, or all classes in `classes`"
+            )
+            raise self._fault(int(indices[row]), f"the class number {int(labels[wrong][0])}", expected)
 
     def _checked(self, index: int) -> tuple[Tensor, Tensor]:
         """Picture and class numbers of an item, its form checked."""
-        item: Any = self.dataset[index]
+        item = self._item(index)
         if not isinstance(item, (tuple, list)) or len(item) != 2:
             raise self._fault(index, f"a {type(item).__name__}", "a pair (picture, target)")
         picture = torch.as_tensor(item[0])
@@ -108,7 +134,7 @@ class DatasetSamples:
             raise self._fault(index, f"boxes of shape {tuple(one.boxes.shape)}", f"({len(one.labels)}, 4)")
         high = torch.tensor([picture.shape[2], picture.shape[1]] * 2)
         outside = ((one.boxes < -1) | (one.boxes > high + 1)).any() if len(one) else False
-        if bool(outside) or bool((one.boxes[:, 2:] <= one.boxes[:, :2]).any()):
+        if bool(outside) or not bool((one.boxes[:, 2:] > one.boxes[:, :2]).all()):  # nan is not larger either
             raise self._fault(
                 index, "a box that is empty or outside", f"boxes within {tuple(picture.shape[:0:-1])}"
             )

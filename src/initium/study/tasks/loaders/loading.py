@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from initium.engines.reference import function_of, name_of
-from initium.errors import UsageError, UsageTypeError, unknown_name
+from initium.engines.reference import function_of, name_of, place_of
+from initium.errors import InitiumError, UsageError, UsageTypeError, unknown_name
 from initium.study.tasks.classification import Classification
 from initium.study.tasks.detection import Detection
 from initium.study.tasks.loaders.cache import fingerprint, kept
@@ -100,9 +101,11 @@ def _settings(source: Mapping[str, Any], listing: Listing) -> dict[str, Any]:
 def _read(source: Mapping[str, Any], listing: Listing) -> dict[str, Tensor]:
     kind, size, most = source["kind"], _whole(source, "size", SIZE), _whole(source, "most", MOST)
     _warn_of_rest(listing, most)
+    listing = replace(listing, train=thinned(listing.train, most), test=thinned(listing.test, most))
+    check_listing(listing, kind)
     tensors: dict[str, Tensor] = {}
     for split, samples in (("train", listing.train), ("test", listing.test)):
-        for key, value in tensors_of(thinned(samples, most), kind, size, listing.classes).items():
+        for key, value in tensors_of(samples, kind, size, listing.classes).items():
             tensors[f"{split}.{key}"] = value
     classes = listing.classes
     if kind == "segmentation":
@@ -224,22 +227,45 @@ def _of_datasets(source: Mapping[str, Any]) -> Task:
     """A task of the two Datasets that an importable function returns."""
     kind, maker = source["kind"], source["datasets"]
     source = {**source, "datasets": maker if isinstance(maker, str) else name_of(maker)}
-    made = function_of(source["datasets"])()
+    function = function_of(source["datasets"])
+    try:
+        train, test, num = _checked_datasets(function, kind, source.get("classes"))
+    except InitiumError as error:
+        error.seen = f"{place_of(function) or source['datasets']}: {error.seen}"
+        raise
+    names = tuple(source.get("classes") or (f"class {number}" for number in range(num)))
+    return Task(GOALS[kind], train, test, names, dict(source), FITTING[kind])
+
+
+def _checked_datasets(
+    function: Callable[[], Any], kind: str, names: Sequence[str] | None
+) -> tuple[DatasetSamples, DatasetSamples, int]:
+    """Both datasets, and how many classes there are."""
+    try:
+        made = function()
+    except Exception as error:
+        raise UsageError(
+            f"the function of the datasets raised {type(error).__name__}: {error}",
+            expected="a function without arguments that returns (train, test)",
+            remedy="correct it; every worker calls it",
+        ) from error
     if not isinstance(made, tuple) or len(made) != 2:
         raise UsageTypeError(
-            f"{source['datasets']} returned a {type(made).__name__}",
+            f"a {type(made).__name__} instead of two Datasets",
             expected="two Datasets: (train, test)",
             remedy="return train, test",
         )
     train, test = (
         DatasetSamples(one, kind, name) for one, name in zip(made, ("training", "test"), strict=True)
     )
-    num = train.check()
-    if test.check() > num:
-        raise UsageError(
-            f"the test dataset has the class number {test.check() - 1}",
-            expected=f"numbers below {num}, which the training dataset has",
-            remedy="give every class training samples",
-        )
-    names = tuple(source.get("classes") or (f"class {number}" for number in range(num)))
-    return Task(GOALS[kind], train, test, names, dict(source), FITTING[kind])
+    found = [train.check(), test.check()]
+    num = len(names) if names else found[0]
+    for samples, most in zip((train, test), found, strict=True):
+        if most > num:
+            raise UsageError(
+                f"the {samples.name} dataset has the class number {most - 1}",
+                expected=f"numbers below {num}, as {'`classes` names them' if names else 'the training dataset has'}",
+                remedy="name every class, and give every class training samples",
+            )
+        samples.num_classes = num
+    return train, test, num
