@@ -159,5 +159,12 @@ def test_json_and_page(work: Any, tmp_path: Path) -> None:
     assert data["chosen"] == found.chosen
     assert Comparison.from_json(json.dumps(data["comparison"])) == found.comparison
     assert Plan.from_json(json.dumps(data["plan"])) == found.plan
+    again = initium.Tuning.from_json(found.to_json())
+    assert again == found
+    assert (str(again), again._repr_html_(), again.to_json()) == (
+        str(found),
+        found._repr_html_(),
+        found.to_json(),
+    )
     found.to_html(tmp_path / "page.html")
     assert (tmp_path / "page.html").read_text().count("<svg") >= 2

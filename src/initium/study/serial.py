@@ -1,22 +1,26 @@
-"""Comparisons as plain data: strict in what is read, so a hostile file is an error and never code."""
+"""Comparisons and searches as plain data: strict in what is read, so a hostile file is an error and never code."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from initium.errors import UsageError
-from initium.plan import fields
+from initium.errors import InitiumError, UsageError
+from initium.plan import Plan, fields
 from initium.study.race import Decision, Pair
 from initium.study.statistics import Difference, Relation
 
 if TYPE_CHECKING:
     from initium.study.comparison import Comparison, Curve, Score, Standing
+    from initium.study.search import Found
+    from initium.study.tuning import Tuning
 
 FORMAT = "initium.comparison/1"
+TUNING_FORMAT = "initium.tuning/1"
+T = TypeVar("T")
 
 
 def comparison_to_data(one: Comparison) -> dict[str, Any]:
@@ -30,18 +34,54 @@ def comparison_from_data(text: str) -> Comparison:
     Raises:
         UsageError: the text is no comparison.
     """
+    return _read(text, "comparison", FORMAT, _comparison)
+
+
+def tuning_to_data(one: Tuning) -> dict[str, Any]:
+    """The outcome of a search as JSON values; the sentence is there for readers, and is made anew when it is read."""
+    return {
+        "format": TUNING_FORMAT,
+        "outcome": one.sentence,
+        "chosen": one.chosen,
+        "budget": one.budget,
+        "trials": one.num_trials,
+        "seconds": one.seconds,
+        "inits": {label: dict(init) for label, init in one.inits.items()},
+        "plan": json.loads(one.plan.to_json()),
+        "found": [asdict(item) for item in one.found],
+        "comparison": comparison_to_data(one.comparison),
+    }
+
+
+def tuning_from_data(text: str) -> Tuning:
+    """The outcome of a search in a JSON text, every field checked.
+
+    Raises:
+        UsageError: the text is none.
+        InitiumError: its plan names an unknown method or parameter.
+    """
+    return _read(text, "tuning", TUNING_FORMAT, _tuning)
+
+
+def _read(text: str, what: str, form: str, make: Callable[..., T]) -> T:
+    """What the fields of a JSON text make."""
     try:
-        data = json.loads(text)
-        if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
-            raise ValueError(f"no {FORMAT!r} mark")
-        data.pop("sentences", None)
-        return _comparison(**data)
+        return make(**_marked(json.loads(text), form))
+    except InitiumError:
+        raise
     except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError) as error:
         raise UsageError(
-            f"the text is no comparison ({type(error).__name__}: {error})",
-            expected=f"JSON of format {FORMAT}, as Comparison.to_json() writes it",
-            remedy="write it again with Comparison.to_json() or `initium compare --json`",
+            f"the text is no {what} ({type(error).__name__}: {error})",
+            expected=f"JSON of format {form}, as {what.capitalize()}.to_json() writes it",
+            remedy=f"write it again with {what.capitalize()}.to_json(), or --json on the command line",
         ) from error
+
+
+def _marked(data: Any, form: str) -> dict[str, Any]:
+    """The fields of data that have this mark, without it and what is there for readers."""
+    if not isinstance(data, dict) or data.get("format") != form:
+        raise ValueError(f"no {form!r} mark")
+    return {key: one for key, one in data.items() if key not in ("format", "sentences", "outcome")}
 
 
 def _finite(value: Any) -> Any:
@@ -74,6 +114,52 @@ def _comparison(*, standings: Any, decision: Any, **data: Any) -> Comparison:
     )
     _check_empty(data)
     return found
+
+
+def _tuning(*, chosen: Any, inits: Any, plan: Any, found: Any, comparison: Any, **data: Any) -> Tuning:
+    from initium.study.tuning import Tuning
+
+    made = Tuning(
+        plan=Plan.from_json(json.dumps(plan)),
+        chosen=fields.text(chosen),
+        inits={label: _init(**one) for label, one in inits.items()},
+        found=tuple(_found(**one) for one in found),
+        comparison=_comparison(**_marked(comparison, FORMAT)),
+        budget=fields.whole(data.pop("budget"), 0),
+        num_trials=fields.whole(data.pop("trials"), 0),
+        seconds=fields.positive(data.pop("seconds"), "seconds"),
+    )
+    _check_empty(data)
+    if made.chosen not in made.inits or {one.name for one in made.comparison.standings} != set(made.inits):
+        raise ValueError("the inits are not those that were compared")
+    return made
+
+
+def _init(*, kind: Any, policy: Any, rules: Any = None) -> dict[str, Any]:
+    """An init of a search: a policy with rules, never a function, which a reader of the file might run."""
+    if kind != "policy":
+        raise ValueError(f"{kind!r} is no kind of init that a search makes")
+    init = {"kind": kind, "policy": fields.text(policy)}
+    return init if rules is None else {**init, "rules": [_rule(**one) for one in rules]}
+
+
+def _rule(*, where: Any, method: Any, params: Any) -> dict[str, Any]:
+    values = {fields.text(name): fields.number(value) for name, value in params.items()}
+    return {"where": fields.text(where), "method": fields.text(method), "params": values}
+
+
+def _found(*, candidate: Any, init: Any, short: Any, long: Any) -> Found:
+    from initium.study.search import Found
+
+    dials = {
+        name: value if isinstance(value, str) else fields.number(value) for name, value in candidate.items()
+    }
+    fields.text(dials["base"])
+    fields.positive(dials["lr"], "learning rate")
+    for name, value in dials.items():
+        if name.startswith(("gain", "centring")):
+            fields.number(value)
+    return Found(dials, _init(**init), fields.number(short), fields.number_or_none(long))
 
 
 def _standing(*, name: Any, lr: Any, stopped: Any, failure: Any, scores: Any, curve: Any) -> Standing:

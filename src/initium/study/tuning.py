@@ -20,10 +20,8 @@ from initium.report import (
 )
 from initium.study.comparison import Comparison
 from initium.study.search import Found
-from initium.study.serial import comparison_to_data
 from initium.study.view import document as comparison_document
 
-FORMAT = "initium.tuning/1"
 BASELINES = ("auto", "shipped")
 MOST_SHOWN = 8
 
@@ -71,23 +69,21 @@ class Tuning(Readable):
 
     def to_json(self) -> str:
         """The record as JSON text: the plan, the comparison and what was tried, as plain data."""
-        tried = [
-            {"short": one.short, "long": one.long, "init": dict(one.init), **one.candidate}
-            for one in self.found
-        ]
-        data = {
-            "format": FORMAT,
-            "outcome": self.sentence,
-            "chosen": self.chosen,
-            "budget": self.budget,
-            "trials": self.num_trials,
-            "seconds": self.seconds,
-            "init": dict(self.init),
-            "plan": json.loads(self.plan.to_json()),
-            "found": tried,
-            "comparison": comparison_to_data(self.comparison),
-        }
-        return json.dumps(data, indent=1)
+        from initium.study.serial import tuning_to_data
+
+        return json.dumps(tuning_to_data(self), indent=1, allow_nan=False)
+
+    @staticmethod
+    def from_json(text: str) -> Tuning:
+        """The record in a JSON text.
+
+        Raises:
+            UsageError: the text is no outcome of a search.
+            InitiumError: its plan names an unknown method or parameter.
+        """
+        from initium.study.serial import tuning_from_data
+
+        return tuning_from_data(text)
 
     def _document(self) -> Document:
         return document(self)
