@@ -6,30 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from tests.study.test_compare import Interrupting, tiny
-from torch import nn
 
 import initium
 from initium.errors import InitiumError, UsageError
 
 
-class TooWide(nn.Module):
-    """Eleven outputs for ten classes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.net = nn.Linear(196, 11)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits."""
-        return self.net(x.flatten(1))  # type: ignore[no-any-return]
-
-
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"make": TooWide}, r"shape \(4, 11\)"),
         ({"inits": ["auto", "ghn"]}, "ghn"),
         ({"engine": "serial", "workers": 3}, "3 workers"),
         ({"address": "host:6379"}, "leave the address out"),

@@ -113,7 +113,7 @@ def test_a_finalist_that_may_do_better_at_another_rate_is_shown_with_it() -> Non
     (pair,) = found.decision.pairs
     assert (found.winner, found.ranking, list(found["b"].elsewhere)) == (None, ("a", "b"), [1e-3])
     assert pair.difference.base == pytest.approx(np.mean(list(found["b"].elsewhere[1e-3].values())))
-    assert any("b was run on fresh seeds at the learning rate 0.001 too" in one for one in found.sentences)
+    assert any("b was also run on fresh seeds at the learning rate 0.001, " in one for one in found.sentences)
     race = {one.name: one.losses(fresh=False) for one in found.standings}
     fresh = {one.name: one.losses(fresh=True) for one in found.standings}
     elsewhere = {one.name: list(one.elsewhere.values()) for one in found.standings}

@@ -66,10 +66,11 @@ def _check_worker(base: TrialSpec, inits: Mapping[str, Mapping[str, Any]], engin
 
 
 def find_all(data: dict[str, Any]) -> dict[str, Any]:
-    """Opens the task, makes the model of a trial and finds the functions of inits; the work of an engine."""
+    """Opens the task, makes and fits the model of a trial, finds the functions of inits; the work of an engine."""
     spec = TrialSpec.from_data(data["spec"])
     with surroundings(spec.threads):
-        build(spec, opened_of(spec))
+        task = opened_of(spec)
+        task.check_model(build(spec, task), batch_size=spec.batch_size)
     for label, reference in data["functions"].items():
         try:
             function_of(reference)

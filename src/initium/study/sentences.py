@@ -167,8 +167,8 @@ def _checked(one: Standing) -> Iterator[str]:
     if one.elsewhere:
         rates = " and ".join(f"{lr:g}" for lr in one.elsewhere)
         yield (
-            f"{one.name} was run on fresh seeds at the learning rate {rates} too, where it may do as well: only what "
-            "beats it at every rate beats it, and the difference is that at the rate where this is least sure."
+            f"{one.name} was also run on fresh seeds at the learning rate {rates}, where it may do as well: it is "
+            "beaten only if it is so there too, and the difference given is that of the rate where this is least sure."
         )
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 FORMAT = "initium.comparison/1"
 TUNING_FORMAT = "initium.tuning/1"
+NUMBERS = ("lr", "gain", "centring")
+"""How the dials of a candidate begin that are numbers; the others are texts."""
 T = TypeVar("T")
 
 
@@ -152,13 +154,12 @@ def _found(*, candidate: Any, init: Any, short: Any, long: Any) -> Found:
     from initium.study.search import Found
 
     dials = {
-        name: value if isinstance(value, str) else fields.number(value) for name, value in candidate.items()
+        name: fields.number(value) if name.startswith(NUMBERS) else fields.text(value)
+        for name, value in candidate.items()
     }
-    fields.text(dials["base"])
     fields.positive(dials["lr"], "learning rate")
-    for name, value in dials.items():
-        if name.startswith(("gain", "centring")):
-            fields.number(value)
+    if "base" not in dials:
+        raise ValueError("a candidate without a base")
     return Found(dials, _init(**init), fields.number(short), fields.number_or_none(long))
 
 

@@ -71,6 +71,30 @@ def test_one_class_is_told() -> None:
         samples("classification", 1, 1).check()
 
 
+def test_of_many_items_drawn_ones_are_looked_at_and_the_rest_is_told_when_it_is_taken() -> None:
+    """Every second of 5,000 items is of class 1, so looking at every second one would see one class."""
+    small = torch.zeros(1, 2, 2)
+    items = [(small, i % 2) for i in range(5000)]
+    many = DatasetSamples(items, "classification", "training")  # type: ignore[arg-type]
+    many.num_classes = many.check()
+    assert many.num_classes == 2
+    items[7] = small, 5
+    assert many.take(torch.tensor([3, 6])).targets.tolist() == [1, 0]
+    with pytest.raises(UsageError, match="item 7 of the training dataset: the class number 5"):
+        many.take(torch.tensor([3, 7]))
+
+
+def test_pixels_that_are_ignored_are_no_class_of_their_own() -> None:
+    mask = torch.tensor([[0, 1], [255, 1]])
+    marked = DatasetSamples([(torch.zeros(3, 2, 2), mask)] * 2, "segmentation", "test")  # type: ignore[arg-type]
+    marked.num_classes = marked.check()
+    assert marked.num_classes == 2
+    assert marked.take(torch.tensor([1])).targets.max() == 255
+    mask[0, 0] = 2
+    with pytest.raises(UsageError, match="item 1 of the test dataset: the class number 2"):
+        marked.take(torch.tensor([1]))
+
+
 def test_nothing_and_streams_are_told() -> None:
     with pytest.raises(UsageError, match="is empty"):
         samples("classification")
