@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.nets import seeded
+from tests.nets import TransformerBlock, noise, seeded
 from torch import Tensor, nn
 
 from initium import diagnose, init_, plan, record
@@ -97,3 +97,62 @@ def test_the_row_of_the_padding_token_stays_zero(row: int):
     assert float(model.words.weight[~zero].detach().std()) == pytest.approx(
         1.0, abs=5 * (2 * 49 * WIDTH) ** -0.5
     )
+
+
+class Patches(nn.Module):
+    """Patches of a picture with their positions, and attention; the table is added in one of several ways."""
+
+    def __init__(self, table: Tensor, added: str = "sum", louder: float = 1.0) -> None:
+        super().__init__()
+        self.cut, self.louder, self.added = nn.Conv2d(1, 32, 4, stride=4), louder, added
+        self.table, self.norm, self.last = nn.Parameter(table), nn.LayerNorm(32), nn.LayerNorm(32)
+        self.block, self.head = TransformerBlock(32), nn.Linear(32, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.louder * self.cut(x).flatten(2).mT
+        if self.added == "in place":
+            tokens += self.table
+        elif self.added == "part":
+            tokens = tokens + self.table[:, :16] + 0
+        else:
+            tokens = tokens + self.table
+        return self.head(self.last(self.block(tokens)).mean(1))
+
+
+def size(tensor: Tensor) -> float:
+    return float(tensor.detach().double().square().mean())
+
+
+@pytest.mark.parametrize("added", ["sum", "in place", "part"])
+@pytest.mark.parametrize("louder", [0.3, 1.0, 2.0])
+def test_faint_positions_start_at_the_size_of_the_signal(added: str, louder: float):
+    with seeded():
+        model = Patches(0.02 * torch.randn(1, 16 if added != "part" else 20, 32), added, louder)
+    x = noise(64, 1, 16, 16)
+    init_(model, x, seed=1)
+    content = size(louder * model.cut(x[0::2]))
+    assert size(model.table) == pytest.approx(content, rel=0.05)
+    found = plan(Patches(torch.zeros(1, 16, 32)), x)
+    assert (found["table"].method, found["table"].rule) == ("normal", "faint positions")
+
+
+def test_positions_that_are_heard_and_those_of_a_pattern_stay():
+    x = noise(64, 1, 16, 16)
+    waves = torch.sin(torch.arange(16.0)[:, None] / torch.arange(1.0, 33.0)).expand(1, 16, 32).clone()
+    for table in (0.8 * noise(1, 16, 32), waves):
+        assert plan(Patches(table), x)["table"].keeps
+    quiet = Patches(0.02 * noise(1, 16, 32), louder=0.02)
+    quiet.cut.requires_grad_(False)
+    assert plan(quiet, x)["table"].keeps
+    worse = Patches(0.02 * noise(1, 16, 32), louder=10.0)  # a larger spread of gradients than as found
+    assert plan(worse, x)["table"].keeps
+    frozen = Patches(0.02 * noise(1, 16, 32))
+    frozen.table.requires_grad_(False)
+    assert plan(frozen, x)["table"].keeps
+
+
+def test_positions_of_a_model_on_meta_have_unit_scale():
+    with torch.device("meta"):
+        model = Patches(torch.empty(1, 16, 32))
+    found = plan(model, torch.empty(4, 1, 16, 16, device="meta"))["table"]
+    assert (found.method, dict(found.params), found.scale) == ("normal", {"std": 1.0}, 1.0)

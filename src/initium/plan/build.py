@@ -22,7 +22,7 @@ from initium.plan.recipes.catalogue import recipe_by
 from initium.plan.recipes.decide import decide as decide_by_recipe
 from initium.plan.remedies import shifted
 from initium.plan.rules import Rule, first_matches
-from initium.plan.tables import spreads_of
+from initium.plan.tables import faint_positions, spreads_of
 from initium.plan.trials import Run, first_run
 from initium.plan.unmeasured import by_theory
 from initium.record import Record, record
@@ -167,8 +167,9 @@ def assign(
     seen: Record, decide: Policy, ruled: dict[str, Assignment], *, sound: bool
 ) -> tuple[Assignment, ...]:
     """One assignment for every parameter: the user's rule, else the policy's decision."""
-    auto = decide is policies.auto
-    context = policies.Context(seen, sound, starts_of(seen) if auto else {}, spreads_of(seen) if auto else {})
+    context = policies.Context(seen, sound)
+    if decide is policies.auto:
+        context = policies.Context(seen, sound, starts_of(seen), spreads_of(seen), faint_positions(seen))
     return tuple(
         ruled.get(info.name) or decide(seen.parts[info.name], info, context) for info in seen.parameters
     )
@@ -252,7 +253,7 @@ def _candidates(
 
     yield "auto", lambda _: auto
     yield "shifted", moved
-    yield "normal", lambda _: tuple(policies.without_geometry(one) for one in auto)
+    yield "normal", lambda _: tuple(policies.without_geometry(one, seen) for one in auto)
 
 
 def try_out(

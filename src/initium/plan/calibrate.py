@@ -77,6 +77,8 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         use = self._due(call) if call.info.category in ("weighted", "matmul") else None
         if use is not None and isinstance(out, Tensor):
             out = self._rescale(call, use, out)
+        if call.info.category == "add" and isinstance(out, Tensor):
+            self._fit_table(call, out)
         if index in self.watch and (main := _main(out)) is not None:
             self._needed_seconds[index] = second_moment(main)
         return out
@@ -116,6 +118,21 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
             call.func(*call.args, **call.kwargs) if use.direct and bias is not None else out.mul_(factor)
         )
         return rescaled
+
+    def _fit_table(self, call: Call, out: Tensor) -> None:
+        """Bring a table that is added to a signal to its target, a share of that signal's second moment."""
+        names = [value.params[0] if len(value.params) == 1 else "" for value in call.values]
+        due = [i for i, name in enumerate(names) if name in self._targets and name not in self.factors]
+        if not due or len(names) != 2 or call.kwargs:
+            return
+        name, added = names[due[0]], call.tensors[due[0]].detach()
+        content, table = self._size(out.detach() - added), self._size(added)
+        factor = 1.0
+        if content > 0 and table > 0 and math.isfinite(content / table):
+            factor = math.sqrt(self._targets[name](self._needed_seconds) * content / table)
+        out.detach().add_(added * (factor - 1.0))
+        self._parameters[name].detach().mul_(factor)
+        self.factors[name] = factor
 
     def _bias(self, call: Call) -> Tensor | None:
         """The bias that the operation adds, if it is not zero."""
@@ -178,8 +195,12 @@ def calibrate(
 
 
 def targets_of(record: Record, assignments: Sequence[Assignment]) -> dict[str, Target]:
-    """Parameter name -> target of its output, for every assigned weight whose scale matters."""
-    return {
+    """Parameter name -> target of its output, for every assigned weight whose scale matters.
+
+    For positions, their own as a share of that of the signal.
+    """
+    tables = {one.name: _planned(one.target) for one in assignments if one.rule == "faint positions"}
+    return tables | {
         one.name: _target(record, record.parts[one.name], one.target)
         for one in assignments
         if not one.keeps
@@ -202,6 +223,10 @@ def _target(record: Record, part: Part, planned: float) -> Target:
     """The planned second moment; for the end of a residual branch, a share of the stream's."""
     residual = part.branch
     if part.role != "branch_end" or residual is None or "branch" not in part.follows:
-        return lambda _: planned
+        return _planned(planned)
     stream, share = residual.stream, share_of(record.graph, residual)
     return lambda seconds: seconds.get(stream, 1.0) * share
+
+
+def _planned(target: float) -> Target:
+    return lambda _: target

@@ -38,12 +38,14 @@ class Context:
         sound: whether the model is sound as it stands.
         starts: of the parameters on long chains, by theory.
         tables: spreads of the tables that are heard too faintly as they are.
+        positions: tables of positions that are heard too faintly as they are.
     """
 
     record: Record
     sound: bool
     starts: Mapping[str, Start] = field(default_factory=dict)
     tables: Mapping[str, float] = field(default_factory=dict)
+    positions: frozenset[str] = frozenset()
 
 
 Decision = Callable[[Part, ParameterInfo, Context], Assignment | None]
@@ -154,6 +156,16 @@ def _lost_gain(part: Part, info: ParameterInfo, context: Context) -> Assignment 
     return None
 
 
+def _position(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
+    """Positions that would take many steps to be heard beside the signal."""
+    if part.name not in context.positions:
+        return None
+    reason = (
+        "positions start at the size of the signal that they are added to, and are heard from the first step"
+    )
+    return _assign(part, info, "normal", "faint positions", reason, std=1.0)
+
+
 def _deliberate(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
     """Values that an author must have chosen: zero ends, prior biases, gains, scales, tables."""
     if not info.finite:
@@ -161,21 +173,11 @@ def _deliberate(part: Part, info: ParameterInfo, context: Context) -> Assignment
     if part.role in ("norm_gain", "norm_shift", "scale", "position", "token", "mask"):
         return keep(part, info, "author", f"the author's value of a {part.role.replace('_', ' ')} is kept")
     if info.zero and part.role in ("branch_end", "head", "offset", "gate"):
-        return keep(
-            part,
-            info,
-            "zero by design",
-            f"a zero {part.role.replace('_', ' ')} starts the model as if it were not there",
-            "Goyal+ 2017, 1706.02677",
-        )
+        reason = f"a zero {part.role.replace('_', ' ')} starts the model as if it were not there"
+        return keep(part, info, "zero by design", reason, "Goyal+ 2017, 1706.02677")
     if part.role == "bias" and info.constant not in (None, 0.0):
-        return keep(
-            part,
-            info,
-            "prior bias",
-            f"a constant bias of {info.constant:.4g} was chosen by the author",
-            "Lin+ 2017, 1708.02002",
-        )
+        reason = f"a constant bias of {info.constant:.4g} was chosen by the author"
+        return keep(part, info, "prior bias", reason, "Lin+ 2017, 1708.02002")
     if part.role == "bias" and info.constant is None and _is_prior(part, info, context):
         reason = (
             "biases of the last layer that are not the framework's default favour some outputs on purpose"
@@ -197,12 +199,8 @@ def _author_weights(part: Part, info: ParameterInfo, context: Context) -> Assign
     if not (context.sound and context.record.graph.has_norms):
         return None
     if info.finite and info.constant is None and not is_default(part, info, context):
-        return keep(
-            part,
-            info,
-            "author",
-            "the model is sound and this is not the framework's default, so the author chose it",
-        )
+        reason = "the model is sound and this is not the framework's default, so the author chose it"
+        return keep(part, info, "author", reason)
     return None
 
 
@@ -294,8 +292,8 @@ def _plain(part: Part, info: ParameterInfo, context: Context) -> Assignment | No
 
 
 AUTO: tuple[Decision, ...] = (
-    _untouchable, _faint_table, _tied_for_good, _lost_gain, _deliberate, _author_weights, _on_chain, _bias, _offset,
-    _embedding, _repair_vectors, _scale_free, _attention, _gate, _isometric, _plain,
+    _untouchable, _faint_table, _tied_for_good, _lost_gain, _position, _deliberate, _author_weights, _on_chain, _bias,
+    _offset, _embedding, _repair_vectors, _scale_free, _attention, _gate, _isometric, _plain,
 )  # fmt: skip
 
 
@@ -308,8 +306,11 @@ def auto(part: Part, info: ParameterInfo, context: Context) -> Assignment:
     return keep(part, info, "author", "no rule speaks of it")
 
 
-def without_geometry(one: Assignment) -> Assignment:
-    """The assignment with normal weights where `auto` chose a special geometry: the next candidate."""
+def without_geometry(one: Assignment, record: Record) -> Assignment:
+    """The next candidate: normal weights where `auto` chose a special geometry, and positions as they were found."""
+    if one.rule == "faint positions":
+        part, info = record.parts[one.name], record.parameter(one.name)
+        return keep(part, info, "author", "louder positions did not make the model healthier")
     if one.rule not in ("long chain", "unaided"):
         return one
     if one.layer.kind == "vector":

@@ -1,4 +1,4 @@
-"""Tables whose rows are the signal itself: embeddings and positions that weights take with no norm between."""
+"""Tables that are heard too faintly: embeddings that are the signal itself, positions beside a louder signal."""
 
 from __future__ import annotations
 
@@ -6,10 +6,40 @@ from collections.abc import Iterator
 
 from initium.record import Record
 from initium.record.graph import Graph, bits
+from initium.record.inventory import ParameterInfo
 from initium.record.roles import Part
 
 FAINT = 1e-3
 """The least second moment that is sound for what a block receives."""
+
+
+NOISE = 0.1
+"""Standard deviation up to which a table of positions is noise, and no pattern that an author chose."""
+LOUDER = 4.0
+"""By how much a signal's second moment must exceed that of the positions added to it for these to be called faint."""
+
+
+def faint_positions(seen: Record) -> frozenset[str]:
+    """Tables of noise or zeros that are added to a louder stream, and tell it too little of where things are.
+
+    A signal of unit size with positions of .02 is a bag of patches for as long as it takes to learn the table.
+    """
+    return frozenset(
+        part.name
+        for part in seen.parts.values()
+        if part.role == "position" and part.layer.kind == "vector" and part.branch is None
+        if len(part.nodes) == 1 and _is_noise(seen.parameter(part.name)) and _is_drowned(seen, part)
+    )
+
+
+def _is_noise(info: ParameterInfo) -> bool:
+    return info.meta or not info.finite or info.constant is not None or info.std <= NOISE
+
+
+def _is_drowned(seen: Record, part: Part) -> bool:
+    info, added = seen.parameter(part.name), seen.graph.nodes[part.nodes[0]]
+    content = seen.graph.nodes[added.inputs[0]].forward if added.inputs else None
+    return content is None or not info.finite or content.second > LOUDER * info.second
 
 
 def spreads_of(seen: Record) -> dict[str, float]:
