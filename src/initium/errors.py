@@ -10,6 +10,7 @@ InitiumError
  +- ApplyError (RuntimeError)        weights were written, found wrong and rolled back
  +- StoreError (RuntimeError)       the file of a study cannot be read or written
  +- TrialError (RuntimeError)       trials of a study failed, so that it says nothing
+ +- EngineError (RuntimeError)      no worker process can be started
  +- ClusterError (ConnectionError)    a cluster was not reached, refused the token, or was lost
  +- MissingExtraError (ImportError)  an optional dependency is not installed
  +- UnhealthyModelError              raised by assert_healthy, carries the report
@@ -75,6 +76,10 @@ class StoreError(InitiumError, RuntimeError):
 
 class TrialError(InitiumError, RuntimeError):
     """So many trials of a study failed that it says nothing."""
+
+
+class EngineError(InitiumError, RuntimeError):
+    """No worker process can be started."""
 
 
 class ClusterError(InitiumError, ConnectionError):

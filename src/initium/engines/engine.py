@@ -23,10 +23,12 @@ class Job:
     Args:
         key: names it in its outcome; different for every job of a run.
         data: what the function is given: JSON values only.
+        functions: references of others that it will call; an engine may load what they need once for all jobs.
     """
 
     key: str
     data: Plain
+    functions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,17 +18,23 @@ from types import ModuleType, TracebackType
 from typing import Any, Self
 
 from initium.engines.engine import Cause, Failed, Job, Limits, Outcome, Work, plain
+from initium.engines.libraries import libraries_of
+from initium.engines.preload import asking
 from initium.engines.reference import name_of
 from initium.engines.serial import outcome_of
 from initium.engines.watch import over_limit
 from initium.engines.worker import child, refuse_in_worker
-from initium.errors import UsageError
+from initium.errors import EngineError, UsageError
 
 LOOK_EVERY = 0.1
 """Seconds between two looks at time and memory, when they are limited."""
 GRACE = 5.0
 """Seconds that a process has to end after it sent its result."""
-PRELOADED = ("torch", "torch._dynamo", "initium.engines.worker")
+SERVER_DIED = (EOFError, ConnectionError)
+"""What multiprocessing raises when the server ends instead of forking."""
+GONE_AFTER = 1.0
+"""Seconds after which a server that closed its connections has ended, so that multiprocessing starts another."""
+PRELOADED = ("torch", "torch._dynamo", "initium.engines.worker", "initium.engines.server")
 """Modules that the server loads for all workers; torch would load the second one, in seconds, at their first steps."""
 
 
@@ -65,6 +72,8 @@ class ProcessEngine:
         self.limits = limits or Limits()
         _check(self.num_workers, self.limits)
         self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(list(PRELOADED))
+        self._modules = frozenset[str]()
         self._waiting: deque[_Waiting] = deque()
         self._alone: deque[_Waiting] = deque()
         self._running: list[_Running] = []
@@ -78,7 +87,7 @@ class ProcessEngine:
     def submit(self, work: Work, job: Job) -> None:
         """Takes a job and starts it if a worker is free; see `Engine.submit`."""
         reference = name_of(work)
-        self._context.set_forkserver_preload([*PRELOADED, *_importable(reference)])
+        self._modules |= libraries_of(job.functions) | _importable(reference)
         self._waiting.append(_Waiting(reference, job, plain(job.data, f"job {job.key!r}")))
         self._fill()
 
@@ -106,11 +115,36 @@ class ProcessEngine:
 
     def _start(self, task: _Waiting) -> None:
         ours, theirs = self._context.Pipe(duplex=False)
-        process = self._context.Process(target=child, args=(task.reference, task.text, theirs), daemon=True)
-        with _without_main():
-            process.start()
+        process = self._forked((task.reference, task.text, theirs))
         theirs.close()
         self._running.append(_Running(task, process, ours, time.monotonic()))
+
+    def _forked(self, arguments: tuple[str, str, Connection]) -> Any:
+        """A new worker; if the server dies while it loads modules, from a new server that loads none."""
+        try:
+            return self._fork(arguments)
+        except SERVER_DIED:
+            warnings.warn(
+                f"the server that workers are forked from ended while it loaded {', '.join(sorted(self._modules))}: "
+                "a new one is started, and every worker loads by itself what its functions need",
+                stacklevel=2,
+            )
+        self._modules = frozenset()
+        time.sleep(GONE_AFTER)
+        try:
+            return self._fork(arguments)
+        except SERVER_DIED as error:
+            raise EngineError(
+                "the server that workers are forked from ended at once, twice",
+                expected="a Python process that can import torch and initium",
+                remedy='see what it printed above, and whether memory is left; or use engine="serial"',
+            ) from error
+
+    def _fork(self, arguments: tuple[str, str, Connection]) -> Any:
+        process = self._context.Process(target=child, args=arguments, daemon=True)
+        with _without_main(), asking(self._modules):
+            process.start()
+        return process
 
     def _look(self, seconds: float | None) -> None:
         """Waits until something happens, or for `seconds`, and takes in what happened."""
@@ -190,10 +224,10 @@ def _check(num_workers: int, limits: Limits) -> None:
         )
 
 
-def _importable(reference: str) -> list[str]:
+def _importable(reference: str) -> frozenset[str]:
     """The module of a reference, to be loaded once for all workers; scripts are loaded by each worker."""
     where = reference.rpartition(":")[0]
-    return [] if where.endswith(".py") or where == "__main__" else [where]
+    return frozenset() if where.endswith(".py") else frozenset([where])
 
 
 def _received(pipe: Connection) -> str | None:

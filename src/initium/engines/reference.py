@@ -87,6 +87,12 @@ def function_of(text: str) -> Any:
     return found
 
 
+def module_of(text: str) -> ModuleType | None:
+    """The module that a reference names, if this process has loaded it."""
+    where = text.rpartition(":")[0]
+    return sys.modules.get(_name_of_file(_here(Path(where).absolute())) if where.endswith(".py") else where)
+
+
 def _member(module: ModuleType | None, name: str) -> Any:
     found: Any = module
     for part in name.split("."):
@@ -120,8 +126,7 @@ def _imported(name: str, text: str) -> ModuleType:
 def _loaded(path: Path) -> ModuleType:
     """A file as a module of its own name, so that its `if __name__ == "__main__"` part stays out; loaded once."""
     path = _here(path.absolute())
-    digest = hashlib.blake2b(str(path).encode(), digest_size=6).hexdigest()
-    name = f"_initium_{path.stem}_{digest}"
+    name = _name_of_file(path)
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
@@ -144,6 +149,12 @@ def _loaded(path: Path) -> ModuleType:
     finally:
         sys.path.remove(str(path.parent))
     return module
+
+
+def _name_of_file(path: Path) -> str:
+    """The name that a file is loaded under."""
+    digest = hashlib.blake2b(str(path).encode(), digest_size=6).hexdigest()
+    return f"_initium_{path.stem}_{digest}"
 
 
 def _here(path: Path) -> Path:

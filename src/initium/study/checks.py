@@ -8,7 +8,7 @@ from typing import Any
 from initium.engines import Engine, Failed, Job, function_of, run
 from initium.engines.reference import place_of
 from initium.errors import InitiumError, UsageError
-from initium.study.spec import TrialSpec
+from initium.study.spec import TrialSpec, functions_of
 from initium.study.starts import start
 from initium.study.trial import PROBED, build, opened_of, surroundings
 
@@ -56,7 +56,8 @@ def _at(init: Mapping[str, Any]) -> str:
 
 def _check_worker(base: TrialSpec, inits: Mapping[str, Mapping[str, Any]], engine: Engine) -> None:
     functions = {label: init["function"] for label, init in inits.items() if init["kind"] == "function"}
-    for outcome in run(engine, find_all, [Job("check", {"spec": base.to_data(), "functions": functions})]):
+    data = {"spec": base.to_data(), "functions": functions}
+    for outcome in run(engine, find_all, [Job("check", data, functions_of(base, inits.values()))]):
         if isinstance(outcome, Failed):
             raise UsageError(
                 f"{place(base.model)}: a worker of the engine {engine.name!r} cannot begin a trial: {outcome.message}",

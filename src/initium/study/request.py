@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from initium.engines import function_of, name_of
 from initium.errors import UsageError, UsageTypeError
 from initium.study.design import BATCH_SIZE, STEPS, Design
 from initium.study.fingerprint import fingerprint
-from initium.study.spec import TrialSpec
+from initium.study.spec import TrialSpec, functions_of
 from initium.study.starts import Init, init_data, init_label
 from initium.study.tasks import KINDS, Task, open_task
 from initium.study.tasks.loaders.loading import FORMATS, seen_format
@@ -58,8 +59,6 @@ def design_of(
     opened = opened_task(task)
     model = model_name(make_model, opened)
     data = inits_data(inits)
-    functions = [str(one["function"]) for one in data.values() if one["kind"] == "function"]
-    references = [one for one in (model, str(opened.source.get("datasets") or "")) if ":" in one]
     spec = TrialSpec(
         model,
         next(iter(data.values()), init_data("shipped")),
@@ -67,10 +66,10 @@ def design_of(
         model_args=dict(model_args or {}),
         steps=STEPS[opened.kind] if steps is None else steps,
         batch_size=BATCH_SIZE[opened.kind] if batch_size is None else batch_size,
-        fingerprint=fingerprint([*references, *functions]),
         **base,
     )
-    return Design(spec, data, tuple(lrs or ()), seeds, confirm)
+    marked = replace(spec, fingerprint=fingerprint(functions_of(spec, data.values())))
+    return Design(marked, data, tuple(lrs or ()), seeds, confirm)
 
 
 def opened_task(task: TaskLike) -> Task:

@@ -81,7 +81,7 @@ class Runner:
         for key, result in self.store.results(wanted).items():
             found[key] = Ended(wanted[key], result, kept=True)
             self.watch.ended(found[key])
-        jobs = (Job(key, spec.to_data()) for key, spec in wanted.items() if key not in found)
+        jobs = (Job(key, spec.to_data(), spec.functions) for key, spec in wanted.items() if key not in found)
         for outcome in run(self.engine, self.work, jobs):
             found[outcome.key] = self._kept(wanted[outcome.key], outcome)
             self.watch.ended(found[outcome.key])

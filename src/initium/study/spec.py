@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -94,10 +94,22 @@ class TrialSpec:
             )
         return cls(**data)
 
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """References of the functions that it calls: those that make the model, its start, and the data."""
+        named = (self.model, self.init.get("function"), self.task.get("datasets"))
+        return tuple(str(one) for one in named if ":" in str(one))
+
     @cached_property
     def key(self) -> str:
         """32 hexadecimal digits: a digest of the content, in which the order of keys does not count."""
         return digest(self.to_data())
+
+
+def functions_of(base: TrialSpec, inits: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """References of the functions that a trial and the same ones with other inits call."""
+    some = [base, *(replace(base, init=init) for init in inits)]
+    return tuple(sorted({one for spec in some for one in spec.functions}))
 
 
 def digest(data: Any) -> str:

@@ -1,0 +1,5 @@
+"""Imported by the server that workers are forked from, after what all need, and by nobody else."""
+
+from initium.engines.preload import load_asked
+
+load_asked()
