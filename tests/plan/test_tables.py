@@ -77,12 +77,17 @@ def test_a_norm_restores_tables_and_they_stay():
     assert all(one.keeps for one in plan(model, ids) if one.role in ("embedding", "position"))
 
 
-def test_tables_of_a_sound_model_stay():
+def test_tables_of_a_sound_model_stay_but_for_positions_that_are_drowned():
     model, ids = made()
     with torch.no_grad():
         model.words.weight.mul_(10.0)
     assert diagnose(model, ids).healthy
-    assert all(one.keeps for one in plan(model, ids) if one.role in ("embedding", "position"))
+    found = plan(model, ids)
+    assert found["words.weight"].keeps
+    assert (found["places.weight"].rule, found["places.weight"].scale) == (
+        "faint positions",
+        pytest.approx(0.1, rel=0.1),
+    )
 
 
 @pytest.mark.parametrize("row", [0, 7, WORDS - 1])
@@ -105,7 +110,8 @@ class Patches(nn.Module):
     def __init__(self, table: Tensor, added: str = "sum", louder: float = 1.0) -> None:
         super().__init__()
         self.cut, self.louder, self.added = nn.Conv2d(1, 32, 4, stride=4), louder, added
-        self.table, self.norm, self.last = nn.Parameter(table), nn.LayerNorm(32), nn.LayerNorm(32)
+        self.table, self.last = nn.Parameter(table), nn.LayerNorm(32)
+        self.places = nn.Embedding(16, 32, _weight=table[0].clone()) if added == "looked up" else None
         self.block, self.head = TransformerBlock(32), nn.Linear(32, 3)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -114,6 +120,8 @@ class Patches(nn.Module):
             tokens += self.table
         elif self.added == "part":
             tokens = tokens + self.table[:, :16] + 0
+        elif self.places is not None:
+            tokens = tokens + self.places(torch.arange(16))
         else:
             tokens = tokens + self.table
         return self.head(self.last(self.block(tokens)).mean(1))
@@ -123,7 +131,7 @@ def size(tensor: Tensor) -> float:
     return float(tensor.detach().double().square().mean())
 
 
-@pytest.mark.parametrize("added", ["sum", "in place", "part"])
+@pytest.mark.parametrize("added", ["sum", "in place", "part", "looked up"])
 @pytest.mark.parametrize("louder", [0.3, 1.0, 2.0])
 def test_faint_positions_start_at_the_size_of_the_signal(added: str, louder: float):
     with seeded():
@@ -131,7 +139,9 @@ def test_faint_positions_start_at_the_size_of_the_signal(added: str, louder: flo
     x = noise(64, 1, 16, 16)
     init_(model, x, seed=1)
     content = size(louder * model.cut(x[0::2]))
-    assert size(model.table) == pytest.approx(content, rel=0.05)
+    assert size(model.table if model.places is None else model.places.weight) == pytest.approx(
+        content, rel=0.05
+    )
     found = plan(Patches(torch.zeros(1, 16, 32)), x)
     assert (found["table"].method, found["table"].rule) == ("normal", "faint positions")
 

@@ -69,6 +69,7 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         self._targets = targets
         self._shared = shared
         self._needed_seconds: dict[int, float] = {}
+        self._looked_up: dict[int, str] = {}
         self.watch: frozenset[int] = frozenset()
 
     def _run(self, call: Call) -> Any:
@@ -77,6 +78,8 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         use = self._due(call) if call.info.category in ("weighted", "matmul") else None
         if use is not None and isinstance(out, Tensor):
             out = self._rescale(call, use, out)
+        if call.info.category == "lookup":
+            self._looked_up[index] = _only(call.values[0].params)
         if call.info.category == "add" and isinstance(out, Tensor):
             self._fit_table(call, out)
         if index in self.watch and (main := _main(out)) is not None:
@@ -121,7 +124,7 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
 
     def _fit_table(self, call: Call, out: Tensor) -> None:
         """Bring a table that is added to a signal to its target, a share of that signal's second moment."""
-        names = [value.params[0] if len(value.params) == 1 else "" for value in call.values]
+        names = [_only(value.params) or self._looked_up.get(value.node, "") for value in call.values]
         due = [i for i, name in enumerate(names) if name in self._targets and name not in self.factors]
         if not due or len(names) != 2 or call.kwargs:
             return
@@ -139,6 +142,10 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         position = 0 if call.info.name in ops.BIAS_FIRST else 2
         bias = call.args[position] if position < len(call.args) else None
         return bias if isinstance(bias, Tensor) and bias.dim() <= 1 and bool(bias.any()) else None
+
+
+def _only(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else ""
 
 
 def _main(out: Any) -> Tensor | None:

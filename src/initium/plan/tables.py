@@ -27,8 +27,8 @@ def faint_positions(seen: Record) -> frozenset[str]:
     return frozenset(
         part.name
         for part in seen.parts.values()
-        if part.role == "position" and part.layer.kind == "vector" and part.branch is None
-        if len(part.nodes) == 1 and _is_noise(seen.parameter(part.name)) and _is_drowned(seen, part)
+        if part.role == "position" and part.branch is None and _is_noise(seen.parameter(part.name))
+        if _is_drowned(seen, part)
     )
 
 
@@ -37,9 +37,22 @@ def _is_noise(info: ParameterInfo) -> bool:
 
 
 def _is_drowned(seen: Record, part: Part) -> bool:
-    info, added = seen.parameter(part.name), seen.graph.nodes[part.nodes[0]]
-    content = seen.graph.nodes[added.inputs[0]].forward if added.inputs else None
-    return content is None or not info.finite or content.second > LOUDER * info.second
+    """Whether the table is added to one louder signal; where nothing was measured, to one that a weight made."""
+    graph, info = seen.graph, seen.parameter(part.name)
+    looked_up = part.nodes[0] if part.layer.kind == "embedding" else -1
+    takers = graph.consumers[looked_up] if looked_up >= 0 else part.nodes
+    signal = [one for one in graph.nodes[takers[0]].inputs if one != looked_up] if takers else []
+    if (
+        len(part.nodes) != 1
+        or len(takers) != 1
+        or len(signal) != 1
+        or graph.nodes[takers[0]].category != "add"
+    ):
+        return False
+    content = graph.nodes[signal[0]].forward
+    if content is None or not info.finite:
+        return bool(graph.ancestors[signal[0]] & graph.weighted)
+    return content.second > LOUDER * info.second
 
 
 def spreads_of(seen: Record) -> dict[str, float]:
