@@ -222,3 +222,37 @@ def test_norm_written_by_hand() -> None:
     assert seen.parts["gain"].role == "norm_gain"
     assert seen.parts["a.weight"].scale_free
     assert seen.parts["b.weight"].chain == 1
+
+
+def test_a_blend_is_one_addition_to_the_stream() -> None:
+    """In x + a (f - x) the difference adds nothing to a stream; f is what the branch makes."""
+
+    class Blend(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc1, self.fc2 = nn.Linear(8, 8), nn.Linear(8, 8)
+            self.rate = nn.Parameter(torch.zeros(8))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x + self.rate.sigmoid() * (self.fc2(F.relu(self.fc1(x))) - x)
+
+    seen = record(nn.Sequential(nn.Linear(8, 8), Blend(), Blend()), noise(4, 8))
+    assert residuals(seen) == [(0, 0, 2), (0, 1, 2)]
+    for index, residual in enumerate(seen.graph.residuals.values()):
+        part = seen.parts[f"{index + 1}.fc2.weight"]
+        assert (part.role, part.nodes[0]) == ("branch_end", residual.end)
+        assert residual.branch != residual.end
+
+
+def test_a_difference_that_is_added_to_nothing_is_a_branch_of_its_own() -> None:
+    class Difference(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(8, 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.fc(x) - x
+
+    seen = record(nn.Sequential(nn.Linear(8, 8), Difference(), Difference()), noise(4, 8))
+    assert residuals(seen) == [(0, 0, 1), (0, 1, 1)]
+    assert all(residual.branch == residual.end for residual in seen.graph.residuals.values())

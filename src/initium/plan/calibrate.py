@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from initium.plan.assignment import Assignment
-from initium.plan.branches import share_of
+from initium.plan.branches import Target, target_of, watched
+from initium.plan.ends import End, loose_ends
 from initium.record import ops
 from initium.record.inventory import named_tensors
 from initium.record.record import Record
@@ -25,9 +26,6 @@ from initium.record.run import Forward, Inputs, batch_size, check_inputs, module
 from initium.record.state import untouched
 from initium.record.tape import Call, Tape
 from initium.record.uses import Use, uses_of
-
-Target = Callable[[Mapping[int, float]], float]
-"""From the second moments of the operations so far to the one that an output should have."""
 
 Size = Callable[[Tensor], float]
 """What of an output is brought to its target: the second moment, or the variance for LSUV."""
@@ -70,7 +68,9 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         self._shared = shared
         self._needed_seconds: dict[int, float] = {}
         self._looked_up: dict[int, str] = {}
+        self._held: dict[str, Tensor] = {}
         self.watch: frozenset[int] = frozenset()
+        self.ends: Mapping[int, End] = {}
 
     def _run(self, call: Call) -> Any:
         out = super()._run(call)
@@ -78,10 +78,15 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         use = self._due(call) if call.info.category in ("weighted", "matmul") else None
         if use is not None and isinstance(out, Tensor):
             out = self._rescale(call, use, out)
+            if any(end.name == use.names[0] for end in self.ends.values()):
+                self._held[use.names[0]] = out
         if call.info.category == "lookup":
             self._looked_up[index] = _only(call.values[0].params)
         if call.info.category == "add" and isinstance(out, Tensor):
             self._fit_table(call, out)
+        end = self.ends.get(index)
+        if end is not None and call.info.name == end.op and isinstance(out, Tensor):
+            self._close(end, out)
         if index in self.watch and (main := _main(out)) is not None:
             self._needed_seconds[index] = second_moment(main)
         return out
@@ -137,6 +142,21 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         self._parameters[name].detach().mul_(factor)
         self.factors[name] = factor
 
+    def _close(self, end: End, value: Tensor) -> None:
+        """Bring what a branch makes to its target by its last weight; down only where the degree is but a bound."""
+        held = self._held.pop(end.name, None)
+        measured, wanted = second_moment(value), end.target(self._needed_seconds)
+        usable = 0 < measured < math.inf and 0 < wanted < math.inf
+        if held is None or not usable or (end.degree > 1 and measured < wanted):
+            return
+        size = math.sqrt(wanted / measured)
+        factor = size ** (1 / end.degree)
+        self.factors[end.name] *= factor
+        self._parameters[end.name].detach().mul_(factor)
+        if held.untyped_storage().data_ptr() != value.untyped_storage().data_ptr():
+            held.mul_(factor)  # others may take it too
+        value.mul_(size)
+
     def _bias(self, call: Call) -> Tensor | None:
         """The bias that the operation adds, if it is not zero."""
         position = 0 if call.info.name in ops.BIAS_FIRST else 2
@@ -184,15 +204,18 @@ def calibrate(
     A weight that is used several times is calibrated at its first use and, if `shared`, made smaller at later ones
     that come out too large.
     """
+    ends: Mapping[int, End] = {}
     if targets is None:
         targets = targets_of(record, assignments)
+        ends = loose_ends(record, targets)
     parameters = named_tensors(model)
     leaves = check_inputs(inputs)
     with module_paths(model) as where, untouched(model, seed=seed):
         tape = CalibratingTape(
             parameters, targets, batch=batch_size(inputs), where=where, size=size, shared=shared
         )
-        tape.watch = frozenset(r.stream for r in record.graph.residuals.values())
+        tape.watch = watched(record.graph)
+        tape.ends = ends
         try:
             tape.add_inputs([leaf for leaf in leaves if isinstance(leaf, Tensor)])
             run_forward(model, inputs, forward, tape)
@@ -227,12 +250,11 @@ def _matters(part: Part, one: Assignment) -> bool:
 
 
 def _target(record: Record, part: Part, planned: float) -> Target:
-    """The planned second moment; for the end of a residual branch, a share of the stream's."""
+    """The planned second moment, or that of the branch which the weight ends."""
     residual = part.branch
     if part.role != "branch_end" or residual is None or "branch" not in part.follows:
         return _planned(planned)
-    stream, share = residual.stream, share_of(record.graph, residual)
-    return lambda seconds: seconds.get(stream, 1.0) * share
+    return target_of(record.graph, residual)
 
 
 def _planned(target: float) -> Target:

@@ -18,7 +18,8 @@ from initium.plan import policies
 from initium.plan.apply import rollback, write
 from initium.plan.assignment import Assignment
 from initium.plan.autoinit import autoinit
-from initium.plan.calibrate import Sweep, Target, calibrate
+from initium.plan.branches import Target
+from initium.plan.calibrate import Sweep, calibrate
 from initium.plan.scale_search import Evidence, search
 from initium.plan.unit_data import Ground, kraehenbuehl, weight_norm_data
 from initium.record.inventory import named_tensors

@@ -35,6 +35,7 @@ class Residual:
         node: the addition.
         stream: the operand that carries the stream (the skip).
         branch: the operand that carries the branch.
+        end: what the branch makes: the operand itself, or f of a blend x + a (f - x).
         inside: bit mask of the nodes on the branch.
         depth: weighted operations on the branch.
         number: which stream, counted from 0.
@@ -44,6 +45,7 @@ class Residual:
     node: int
     stream: int
     branch: int
+    end: int
     inside: int
     depth: int
     number: int
@@ -92,16 +94,18 @@ class Graph:
         found: dict[int, Residual] = {}
         blocks: list[int] = []
         for index, node in enumerate(self.nodes):
-            sides = self._sides(index) if node.category == "add" else None
+            is_sum = node.category == "add" and index not in self.differences
+            sides = self._sides(index) if is_sum else None
             if sides is None:
                 continue
             stream, branch, inside = sides
+            end = self._blended(stream, branch)
             previous = self._previous(stream, found)
             number = found[previous].number if previous is not None else len(blocks)
             if previous is None:
                 blocks.append(0)
             depth = (inside & self.weighted).bit_count()
-            found[index] = Residual(index, stream, branch, inside, depth, number, blocks[number])
+            found[index] = Residual(index, stream, branch, end, inside, depth, number, blocks[number])
             blocks[number] += 1
         return found
 
@@ -120,6 +124,29 @@ class Graph:
         if depths[skip] > 1 or (depths[skip] == 1 and depths[1 - skip] > SHORT_BRANCH):
             return None
         return sources[skip], sources[1 - skip], only[1 - skip]
+
+    @cached_property
+    def differences(self) -> dict[int, tuple[int, int]]:
+        """The nodes f - x of blends x + a (f - x), with their two operands."""
+        found = {}
+        for index, node in enumerate(self.nodes):
+            if node.op == "aten.sub" and len(set(node.inputs)) == 2:
+                sums = (self.nodes[one] for one, _ in self.next(index))
+                if any(one.category == "add" and node.inputs[1] in one.inputs for one in sums):
+                    found[index] = (node.inputs[0], node.inputs[1])
+        return found
+
+    def _blended(self, stream: int, branch: int) -> int:
+        """The value that a branch blends into a stream; the branch itself where it is added."""
+        index = self.origin(branch)
+        made, taken = self.differences.get(index, (branch, -1))
+        return made if taken == stream else branch
+
+    def origin(self, index: int) -> int:
+        """The value before all that only moves, masks, shifts or scales it."""
+        while self.is_transparent(index) and self.nodes[index].inputs:
+            index = self.nodes[index].inputs[0]
+        return index
 
     def _previous(self, node: int, found: dict[int, Residual]) -> int | None:
         """The addition that the stream comes from: back along first operands."""
@@ -305,6 +332,8 @@ class Graph:
 
     def _word(self, consumer: int, source: int) -> str:
         node = self.nodes[consumer]
+        if consumer in self.differences:
+            return "branch" if self.differences[consumer][0] == source else "stream"
         if consumer in self.residuals:
             return "branch" if self.residuals[consumer].branch == source else "stream"
         if consumer in self.written_norms:

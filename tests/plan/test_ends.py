@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from tests.nets import noise, seeded
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from initium import init_, plan, record
+from initium.plan.branches import LOUDEST, QUIET
+from initium.plan.degrees import degree_of
+from initium.plan.ends import loose_ends
+from initium.record import Record
+
+WIDTH, BLOCKS = 64, 6
+
+
+class Block(nn.Module):
+    """What a branch makes of the stream, out of some maps of it."""
+
+    def __init__(self, branch: Callable[..., Tensor], maps: int) -> None:
+        super().__init__()
+        self.branch, self.maps = branch, nn.ModuleList(nn.Linear(WIDTH, WIDTH) for _ in range(maps))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.branch(x, *self.maps)
+
+
+class Stack(nn.Module):
+    """A stream and what is made of it and a branch, block by block."""
+
+    def __init__(
+        self, join: Callable[[Tensor, Tensor], Tensor], *branches: tuple[Callable[..., Tensor], int]
+    ):
+        super().__init__()
+        self.join, self.stem, self.head = join, nn.Linear(16, WIDTH), nn.Linear(WIDTH, 5)
+        self.blocks = nn.ModuleList(
+            Block(*branches[index % len(branches)]) for index in range(BLOCKS * len(branches))
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        for block in self.blocks:
+            x = self.join(x, block(x))
+        return self.head(x)
+
+
+ADDED = lambda x, f: x + f  # noqa: E731
+BLENDED = lambda x, f: x + 0.5 * (f - x)  # noqa: E731
+AVERAGED = lambda x, f: 0.5 * x + 0.5 * f  # noqa: E731
+RESCALED = lambda x, f: (x + f) / 2**0.5  # noqa: E731
+
+PLAIN = (lambda x, a, b: b(F.relu(a(x))), 2)
+BENT = (lambda x, a: F.leaky_relu(a(x), 0.1), 1)
+GATED = (lambda x, a, g: a(x) * g(x).sigmoid(), 2)
+PRODUCT = (lambda x, a, b: a(x) * b(x), 2)
+SQUEEZED = (lambda x, a, g: (y := F.gelu(a(x))) * g(y.mean(0, keepdim=True)), 2)
+NORMED = (lambda x, a, g: F.layer_norm(a(x), (WIDTH,)) * g(x).sigmoid(), 2)
+
+
+def made(join: Callable[[Tensor, Tensor], Tensor], *branches: tuple[Callable[..., Tensor], int]) -> Record:
+    """The run of a stack after `init_`, on the samples that it was calibrated on."""
+    with seeded():
+        model = Stack(join, *branches)
+    assert init_(model, noise(6, 16)).verdict == "healthy"  # fewer than 8 samples are not split
+    return record(model, noise(6, 16))
+
+
+def shares(seen: Record) -> list[float]:
+    """The second moment of every branch in that of its stream."""
+    nodes = seen.graph.nodes
+    return [
+        nodes[one.end].forward.second / nodes[one.stream].forward.second
+        for one in seen.graph.residuals.values()
+    ]
+
+
+@pytest.mark.parametrize("branch", [BENT, GATED, PRODUCT])
+def test_branches_that_no_weight_ends_add_their_share(branch: tuple[Callable[..., Tensor], int]) -> None:
+    """All three are homogeneous in the weight that is scaled but for rounding: one at degree 1, the product of two."""
+    seen = made(ADDED, branch)
+    assert len(loose_ends(seen, seen.parts)) == BLOCKS
+    for share in shares(seen):
+        assert share == pytest.approx(1 / (BLOCKS * QUIET), rel=0.01)
+
+
+def test_a_branch_that_is_only_nearly_homogeneous_comes_near_its_share() -> None:
+    for share in shares(made(ADDED, SQUEEZED)):
+        assert 0.3 < share * BLOCKS * QUIET < 3
+
+
+def test_ends_are_left_where_a_weight_or_a_norm_has_the_last_word() -> None:
+    for branch in (PLAIN, NORMED):
+        with seeded():
+            seen = record(Stack(ADDED, branch), noise(6, 16))
+        assert not loose_ends(seen, seen.parts)
+
+
+def test_ends_are_left_where_features_of_two_kinds_meet() -> None:
+    """A projected stream is a map beside another, as in a pyramid: neither is a small change of the other."""
+
+    class Pyramid(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Conv2d(3, 8, 3, 1, 1), nn.Conv2d(8, 8, 3, 2, 1)
+            self.low, self.high = nn.Conv2d(8, 8, 1), nn.Conv2d(8, 8, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            fine = F.relu(self.first(x))
+            coarse = self.high(F.relu(self.second(fine)))
+            return self.low(fine) + F.interpolate(coarse, scale_factor=2.0)
+
+    seen = record(Pyramid(), noise(4, 3, 8, 8))
+    assert len(seen.graph.residuals) == 1
+    assert not loose_ends(seen, seen.parts)
+
+
+def test_weights_that_are_kept_end_nothing() -> None:
+    with seeded():
+        model = Stack(ADDED, GATED)
+        assert not loose_ends(record(model, noise(6, 16)), [])
+        model.requires_grad_(False)
+        assert all(one.keeps for one in plan(model, noise(6, 16)))
+
+
+@pytest.mark.parametrize("join", [BLENDED, AVERAGED, RESCALED])
+@pytest.mark.parametrize("branch", [PLAIN, BENT])
+def test_a_leaking_stream_stays_at_unit_scale(
+    join: Callable[[Tensor, Tensor], Tensor], branch: tuple[Callable[..., Tensor], int]
+) -> None:
+    """Branches that add little would leave 2^-6 or 4^-6 of it after 6 blocks.
+
+    What is blended is taken for independent: of 6 samples and random maps of the stream it nearly is.
+    """
+    seen = made(join, branch)
+    assert len(seen.graph.residuals) == BLOCKS
+    last = max(seen.graph.residuals.values(), key=lambda one: one.node)
+    assert 0.4 < seen.graph.nodes[last.node].forward.second < 2.5
+
+
+def test_a_blend_that_forgets_little_is_not_made_up_for_by_huge_branches() -> None:
+    assert max(shares(made(lambda x, f: x + 0.01 * (f - x), PLAIN))) <= LOUDEST * 1.01
+
+
+def test_products_stay_weak_in_a_leaking_stream_and_the_others_make_up_for_it() -> None:
+    seen = made(BLENDED, PRODUCT, PLAIN)
+    found = shares(seen)
+    for share in found[::2]:
+        assert share == pytest.approx(4 / (2 * BLOCKS * QUIET), rel=0.01)
+    assert min(found[1::2]) > 1
+
+
+def test_a_stack_of_products_stands_louder_samples() -> None:
+    """Of one sample twice as loud, six bilinear branches of unit scale would make 2^64 times as much."""
+    with seeded():
+        model = Stack(BLENDED, PRODUCT, PLAIN)
+    init_(model, noise(6, 16))
+    usual = model(noise(64, 16)).square().mean()
+    assert model(2 * noise(64, 16)).square().mean() < 10 * usual
+
+
+def degree(function: Callable[..., Tensor]) -> int:
+    """The degree in its first map of a function of the stream and three maps."""
+    with seeded():
+        seen = record(Stack(ADDED, (function, 3)), noise(6, 16))
+    first = seen.parts["blocks.0.maps.0.weight"].nodes[0]
+    return degree_of(seen.graph, first, next(iter(seen.graph.residuals.values())).branch)
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (lambda x, a, b, c: F.relu(a(x)) * 3, 1),
+        (lambda x, a, b, c: b(F.gelu(a(x))).abs(), 1),
+        (lambda x, a, b, c: a(x) * b(x), 1),
+        (lambda x, a, b, c: F.silu(y := a(x)) * y, 2),
+        (lambda x, a, b, c: (y := a(x)) * b(y) * c(y), 3),
+        (lambda x, a, b, c: torch.tanh(a(x)) * b(x), 0),
+        (lambda x, a, b, c: b(x) / (1 + a(x).abs()), 0),
+        (lambda x, a, b, c: a(x) / (1 + b(x).abs()), 1),
+        (lambda x, a, b, c: a(x) + b(F.relu(x)), 0),
+        (lambda x, a, b, c: F.layer_norm(a(x), (WIDTH,)) * b(x), 0),
+        (lambda x, a, b, c: a(x).softmax(-1) * b(x), 0),
+        (lambda x, a, b, c: (b(x) @ c(x).T).softmax(-1) @ a(x), 1),
+        (lambda x, a, b, c: F.scaled_dot_product_attention(b(x)[None], c(x)[None], a(x)[None])[0], 1),
+        (lambda x, a, b, c: F.scaled_dot_product_attention(a(x)[None], c(x)[None], b(x)[None])[0], 0),
+    ],
+)
+def test_degrees(function: Callable[..., Tensor], expected: int) -> None:
+    assert degree(function) == expected
