@@ -52,7 +52,10 @@ class Measures(Trunk):
 
     @cached_property
     def rectified(self) -> tuple[Node, ...]:
-        """Activations with units that can die, each looked at in enough places to say so."""
+        """Activations with units that can die, each looked at in enough places to say so.
+
+        What no input reaches (the first, constant state of an unrolled net) does not show how units answer inputs.
+        """
         return tuple(
             node
             for node in self._graph.nodes
@@ -60,6 +63,7 @@ class Measures(Trunk):
             and node.kind in DEADLY
             and node.units > 1
             and math.prod(node.shape) >= MIN_POSITIONS * node.units
+            and self._graph.ancestors[node.index] & self.inputs
         )
 
     @cached_property

@@ -123,3 +123,21 @@ def test_depthwise_halves_are_one_layer() -> None:
         )  # fmt: skip
         nn.init.normal_(model[3].weight, std=0.003)  # type: ignore[arg-type]
     assert diagnose(model, noise(8, 3, 16, 16)).verdict == "healthy"
+
+
+class Standardized(nn.Linear):
+    """A linear map by rows of mean 0 and variance 1: it multiplies the second moment by its width."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        spread, mean = torch.std_mean(self.weight, dim=1, keepdim=True)
+        return nn.functional.linear(x, (self.weight - mean) / spread)
+
+
+@pytest.mark.parametrize(("depth", "code"), [(6, "IN102"), (50, "IN104")])
+def test_no_start_is_asked_of_a_weight_whose_scale_is_taken_out(depth: int, code: str) -> None:
+    with seeded():
+        report = diagnose(nn.Sequential(*(Standardized(64, 64) for _ in range(depth))), noise(8, 64))
+    found = next(one for one in report.findings if one.code == code)
+    assert "after 2 layers" in found.seen  # 64^2 = 4,096 is the first beyond 1,000
+    assert "standardized" in found.remedy
+    assert "1/sqrt(fan_in)" in found.remedy

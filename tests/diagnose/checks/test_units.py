@@ -69,3 +69,25 @@ def test_sound_bounded_units_are_silent() -> None:
     with seeded():
         model = start(mlp(2, 64, nn.Tanh), nn.init.xavier_normal_)
     assert "IN402" not in codes(diagnose(model, noise(64, 64)))
+
+
+class Unrolled(nn.Module):
+    """A state that is zero at first and goes through rectified units again and again."""
+
+    def __init__(self, dead: bool) -> None:
+        super().__init__()
+        self.take, self.read = nn.Linear(16, 64), nn.Linear(64, 64)
+        nn.init.constant_(self.read.bias, -30.0 if dead else -0.01)
+
+    def forward(self, x: Tensor) -> Tensor:
+        state = torch.zeros(len(x), 64)
+        for _ in range(3):
+            state = self.take(x) + self.read(state).relu()
+        return state
+
+
+def test_units_are_not_called_dead_for_what_they_make_of_a_constant_state() -> None:
+    """At zeros a unit of negative bias is silent; at the inputs it is not."""
+    with seeded():
+        assert "IN401" not in codes(diagnose(Unrolled(dead=False), noise(64, 16)))
+        assert "IN401" in codes(diagnose(Unrolled(dead=True), noise(64, 16)))

@@ -32,14 +32,23 @@ def _not_finite(measures: Measures) -> Finding:
     broken = [node for node in measures.broken if node.forward is not None and not node.forward.finite]
     forward = bool(broken)
     node = broken[0] if broken else measures.broken[-1]  # where it begins on the way forward, or back
+    before = (point for point in measures.points if point.second > HIGH and point.node < node.index)
+    cause = next(before, None) if forward else None
     return Finding(
         "IN104" if forward else "IN203",
         "error",
         measures.weights_at.get(node.index) or (node.module,),
-        f"the {'output' if forward else 'gradient'} of this operation is not finite",
+        f"the {'output' if forward else 'gradient'} of this operation is not finite"
+        + (
+            f"; E[x^2] passed {number(HIGH)} after {_layers(cause)}, at {', '.join(cause.names)}"
+            if cause
+            else ""
+        ),
         "finite values everywhere",
         "nan and inf spread to every weight in the first step",
-        "look at the weights and inputs of this layer, or start it anew",
+        _remedy(measures, cause)
+        if cause
+        else "look at the weights and inputs of this layer, or start it anew",
         _anew(measures),
     )
 
@@ -125,8 +134,13 @@ def _layers(point: TrunkPoint) -> str:
 
 
 def _remedy(measures: Measures, point: TrunkPoint) -> str:
-    chain = [measures.record.parts[name].chain for name in point.names if name in measures.record.parts]
-    longest = max(chain, default=0)
+    parts = [measures.record.parts[name] for name in point.names if name in measures.record.parts]
+    if parts and all(part.standardized for part in parts):
+        return (
+            "put a norm behind this weight, or multiply it by a gain (1/sqrt(fan_in) keeps the second moment): "
+            "it is standardized before use, so no start of it changes its scale"
+        )
+    longest = max((part.chain for part in parts), default=0)
     if longest > 2:
         return (
             f"start the {longest} weights of this chain at its critical scale (initium.init_ does), "
