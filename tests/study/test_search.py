@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
 import torch
 from tests.study.made import result
@@ -17,7 +15,7 @@ from torch import nn
 import initium
 from initium.engines import Failed
 from initium.study.runner import Ended, Runner
-from initium.study.search import BATCH, FIRST_SEED, LONG_SEEDS, SHORT, Found, promoted, search, unlike
+from initium.study.search import FIRST_SEED, LONG_SEEDS, SHORT, Found, promoted, search, unlike
 from initium.study.space import BASES, Space, space_of
 from initium.study.spec import TrialSpec
 from initium.study.tasks import open_task
@@ -126,19 +124,6 @@ def test_trials_that_fail_are_no_candidates() -> None:
     assert found
     assert all(one.candidate["base"] != "free" for one in found)
     assert all(math.isfinite(one.short) for one in found)
-
-
-def test_the_dashboard_has_every_trial_once_also_after_a_second_run(tmp_path: Path) -> None:
-    shown = tmp_path / "study.db.optuna.db"
-    for _ in range(2):
-        runner = Fake(planted)
-        search(space(), BASE, runner, trials=16, shown=shown)
-    storage = f"sqlite:///{shown}"
-    (name,) = optuna.get_all_study_names(storage)
-    trials = optuna.load_study(study_name=name, storage=storage).get_trials()
-    short = [spec for spec in runner.asked if spec.steps < BASE.steps]
-    assert len(trials) == len(short) >= BATCH
-    assert [trial.value for trial in trials] == [planted(spec) for spec in short]
 
 
 def test_what_is_asked_can_be_applied() -> None:

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 from tests.study.made import compared, result
 
@@ -72,6 +73,20 @@ def tuned(store: Path | None = None, **options: Any) -> initium.Tuning:
     )  # fmt: skip
 
 
+def check_dashboard(store: Path) -> None:
+    """What Optuna reads beside the store is what the store has."""
+    (study,) = optuna.get_all_study_summaries(f"sqlite:///{store}.optuna.db")
+    trials = optuna.load_study(
+        study_name=study.study_name, storage=f"sqlite:///{store}.optuna.db"
+    ).get_trials()
+    with Store(store, write=False) as kept:
+        results = kept.results([trial.user_attrs["key in the store"] for trial in trials])
+    assert study.n_trials == len(trials) > 16
+    for trial in trials:
+        assert trial.value == results[trial.user_attrs["key in the store"]].area
+        assert {"lr", "base", "head", "bias"} <= trial.params.keys()
+
+
 def test_a_better_start_is_found_and_proved_on_fresh_seeds(work: Any, tmp_path: Path) -> None:
     work(planted)
     found = tuned(tmp_path / "study.db")
@@ -84,7 +99,7 @@ def test_a_better_start_is_found_and_proved_on_fresh_seeds(work: Any, tmp_path: 
     assert compared_on.isdisjoint(searched_on)
     assert "beats auto and shipped" in str(found)
     assert "found 1" in str(found).split("What the study says")[0]
-    assert (tmp_path / "study.db.optuna.db").exists()
+    check_dashboard(tmp_path / "study.db")
 
 
 def test_the_plan_is_that_of_the_winner(work: Any) -> None:

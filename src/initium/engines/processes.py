@@ -124,9 +124,10 @@ class ProcessEngine:
         try:
             return self._fork(arguments)
         except SERVER_DIED:
+            loading = ", ".join(sorted(self._modules))
             warnings.warn(
-                f"the server that workers are forked from ended while it loaded {', '.join(sorted(self._modules))}: "
-                "a new one is started, and every worker loads by itself what its functions need",
+                f"the server that workers are forked from ended, perhaps while it loaded {loading}: a new one is "
+                "started, and every worker loads by itself what its functions need",
                 stacklevel=2,
             )
         self._modules = frozenset()

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from initium.errors import MissingExtraError
+from initium.study.mirror import Mirror
 from initium.study.runner import Runner
 from initium.study.space import Candidate, Space
 from initium.study.spec import TrialSpec, digest
@@ -128,11 +129,13 @@ def _sampled(
         )
         for dials in space.first():
             study.enqueue_trial(dials)
-        mirror = _Mirror(optuna, shown, digest([short.to_data(), seed, num]))
+        mirror = Mirror(optuna, shown, _name(short, seed, num))
         while len(found) < num:
             asked = [study.ask() for _ in range(min(BATCH, num - len(found)))]
             candidates = [space.ask(trial) for trial in asked]
             specs = [_trial(space, short, one) for one in candidates]
+            for trial, spec in zip(asked, specs, strict=True):
+                trial.set_user_attr("key in the store", spec.key)
             for trial, one, loss in zip(asked, candidates, _losses(specs, runner), strict=True):
                 if loss is None:
                     study.tell(trial, state=optuna.trial.TrialState.FAIL)
@@ -142,6 +145,12 @@ def _sampled(
                     found.append(Found(one, space.init(one), loss))
             mirror.write(study)
     return found
+
+
+def _name(short: TrialSpec, seed: int, num: int) -> str:
+    """What people know the search by, and a digest of all that it depends on."""
+    model = short.model.rpartition("/")[2]
+    return f"{model} {short.task['kind']} {digest([short.to_data(), seed, num])[:8]}"
 
 
 def _lengthened(chosen: Sequence[Found], base: TrialSpec, runner: Runner) -> Iterator[Found]:
@@ -166,22 +175,6 @@ def _losses(specs: Sequence[TrialSpec], runner: Runner) -> list[float | None]:
     ended = runner.run(specs)
     results = [ended[spec.key].result for spec in specs]
     return [None if result is None else result.area for result in results]
-
-
-class _Mirror:
-    """Copies finished trials into a sqlite file of Optuna's own, which its dashboard opens."""
-
-    def __init__(self, optuna: ModuleType, path: Path | None, name: str) -> None:
-        self.study = None
-        if path is not None:
-            storage = optuna.storages.RDBStorage(f"sqlite:///{path.absolute()}")
-            self.study = optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
-
-    def write(self, study: Any) -> None:
-        """Adds the trials that the file does not have yet."""
-        if self.study is not None:
-            known = len(self.study.get_trials(deepcopy=False))
-            self.study.add_trials(study.get_trials(deepcopy=False)[known:])
 
 
 @contextmanager
