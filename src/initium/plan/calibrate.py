@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from initium.plan.assignment import Assignment
 from initium.plan.branches import Target, target_of, watched
 from initium.plan.ends import End, loose_ends
+from initium.plan.tables import FAINT_POSITIONS
 from initium.record import ops
 from initium.record.inventory import named_tensors
 from initium.record.record import Record
@@ -71,6 +72,7 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         self._held: dict[str, Tensor] = {}
         self.watch: frozenset[int] = frozenset()
         self.ends: Mapping[int, End] = {}
+        self.tables: frozenset[str] = frozenset()
 
     def _run(self, call: Call) -> Any:
         out = super()._run(call)
@@ -82,7 +84,7 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
                 self._held[use.names[0]] = out
         if call.info.category == "lookup":
             self._looked_up[index] = _only(call.values[0].params)
-        if call.info.category == "add" and isinstance(out, Tensor):
+        if self.tables and call.info.category == "add" and isinstance(out, Tensor):
             self._fit_table(call, out)
         end = self.ends.get(index)
         if end is not None and call.info.name == end.op and isinstance(out, Tensor):
@@ -128,16 +130,15 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         return rescaled
 
     def _fit_table(self, call: Call, out: Tensor) -> None:
-        """Bring a table that is added to a signal to its target, a share of that signal's second moment."""
+        """Bring a table to the size of the signal that it is added to."""
         names = [_only(value.params) or self._looked_up.get(value.node, "") for value in call.values]
-        due = [i for i, name in enumerate(names) if name in self._targets and name not in self.factors]
+        due = [i for i, name in enumerate(names) if name in self.tables and name not in self.factors]
         if not due or len(names) != 2 or call.kwargs:
             return
         name, added = names[due[0]], call.tensors[due[0]].detach()
         content, table = self._size(out.detach() - added), self._size(added)
-        factor = 1.0
-        if content > 0 and table > 0 and math.isfinite(content / table):
-            factor = math.sqrt(self._targets[name](self._needed_seconds) * content / table)
+        usable = 0 < content < math.inf and 0 < table < math.inf
+        factor = math.sqrt(content / table) if usable else 1.0
         out.detach().add_(added * (factor - 1.0))
         self._parameters[name].detach().mul_(factor)
         self.factors[name] = factor
@@ -216,6 +217,7 @@ def calibrate(
         )
         tape.watch = watched(record.graph)
         tape.ends = ends
+        tape.tables = frozenset(one.name for one in assignments if one.rule == FAINT_POSITIONS)
         try:
             tape.add_inputs([leaf for leaf in leaves if isinstance(leaf, Tensor)])
             run_forward(model, inputs, forward, tape)
@@ -225,12 +227,8 @@ def calibrate(
 
 
 def targets_of(record: Record, assignments: Sequence[Assignment]) -> dict[str, Target]:
-    """Parameter name -> target of its output, for every assigned weight whose scale matters.
-
-    For positions, their own as a share of that of the signal.
-    """
-    tables = {one.name: _planned(one.target) for one in assignments if one.rule == "faint positions"}
-    return tables | {
+    """Parameter name -> target of its output, for every assigned weight whose scale matters."""
+    return {
         one.name: _target(record, record.parts[one.name], one.target)
         for one in assignments
         if not one.keeps
@@ -253,9 +251,5 @@ def _target(record: Record, part: Part, planned: float) -> Target:
     """The planned second moment, or that of the branch which the weight ends."""
     residual = part.branch
     if part.role != "branch_end" or residual is None or "branch" not in part.follows:
-        return _planned(planned)
+        return lambda _: planned
     return target_of(record.graph, residual)
-
-
-def _planned(target: float) -> Target:
-    return lambda _: target

@@ -14,7 +14,7 @@ from initium.errors import LayerError
 from initium.methods.catalogue import read_method
 from initium.plan.assignment import KEEP, Assignment
 from initium.plan.critical import DEEP, Start
-from initium.plan.tables import padding_of
+from initium.plan.tables import FAINT_POSITIONS, padding_of
 from initium.record.inventory import ParameterInfo
 from initium.record.record import Record
 from initium.record.roles import Part
@@ -163,7 +163,7 @@ def _position(part: Part, info: ParameterInfo, context: Context) -> Assignment |
     reason = (
         "positions start at the size of the signal that they are added to, and are heard from the first step"
     )
-    return _assign(part, info, "normal", "faint positions", reason, std=1.0)
+    return _assign(part, info, "normal", FAINT_POSITIONS, reason, std=1.0)
 
 
 def _deliberate(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
@@ -308,7 +308,7 @@ def auto(part: Part, info: ParameterInfo, context: Context) -> Assignment:
 
 def without_geometry(one: Assignment, record: Record) -> Assignment:
     """The next candidate: normal weights where `auto` chose a special geometry, and positions as they were found."""
-    if one.rule == "faint positions":
+    if one.rule == FAINT_POSITIONS:
         part, info = record.parts[one.name], record.parameter(one.name)
         return keep(part, info, "author", "louder positions did not make the model healthier")
     if one.rule not in ("long chain", "unaided"):

@@ -13,6 +13,8 @@ FAINT = 1e-3
 """The least second moment that is sound for what a block receives."""
 
 
+FAINT_POSITIONS = "faint positions"
+"""The rule that draws such tables anew; calibration finds their size."""
 NOISE = 0.1
 """Standard deviation up to which a table of positions is noise, and no pattern that an author chose."""
 LOUDER = 4.0
