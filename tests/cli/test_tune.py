@@ -42,7 +42,7 @@ def test_a_small_search_ends_with_an_outcome_and_a_plan(tmp_path):
 def test_what_it_would_cost_is_told_before(tmp_path):
     done = run(*SMALL, "--budget", "40", "--dry-run", "--store", str(tmp_path / "study.db"))
     assert done.exit_code == 0, done.stderr
-    assert done.stdout.startswith("40 to 40 trials of 4 steps")
+    assert done.stdout.startswith("66 to 70 trials of 1 to 4 steps, at most 10 at a time")
 
 
 def test_a_budget_that_cannot_do_is_refused_before_the_work(tmp_path):

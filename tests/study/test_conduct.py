@@ -63,7 +63,7 @@ def test_the_trials_lie_between_the_announced_bounds() -> None:
     plain = design()
     steps = play(Conduct(plain))
     num = sum(len(due.cells) for due in steps)
-    assert plain.fewest_trials <= num <= plain.most_trials == steps[0].most
+    assert sum(plain.fewest_batches) <= num <= plain.most_trials == steps[0].most
     for index, due in enumerate(steps):
         assert due.most >= sum(len(later.cells) for later in steps[index:]) - 2 * plain.confirm
 
@@ -75,9 +75,10 @@ def test_the_bounds_are_reached() -> None:
         return far[cell.label] + random.Random(repr(cell)).gauss(0, 1e-3)
 
     clear = play(Conduct(design()), lambda cell: noisy(cell) + (0.5 if cell.lr == 3e-3 else 0.0))
-    assert sum(len(due.cells) for due in clear) == design().fewest_trials
+    assert tuple(len(due.cells) for due in clear) == design().fewest_batches
     equal = play(Conduct(design()), lambda cell: 1.0 if cell.seed < 5 else noisy(cell))
-    assert sum(len(due.cells) for due in equal) == design().most_trials
+    assert tuple(len(due.cells) for due in equal) == design().most_batches
+    assert sum(design().most_batches) == design().most_trials
 
 
 def test_those_that_are_beaten_are_run_at_the_other_rates_that_may_be_their_best() -> None:

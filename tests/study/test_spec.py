@@ -73,3 +73,9 @@ def test_what_cannot_be_used_is_refused(change: dict[str, Any], error: type[Exce
 def test_missing_and_unknown_fields_are_refused(data: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="a trial with the fields"):
         TrialSpec.from_data(data)
+
+
+def test_people_see_with_which_arguments_a_model_is_made() -> None:
+    spec = replace(SPEC, model="timm:create_model", model_args={"model_name": "vit", "num_classes": 3})
+    assert spec.model_text == "timm:create_model(model_name=vit, num_classes=3)"
+    assert SPEC.model_text == "mlp8-relu"

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.study.made import compared, conducted, design, spread
+from tests.study.made import compared, conducted, design, result, spread
 
 from initium.study.comparison import Comparison
+from initium.study.conduct import Conduct
+from initium.study.runner import Ended
 
 MEANS = {"shipped": 1.5, "auto": 0.5, "lsuv": 0.6}
 
@@ -83,6 +85,15 @@ def test_the_page_has_its_charts_and_nothing_to_load(tmp_path: Path) -> None:
         assert words in page
     assert "http-equiv" in page
     assert "src=" not in page
+
+
+def test_an_init_whose_first_trial_has_not_ended_has_not_failed() -> None:
+    conduct = Conduct(design("a", "b"))
+    first = next(conduct.phases()).cells[0]
+    conduct.take({first: Ended(conduct.spec(first), result(1.0))})
+    text = str(Comparison.of(conduct))
+    assert "no results yet" in text
+    assert "failed" not in text
 
 
 @pytest.mark.parametrize("phases", [0, 1, 3])

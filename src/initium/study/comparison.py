@@ -139,7 +139,7 @@ class Comparison(Readable):
     """Which init is best for a model and a task, and where the difference is none.
 
     Args:
-        model: name of the model.
+        model: name of the model, with the arguments it is made with.
         task: kind of the task.
         metric: name of the score; higher is better.
         optimizer: name of the optimizer.
@@ -193,7 +193,7 @@ class Comparison(Readable):
         order = [*decision.ranking, *(label for label in found if label not in decision.ranking)]
         kind = str(design.base.task.get("kind", ""))
         return cls(
-            model=design.base.model,
+            model=design.base.model_text,
             task=kind,
             metric=METRICS.get(kind, "metric"),
             optimizer=design.base.optimizer,

@@ -1,9 +1,12 @@
-"""What a comparison will cost, from a few measured steps."""
+"""What a study will cost, from a few measured steps."""
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple, Self
 
 from initium.report import duration
 from initium.study.design import Design
@@ -13,40 +16,71 @@ MEASURED = 10
 """Steps of the trial that is measured."""
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What a comparison will cost if nothing else runs.
+class Batch(NamedTuple):
+    """Trials that can run at a time; the next ones follow from their results.
 
     Args:
-        fewest: trials if the race is clear.
-        most: trials if no init is stopped early.
-        step_seconds: one step on one worker, measured here.
-        fixed_seconds: what a trial takes besides its steps: data, init, diagnosis, evaluation; measured here.
-        steps: of a trial.
-        workers: trials at a time.
+        num: how many.
+        steps: of each.
     """
 
-    fewest: int
-    most: int
+    num: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a study will cost if nothing else runs.
+
+    Args:
+        fewest_batches: its trials if the race is clear.
+        most_batches: its trials if no init is stopped early.
+        step_seconds: one step on one worker, measured here.
+        fixed_seconds: what a trial takes besides its steps: data, init, diagnosis, evaluation; measured here.
+        workers: trials at a time, where there are as many to run.
+    """
+
+    fewest_batches: tuple[Batch, ...]
+    most_batches: tuple[Batch, ...]
     step_seconds: float
     fixed_seconds: float
-    steps: int
     workers: int
 
     @property
-    def trial_seconds(self) -> float:
-        """One trial."""
-        return self.fixed_seconds + self.steps * self.step_seconds
+    def fewest(self) -> int:
+        """Trials if the race is clear."""
+        return sum(batch.num for batch in self.fewest_batches)
 
-    def seconds(self, trials: int) -> float:
-        """Wall time of so many trials."""
-        return self.trial_seconds * trials / min(self.workers, max(1, trials))
+    @property
+    def most(self) -> int:
+        """Trials if no init is stopped early."""
+        return sum(batch.num for batch in self.most_batches)
+
+    def trial_seconds(self, steps: int) -> float:
+        """One trial."""
+        return self.fixed_seconds + steps * self.step_seconds
+
+    def seconds(self, batches: Sequence[Batch]) -> float:
+        """Wall time, in which workers idle at the end of every batch."""
+        return sum(math.ceil(one.num / self.workers) * self.trial_seconds(one.steps) for one in batches)
+
+    def after(self, batches: tuple[Batch, ...]) -> Self:
+        """The cost of the study with other trials before it."""
+        return replace(
+            self,
+            fewest_batches=batches + self.fewest_batches,
+            most_batches=batches + self.most_batches,
+        )
 
     def __str__(self) -> str:
+        steps = max(batch.steps for batch in self.most_batches)
+        short = min(batch.steps for batch in self.most_batches)
+        widest = max(batch.num for batch in self.most_batches)
         return (
-            f"{self.fewest} to {self.most} trials of {self.steps} steps\n"
-            f"one step {1000 * self.step_seconds:.1f} ms, one trial {self.trial_seconds:.1f} s (measured here)\n"
-            f"about {duration(self.seconds(self.fewest))} to {duration(self.seconds(self.most))} "
+            f"{self.fewest} to {self.most} trials of {steps if short == steps else f'{short} to {steps}'} steps, "
+            f"at most {widest} at a time\n"
+            f"one step {1000 * self.step_seconds:.1f} ms, one trial {self.trial_seconds(steps):.1f} s (measured here)\n"
+            f"about {duration(self.seconds(self.fewest_batches))} to {duration(self.seconds(self.most_batches))} "
             f"on {self.workers} workers of this speed"
         )
 
@@ -57,13 +91,14 @@ def measured(design: Design, *, workers: int) -> Cost:
     Raises:
         InitiumError: the trial failed.
     """
-    few = min(MEASURED, design.base.steps)
-    spec = replace(design.spec(next(iter(design.inits)), design.lrs[0], 0), steps=few)
+    steps = design.base.steps
+    spec = replace(design.spec(next(iter(design.inits)), design.lrs[0], 0), steps=min(MEASURED, steps))
     run_trial(replace(spec, steps=1).to_data())  # the first one in a process loads code and data
     begin = time.perf_counter()
     result = TrialResult.from_data(run_trial(spec.to_data()))
     total = time.perf_counter() - begin
-    step = result.seconds / result.steps_done
-    return Cost(
-        design.fewest_trials, design.most_trials, step, total - result.seconds, design.base.steps, workers
+    fewest, most = (
+        tuple(Batch(num, steps) for num in batches if num)
+        for batches in (design.fewest_batches, design.most_batches)
     )
+    return Cost(fewest, most, result.seconds / result.steps_done, total - result.seconds, workers)

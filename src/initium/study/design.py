@@ -64,17 +64,23 @@ class Design:
         return finalists * self.confirm, (finalists - 1) * (len(self.lrs) - 1) * self.confirm
 
     @property
-    def most_trials(self) -> int:
-        """Trials if no init were dropped."""
+    def most_batches(self) -> tuple[int, ...]:
+        """Trials that can run at a time, batch by batch, if no init were dropped."""
         num = len(self.inits)
-        return num * (len(self.lrs) * SCREENED + self.seeds - SCREENED) + sum(self.most_confirmed(num))
+        race = [num] * (self.seeds - SCREENED)
+        return (num * len(self.lrs) * SCREENED, *race, *self.most_confirmed(num))
 
     @property
-    def fewest_trials(self) -> int:
-        """Trials if all inits but one were dropped as soon as may be, after the third seed, and rates were clear."""
-        screen = len(self.inits) * len(self.lrs) * SCREENED
-        race = len(self.inits) + self.seeds - SCREENED - 1 if self.seeds > SCREENED else 0
-        return screen + race + 2 * self.confirm
+    def fewest_batches(self) -> tuple[int, ...]:
+        """The same if all inits but one were dropped as soon as may be, after the third seed, and rates were clear."""
+        num = len(self.inits)
+        race = [num, *[1] * (self.seeds - SCREENED - 1)] if self.seeds > SCREENED else []
+        return (num * len(self.lrs) * SCREENED, *race, 2 * self.confirm)
+
+    @property
+    def most_trials(self) -> int:
+        """Trials if no init were dropped."""
+        return sum(self.most_batches)
 
     @property
     def key(self) -> str:

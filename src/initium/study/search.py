@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from initium.errors import MissingExtraError
+from initium.study.cost import Batch
 from initium.study.mirror import Mirror
 from initium.study.runner import Runner
 from initium.study.space import Candidate, Space
@@ -83,11 +84,24 @@ def search(
         MissingExtraError: Optuna is not installed.
     """
     short = replace(base, steps=max(1, base.steps // SHORT), seed=FIRST_SEED)
-    num_long = max(2, trials // (2 * LONG_SEEDS))
-    num_short = max(BATCH, (trials - num_long * LONG_SEEDS) * SHORT)
-    found = _sampled(space, short, runner, min(num_short, num_long * KEPT), seed, shown)
+    num_short, num_long = sizes(trials)
+    found = _sampled(space, short, runner, num_short, seed, shown)
     chosen = promoted(found, num_long)
     return tuple(sorted(_lengthened(chosen, base, runner), key=lambda one: (one.long, one.short)))
+
+
+def sizes(trials: int) -> tuple[int, int]:
+    """How many candidates are tried in short trials, and how many of them at full length."""
+    num_long = max(2, trials // (2 * LONG_SEEDS))
+    num_short = max(BATCH, (trials - num_long * LONG_SEEDS) * SHORT)
+    return min(num_short, num_long * KEPT), num_long
+
+
+def batches(trials: int, steps: int) -> tuple[Batch, ...]:
+    """The trials of a search."""
+    num_short, num_long = sizes(trials)
+    short = [Batch(min(BATCH, num_short - i), max(1, steps // SHORT)) for i in range(0, num_short, BATCH)]
+    return (*short, Batch(num_long * LONG_SEEDS, steps))
 
 
 def promoted(found: Sequence[Found], num: int) -> list[Found]:
@@ -149,8 +163,8 @@ def _sampled(
 
 def _name(short: TrialSpec, seed: int, num: int) -> str:
     """What people know the search by, and a digest of all that it depends on."""
-    model = short.model.rpartition("/")[2]
-    return f"{model} {short.task['kind']} {digest([short.to_data(), seed, num])[:8]}"
+    model = replace(short, model=short.model.rpartition("/")[2]).model_text
+    return f"{model[:100]} {short.task['kind']} {digest([short.to_data(), seed, num])[:8]}"
 
 
 def _lengthened(chosen: Sequence[Found], base: TrialSpec, runner: Runner) -> Iterator[Found]:

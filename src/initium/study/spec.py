@@ -95,6 +95,12 @@ class TrialSpec:
         return cls(**data)
 
     @property
+    def model_text(self) -> str:
+        """The model for people: its name, and the arguments that it is made with."""
+        arguments = ", ".join(f"{key}={value}" for key, value in self.model_args.items())
+        return f"{self.model}({arguments})" if arguments else self.model
+
+    @property
     def functions(self) -> tuple[str, ...]:
         """References of the functions that it calls: those that make the model, its start, and the data."""
         named = (self.model, self.init.get("function"), self.task.get("datasets"))

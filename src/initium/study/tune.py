@@ -24,7 +24,7 @@ from initium.study.progress import Progress
 from initium.study.race import CONFIRM
 from initium.study.request import Maker, TaskLike, design_of
 from initium.study.runner import Ended, Runner, Silent, Watch
-from initium.study.search import Found, optuna_module, search, unlike
+from initium.study.search import Found, batches, optuna_module, search, unlike
 from initium.study.space import space_of
 from initium.study.spec import TrialSpec
 from initium.study.starts import plan_for
@@ -116,7 +116,8 @@ def tune(  # type: ignore[misc] # the overloads leave out the options that both 
     if dry_run:
         with running:
             check_trials(design.base, design.inits, running)
-            return replace(measured(design, workers=running.num_workers), fewest=budget, most=budget)
+            cost = measured(_full(design), workers=running.num_workers)
+            return cost.after(batches(trials, design.base.steps))
     opened = opened_of(design.base)
     watch = _Counting(Console(stderr=True) if progress else None)
     with ExitStack() as stack:

@@ -79,7 +79,8 @@ def _ranking(one: Comparison) -> Section:
 
 def _row(place: int, one: Standing, pair: Pair | None) -> list[object]:
     if not one.best or one.failure:
-        return [None, one.name, Mark("failed", "error"), None, None, None, one.lr, len(one.best), None]
+        state = Mark("failed", "error") if one.failure else Mark("no results yet", "note")
+        return [None, one.name, state, None, None, None, one.lr, len(one.best), None]
     fresh = sum(score.fresh for score in one.best)
     seeds = f"{len(one.best) - fresh} + {fresh}" if fresh else str(len(one.best))
     return [
