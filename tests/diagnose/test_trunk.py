@@ -194,3 +194,16 @@ def test_keys_that_get_little_gradient_beside_values_are_no_fault() -> None:
     seen = trunk(model, noise(4, 5, 8))
     assert min(point.strength or 1.0 for point in seen.points) < 1e-3
     assert (seen.gradient_span or 0.0) < 1.5
+
+
+def test_a_blend_is_behind_the_weights_of_its_branch() -> None:
+    class Blend(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc1, self.fc2 = nn.Linear(8, 8), nn.Linear(8, 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x + 0.5 * (self.fc2(F.relu(self.fc1(x))) - x)
+
+    seen = trunk(nn.Sequential(nn.Linear(8, 8), Blend(), Blend(), nn.Linear(8, 4)), noise(4, 8))
+    assert [point.names for point in seen.points] == [("0.weight",), ("1.fc2.weight",), ("2.fc2.weight",)]

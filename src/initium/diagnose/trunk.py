@@ -270,7 +270,7 @@ class Trunk:
                     names.update(dict.fromkeys(self.weights_at[one]))
                     continue
                 residual = self._graph.residuals.get(one)
-                sources = self._graph.nodes[one].inputs if residual is None else (residual.branch,)
+                sources = self._graph.nodes[one].inputs if residual is None else (residual.end,)
                 upper += [source for source in sources if source not in seen]
             seen.update(upper)
             layer = upper
