@@ -8,6 +8,7 @@ InitiumError
  +- UsageTypeError (TypeError)       an argument has the wrong type
  +- ModelRunError (RuntimeError)     the model raised while it was being recorded
  +- ApplyError (RuntimeError)        weights were written, found wrong and rolled back
+ +- OutputError (OSError)            a file could not be written; the old one is as it was
  +- StoreError (RuntimeError)       the file of a study cannot be read or written
  +- TrialError (RuntimeError)       trials of a study failed, so that it says nothing
  +- EngineError (RuntimeError)      no worker process can be started
@@ -68,6 +69,10 @@ class ModelRunError(InitiumError, RuntimeError):
 
 class ApplyError(InitiumError, RuntimeError):
     """Weights were written, found wrong, and rolled back."""
+
+
+class OutputError(InitiumError, OSError):
+    """A file could not be written; what was there before is as it was."""
 
 
 class StoreError(InitiumError, RuntimeError):

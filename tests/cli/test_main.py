@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -95,3 +96,20 @@ def test_python_dash_m_is_the_command():
     )
     assert done.returncode == 0
     assert done.stdout.startswith("initium")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_that_finds_no_room_is_told_in_three_parts():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "initium", "methods"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "Error: the output cannot be written (No space left on device)\n  expected: "
+    )
+    assert "what to do: free some space" in done.stderr

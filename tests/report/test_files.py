@@ -3,8 +3,11 @@ from __future__ import annotations
 import os
 
 import pytest
+import torch
+from safetensors.torch import save_file
+from tests.limits import no_room
 
-from initium.errors import UsageError
+from initium.errors import OutputError, UsageError
 from initium.report import files
 from initium.report.files import write_atomically
 
@@ -32,6 +35,26 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
         write_atomically(path, "new")
     assert path.read_text() == "old"
     assert [path] == list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_told_in_three_parts_and_leaves_the_old_file(tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text("old")
+    with (
+        no_room(1000),
+        pytest.raises(OutputError, match=r"page\.html' cannot be written \(File too large\)") as caught,
+    ):
+        write_atomically(path, "x" * 5000)
+    assert "free some space" in caught.value.remedy
+    assert path.read_text() == "old"
+    assert [path] == list(tmp_path.iterdir())
+
+
+def test_weights_that_do_not_fit_on_the_disk_are_told(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    with no_room(1000), pytest.raises(OutputError, match="cannot be written"), files.replacing(path) as part:
+        save_file({"weight": torch.zeros(5000)}, part)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["missing/page.html", "."])

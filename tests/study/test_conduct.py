@@ -159,7 +159,7 @@ def test_a_design_survives_json_and_orders_its_rates() -> None:
         ({"inits": {"auto": INITS["auto"]}}, UsageError, "at least two"),
         ({"lrs": (1e-3, 1e-3)}, UsageError, "different numbers"),
         ({"lrs": (-1.0,)}, UsageError, "learning rates"),
-        ({"seeds": 1}, UsageError, "at least 2"),
+        ({"seeds": 1}, UsageError, "from 2 to"),
         ({"confirm": True}, UsageTypeError, "whole number"),
     ],
 )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import resource
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import optuna
 import pytest
+from tests.limits import no_room
 from tests.study.test_search import BASE, Fake, planted, space
 
 from initium.errors import StoreError
@@ -85,17 +84,6 @@ def test_what_is_no_file_of_optuna_is_told_before_the_first_trial(shown: Path, h
     assert "delete the file" in caught.value.remedy
     assert str(shown) in caught.value.seen
     assert not runner.asked
-
-
-@contextmanager
-def no_room(most: int) -> Iterator[None]:
-    """Files of this process cannot grow past so many bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_full_disk_is_told_and_the_file_is_completed_later(shown: Path) -> None:

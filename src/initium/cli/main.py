@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from importlib import import_module
 from importlib.metadata import version
 from typing import IO, Any
 
 import click
 
-from initium.errors import InitiumError, UsageError, UsageTypeError
+from initium.errors import InitiumError, OutputError, UsageError, UsageTypeError
 
 VERBS = {
     "quickstart": "A net that cannot train, its diagnosis and its cure.",
@@ -69,6 +70,15 @@ class Verbs(click.Group):
             return super().invoke(ctx)
         except InitiumError as error:
             raise Told(error) from error
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            full = OutputError(
+                f"the output cannot be written ({error.strerror})",
+                expected="room on the disk that it goes to",
+                remedy="free some space and give the same command again",
+            )
+            raise Told(full) from error
 
 
 class Told(click.ClickException):

@@ -14,7 +14,7 @@ from initium.errors import UsageError
 from initium.plan.assignment import Assignment
 from initium.plan.materialize import filling
 from initium.random import fill_many_, key_for
-from initium.report import write_atomically
+from initium.report import replacing, write_atomically
 
 INDEX = "model.safetensors.index.json"
 
@@ -37,6 +37,7 @@ def write_checkpoint(
 
     Raises:
         UsageError: `rank` is not below `world_size`.
+        OutputError: the disk is full or cannot be written to.
     """
     if not 0 <= rank < world_size:
         raise UsageError(
@@ -50,9 +51,8 @@ def write_checkpoint(
     names = [f"model-{number + 1:05d}-of-{world_size:05d}.safetensors" for number in range(world_size)]
     tensors = {one.name: torch.empty(one.layer.shape, dtype=dtype) for one in shares[rank]}
     fill_many_([(tensors[one.name], filling(one), key_for(seed, one.name)) for one in shares[rank]])
-    partial = folder / f".{names[rank]}.part"
-    save_file(tensors, partial, metadata={"format": "pt"})
-    partial.replace(folder / names[rank])
+    with replacing(folder / names[rank]) as partial:
+        save_file(tensors, partial, metadata={"format": "pt"})
     if rank == 0:
         total = sum(math.prod(one.layer.shape) for one in assignments) * dtype.itemsize
         weight_map = {one.name: names[number] for number, share in enumerate(shares) for one in share}

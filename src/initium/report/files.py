@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from initium.errors import UsageError
+from safetensors import SafetensorError
+
+from initium.errors import OutputError, UsageError
 
 
 def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> Path:
@@ -28,20 +30,32 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> Path
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A temporary file to fill, which takes the place of `path` when the block ends without an error."""
+    """A temporary file to fill, which takes the place of `path` when the block ends without an error.
+
+    Raises:
+        UsageError: no file can be at `path`.
+        OutputError: it could not be written, in the block or after it.
+    """
     target = check_target(path)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:80]}.", suffix=".part")
-    os.close(handle)
-    temporary = Path(name)
+    temporary = target
     try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:80]}.", suffix=".part")
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.chmod(_mode(target))
         temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    except (OSError, SafetensorError) as error:
+        raise OutputError(
+            f"{str(target)!r} cannot be written ({getattr(error, 'strerror', None) or error})",
+            expected="room on a disk that can be written to",
+            remedy="free some space, or name another file; what it held before, it still holds",
+        ) from error
+    finally:
+        if temporary != target:
+            temporary.unlink(missing_ok=True)
 
 
 def check_target(path: str | os.PathLike[str]) -> Path:

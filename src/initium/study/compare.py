@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from initium.engines import Engine, open_engine
-from initium.errors import StoreError, UsageError
+from initium.errors import InitiumError, StoreError, UsageError
 from initium.study.checks import check_trials
 from initium.study.comparison import Comparison
 from initium.study.conduct import Conduct
@@ -137,7 +137,15 @@ def report(store: str | Path) -> Comparison:
                 expected="the store of `initium compare`",
                 remedy="run one with --store",
             )
-        return Comparison.of(replayed(Design.from_data(data), opened))
+        try:
+            design = Design.from_data(data)
+        except InitiumError as error:
+            raise StoreError(
+                f"the store {store}: what is kept of its last comparison is no design: {error.seen}",
+                expected="a design as initium writes it",
+                remedy="give the command of the comparison again with this store: its trials are kept",
+            ) from error
+        return Comparison.of(replayed(design, opened))
 
 
 def conducted(design: Design, runner: Runner) -> Conduct:

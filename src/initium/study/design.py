@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
-from initium.errors import UsageError, UsageTypeError
+from initium.errors import InitiumError, UsageError, UsageTypeError
 from initium.study.race import CONFIRM, MOST_FINALISTS, SCREENED
 from initium.study.spec import TrialSpec, digest
 
 RATES = {"adamw": (3e-4, 1e-3, 3e-3), "sgd": (0.01, 0.03, 0.1)}
 """The learning rates that are tried where none are given, by optimizer."""
 SEEDS = 5
+MOST_SEEDS = 10_000
 STEPS = {"classification": 150, "detection": 250, "segmentation": 150}
 BATCH_SIZE = {"classification": 128, "detection": 16, "segmentation": 16}
 """Updates of a trial and samples of an update where none are given, by kind of task: a trial of some seconds."""
@@ -46,8 +47,10 @@ class Design:
                 raise UsageTypeError(
                     f"{name} is {value!r}", expected="a whole number", remedy=f"give for example {name}=5"
                 )
-            if value < least:
-                raise UsageError(f"{name} is {value}", expected=f"at least {least}", remedy=f"raise {name}")
+            if not least <= value <= MOST_SEEDS:
+                raise UsageError(
+                    f"{name} is {value}", expected=f"from {least} to {MOST_SEEDS:,}", remedy=f"change {name}"
+                )
 
     def spec(self, label: str, lr: float, seed: int) -> TrialSpec:
         """One trial of the comparison."""
@@ -96,15 +99,23 @@ class Design:
         """The design that `to_data` wrote.
 
         Raises:
-            UsageError: fields are missing or unknown.
+            UsageError, UsageTypeError: fields are missing, unknown or of another kind.
         """
-        if set(data) != {one.name for one in fields(cls)}:
+        try:
+            if set(data) != {one.name for one in fields(cls)}:
+                raise ValueError(f"the fields {', '.join(sorted(data))}")
+            made = cls(**{**data, "base": TrialSpec.from_data(data["base"]), "lrs": tuple(data["lrs"])})
+            for label in made.inits:
+                made.spec(label, made.lrs[0], 0)
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:  # ours are some of these
+            if isinstance(error, InitiumError):
+                raise
             raise UsageError(
-                f"a design with the fields {', '.join(sorted(data))}",
+                f"data that are no design ({error})",
                 expected=", ".join(sorted(one.name for one in fields(cls))),
-                remedy="make it with Design.to_data",
-            )
-        return cls(**{**data, "base": TrialSpec.from_data(data["base"]), "lrs": tuple(data["lrs"])})
+                remedy="make them with Design.to_data",
+            ) from error
+        return made
 
 
 def _check_inits(inits: Mapping[str, Mapping[str, Any]]) -> None:

@@ -130,7 +130,14 @@ class Store:
         """Kind and data of every study, the one that was started last first."""
         with told(self.path):
             rows = self._base.execute("SELECT kind, data FROM studies ORDER BY started DESC, key").fetchall()
-        return [(kind, json.loads(text)) for kind, text in rows]
+        try:
+            return [(kind, json.loads(text)) for kind, text in rows]
+        except (ValueError, TypeError, RecursionError) as error:
+            raise StoreError(
+                f"the store {self.path}: what is kept of a study cannot be read ({type(error).__name__}: {error})",
+                expected="a study as initium writes it",
+                remedy="give the command of the study again with this store: its trials are kept",
+            ) from error
 
     def __len__(self) -> int:
         with told(self.path):
@@ -177,7 +184,10 @@ def told(path: Path | None) -> Iterator[None]:
         name = (getattr(error, "sqlite_errorname", None) or "SQLITE_ERROR").removeprefix("SQLITE_")
         family = next((one for one in ADVICE if name.startswith(one)), "")
         expected, remedy = ADVICE.get(family, ("a file that sqlite can work with", "see what sqlite says"))
-        raise StoreError(f"the store {path}: {error} ({name})", expected=expected, remedy=remedy) from error
+        seen = "; ".join(
+            line.strip() for line in str(error).splitlines()
+        )  # a check of the file tells in lines
+        raise StoreError(f"the store {path}: {seen} ({name})", expected=expected, remedy=remedy) from error
 
 
 ADVICE = {
@@ -203,7 +213,10 @@ ADVICE = {
         "save what is left with `sqlite3 FILE .recover | sqlite3 NEW`, or start again with another file",
     ),
     "BUSY": ("a store that no other program writes to", "wait for the other program, or use another file"),
-    "IOERR": ("a disk that can be read and written", "check the disk and run the same command again"),
+    "IOERR": (
+        "a disk that can be read and written",
+        "see that the disk is not full, check it, and run the same command again",
+    ),
 }
 """What was expected and what to do, by the kind of sqlite's error."""
 

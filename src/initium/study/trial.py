@@ -80,7 +80,14 @@ class TrialResult:
 
 
 def _health_of(*, verdict: Any, badness: Any, chosen: Any = "") -> Health:
-    return Health(fields.text(verdict), fields.number(badness), fields.text(chosen))
+    return Health(fields.text(verdict), _finite(badness), fields.text(chosen))
+
+
+def _finite(value: Any) -> float:
+    number = fields.number(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is not finite")
+    return number
 
 
 def _fields_of(*, losses: Any, diverged: Any, steps_done: Any, health: Any, **numbers: Any) -> dict[str, Any]:
@@ -88,8 +95,8 @@ def _fields_of(*, losses: Any, diverged: Any, steps_done: Any, health: Any, **nu
     if not isinstance(losses, list) or not isinstance(diverged, bool) or not isinstance(health, Mapping):
         raise TypeError("losses, diverged or health of another kind")
     state = _health_of(**health)
-    found = {name: fields.number(value) for name, value in numbers.items()}
-    curve = tuple(fields.number(loss) for loss in losses)
+    found = {name: _finite(value) for name, value in numbers.items()}
+    curve = tuple(_finite(loss) for loss in losses)
     return found | {
         "losses": curve, "diverged": diverged, "steps_done": fields.whole(steps_done, 0), "health": state,
     }  # fmt: skip

@@ -48,6 +48,6 @@ def kept(name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, part)
         part.replace(path)
-    except OSError:
+    except (OSError, SafetensorError):  # the latter where the disk is full
         part.unlink(missing_ok=True)
     return tensors
