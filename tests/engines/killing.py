@@ -27,7 +27,7 @@ if __name__ == "__main__":
         "mlp4-relu", inits=["auto", "he_normal", "xavier_normal", "zeros"], lrs=[3e-4, 1e-3, 3e-3], steps=40,
         seeds=4, confirm=8, store=sys.argv[1], engine=engine, progress=False,
     )
-    print(found.to_json())
+    print(json.dumps(json.loads(found.to_json())))  # in one line: Ray prints of lost workers before it
 """
 LONGEST = 600.0
 """Seconds that a study may take."""
@@ -84,7 +84,7 @@ class Study:
         """The table of a study that ends well, without what differs from run to run."""
         told, errors = controller.communicate(timeout=LONGEST)
         assert controller.returncode == 0, errors
-        data = json.loads(told)
+        data = json.loads(told.splitlines()[-1])
         for standing in data["standings"]:
             for score in standing["scores"]:
                 del score["seconds"]

@@ -26,7 +26,7 @@ LOADED = """
 import sys
 from initium.engines.preload import load_asked, num_threads
 load_asked()
-print(num_threads(), *sorted(sys.modules.keys() & {"quiet", "threaded", "broken"}))
+print(num_threads(), *sorted(sys.modules.keys() & {"quiet", "threaded", "broken"}), file=sys.stderr)
 """
 NET = """
 import sys
@@ -95,7 +95,8 @@ def loaded(modules: list[str], directory: Path) -> list[str]:
     asked: dict[str, Any] = {"path": [str(directory), *sys.path], "modules": modules}
     done = ran(LOADED, directory=directory, **{ASKED: json.dumps(asked)})
     assert done.returncode == 0, done.stderr
-    return done.stdout.split()
+    assert not done.stdout
+    return done.stderr.split()
 
 
 def test_modules_are_found_where_the_controller_finds_them(directory: Path) -> None:

@@ -9,12 +9,13 @@ import importlib.util
 import json
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.engines.killing import Study, check_same_rows, kill_at_random
+from tests.engines.killing import Study, check_same_rows, kill, kill_at_random
 from tests.engines.loopback import Loopback
 
 from initium.engines import open_engine
@@ -314,3 +315,26 @@ def test_a_study_with_kills_of_all_kinds_ends_as_one_on_processes(tmp_path: Path
     check_same_rows(killed.rows(), calm.rows(), seen)
     assert {"controller", "worker"} == set(victims)
     print(f"{len(seen)} trials before the last start; killed: {', '.join(victims)}, a node")
+
+
+@needs_ray
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_json_is_alone_on_standard_output_when_a_worker_dies(cluster: Loopback, tmp_path: Path) -> None:
+    """Ray prints there of a worker that died."""
+    asked = (
+        "compare mlp4-relu --init auto,zeros --lr 1e-3 --steps 2000 --seeds 2 --confirm 2 --json --engine ray"
+    )
+    command = subprocess.Popen(
+        [sys.executable, "-m", "initium", *asked.split(), "--address", cluster.address, "--store", "study.db"],
+        cwd=tmp_path, env=cluster.environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    Study(tmp_path / "study.db", {}).wait_for(1, command)
+    until = time.monotonic() + 60
+    while not (workers := cluster.workers()) and time.monotonic() < until:
+        time.sleep(0.05)
+    kill(workers[0])
+    told, errors = command.communicate(timeout=200)
+    assert command.returncode == 0, errors
+    assert json.loads(told)["finished"]
+    assert "A worker died" in errors

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from initium.cli.diagnose import check_targets, show_result
-from initium.cli.options import MODEL_HELP, model_options, output_options
+from initium.cli.options import MODEL_HELP, aside, model_options, output_options
 from initium.cli.spec import keywords
 from initium.errors import UsageError
 
@@ -56,8 +56,9 @@ def command(
 
     text = _read(plan_file)
     plan = Plan.from_json(text)
-    built = build(model, arguments, seed=seed)
-    receipt = plan.apply(built, seed=seed)
+    with aside():
+        built = build(model, arguments, seed=seed)
+        receipt = plan.apply(built, seed=seed)
     _save(built, output, {"seed": str(seed), "plan_sha256": hashlib.sha256(text.encode()).hexdigest()})
     show_result(receipt, receipt_document(receipt), as_json=as_json, html=html)
     if not as_json:

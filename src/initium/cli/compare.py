@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from initium.cli.diagnose import check_targets, show_result
-from initium.cli.options import output_options
+from initium.cli.options import aside, output_options
 from initium.cli.spec import keywords
 from initium.cli.study import (
     MODEL_HELP,
@@ -69,10 +69,11 @@ def command(
     from initium.study.request import INITS, opened_task
     from initium.study.view import document
 
-    opened = opened_task(task)
-    named, arguments = library_model(one_model(target, model), arguments, opened)
-    chosen = INITS if inits is None else [read_init(text.strip()) for text in inits.split(",")]
-    with kept_on_interrupt(store):
+    with aside():
+        opened = opened_task(task)
+        named, arguments = library_model(one_model(target, model), arguments, opened)
+        chosen = INITS if inits is None else [read_init(text.strip()) for text in inits.split(",")]
+    with aside(), kept_on_interrupt(store):
         found: Any = compare(
             named, opened, inits=chosen, seeds=seeds, confirm=confirm, lrs=rates, model_args=arguments,
             store=store, fresh=not resume, **options,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from initium.cli.options import MODEL_HELP, input_options, model_options, output_options
+from initium.cli.options import MODEL_HELP, aside, input_options, model_options, output_options
 from initium.cli.spec import InputSpec, keywords
 
 if TYPE_CHECKING:
@@ -52,10 +52,11 @@ def command(
     from initium.cli.subject import subject
     from initium.diagnose import view
 
-    built, fed = subject(
-        model, arguments, inputs, images, noise=noise, batch=batch, seed=seed, evaluate=evaluate
-    )
-    report = initium.diagnose(built, fed, seed=seed)
+    with aside():
+        built, fed = subject(
+            model, arguments, inputs, images, noise=noise, batch=batch, seed=seed, evaluate=evaluate
+        )
+        report = initium.diagnose(built, fed, seed=seed)
     show_result(report, view.document(report), as_json=as_json, html=html)
     if fail_on and LEVELS[fail_on] & {finding.severity for finding in report.findings}:
         raise click.exceptions.Exit(1)

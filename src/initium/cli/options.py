@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, redirect_stdout
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +23,11 @@ MODEL is one of
 
 A file or module named here is imported and its factory called: name only code that you trust.
 """
+
+
+def aside() -> AbstractContextManager[object]:
+    """What others' code prints in this block goes to standard error: standard output is for results."""
+    return redirect_stdout(sys.stderr)
 
 
 def model_options(verb: Verb) -> Verb:

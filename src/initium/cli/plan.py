@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from initium.cli.diagnose import check_targets, show_result
-from initium.cli.options import MODEL_HELP, input_options, model_options, output_options
+from initium.cli.options import MODEL_HELP, aside, input_options, model_options, output_options
 from initium.cli.spec import InputSpec, keywords
 from initium.errors import UsageError
 
@@ -70,10 +70,11 @@ def command(
     from initium.report import write_atomically
 
     chosen = [read_rule(text) for text in rules]
-    built, fed = subject(
-        model, arguments, inputs, images, noise=noise, batch=batch, seed=seed, evaluate=evaluate
-    )
-    made = decide(built, fed, policy=policy, rules=chosen, seed=seed)
+    with aside():
+        built, fed = subject(
+            model, arguments, inputs, images, noise=noise, batch=batch, seed=seed, evaluate=evaluate
+        )
+        made = decide(built, fed, policy=policy, rules=chosen, seed=seed)
     if output is not None:
         write_atomically(output, made.to_json() + "\n")
     show_result(made, plan_document(made), as_json=as_json, html=html)

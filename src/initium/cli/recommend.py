@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from initium.cli.diagnose import check_targets, show_result
-from initium.cli.options import MODEL_HELP, input_options, model_options, output_options
+from initium.cli.options import MODEL_HELP, aside, input_options, model_options, output_options
 from initium.cli.spec import InputSpec, keywords
 
 
@@ -39,8 +39,9 @@ def command(
     from initium.cli.subject import subject
     from initium.study.recommend import document, recommend
 
-    built, fed = subject(
-        model, arguments, inputs, images, noise=noise, batch=batch, seed=seed, evaluate=evaluate
-    )
-    found = recommend(built, fed, seed=seed)
+    with aside():
+        built, fed = subject(
+            model, arguments, inputs, images, noise=noise, batch=batch, seed=seed, evaluate=evaluate
+        )
+        found = recommend(built, fed, seed=seed)
     show_result(found, document(found), as_json=as_json, html=html)

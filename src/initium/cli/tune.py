@@ -9,7 +9,7 @@ import click
 
 from initium.cli.compare import read_rates
 from initium.cli.diagnose import check_targets, show_result
-from initium.cli.options import output_options
+from initium.cli.options import aside, output_options
 from initium.cli.spec import keywords
 from initium.cli.study import MODEL_HELP, kept_on_interrupt, library_model, one_model, study_options
 from initium.errors import UsageError
@@ -70,9 +70,10 @@ def command(
     from initium.study.tune import tune
     from initium.study.tuning import document
 
-    opened = opened_task(task)
-    named, arguments = library_model(one_model(target, model), arguments, opened)
-    with kept_on_interrupt(store):
+    with aside():
+        opened = opened_task(task)
+        named, arguments = library_model(one_model(target, model), arguments, opened)
+    with aside(), kept_on_interrupt(store):
         found: Any = tune(named, opened, lrs=rates, model_args=arguments, store=store, **options)
     if options["dry_run"]:
         click.echo(str(found))

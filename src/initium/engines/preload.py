@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from initium.engines.worker import print_aside
+
 ASKED = "INITIUM_PRELOAD"
 """Set in the environment while a server starts: the modules that it should load, and the paths to find them on."""
 
@@ -33,9 +35,12 @@ def load_asked() -> None:
 
     Where a module starts threads, the server begins anew and leaves the module's package to each worker.
     """
-    asked = json.loads(os.environ.pop(ASKED, "{}"))
-    sys.path[:] = asked.get("path", sys.path)
-    modules, before = asked.get("modules", []), num_threads()
+    if ASKED not in os.environ:
+        return
+    print_aside()
+    asked = json.loads(os.environ.pop(ASKED))
+    sys.path[:] = asked["path"]
+    modules, before = asked["modules"], num_threads()
     for name in modules:
         with suppress(Exception):  # a worker that needs it imports it itself, and tells what is wrong
             importlib.import_module(name)

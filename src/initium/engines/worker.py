@@ -56,11 +56,17 @@ def message_of(error: Exception) -> str:
 
 def child(reference: str, text: str, pipe: Connection) -> None:
     """The whole life of a worker process: one job."""
+    print_aside()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the controller's; it ends its workers itself
     os.environ[MARK] = "1"
     threading.Thread(target=_die_with_parent, daemon=True).start()
     pipe.send_bytes(perform(reference, text).encode())
     pipe.close()
+
+
+def print_aside() -> None:
+    """Sends what this process prints to standard error: the controller's standard output is for its results."""
+    os.dup2(2, 1)
 
 
 def _die_with_parent() -> None:
