@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple
 
-from initium.methods.method import WEIGHTS, Method, Need, Paper, Param, refuse
-from initium.methods.scaling import fans_of, scaled, spread
+from initium.methods import post_norm
+from initium.methods.method import WEIGHTS, Method, Paper, Param, refuse
+from initium.methods.post_norm import LAYERS
+from initium.methods.scaling import DISTRIBUTION, fans_of, scaled, spread
 from initium.random.distributions import Blocks, Constant, Draw, Normal, TruncatedNormal
-from initium.theory.fans import blocks
-from initium.theory.layer import Kind, Layer
+from initium.theory.layer import Layer
 
 
 def embedding(layer: Layer, *, rule: str, std: float | None, padding: int | None) -> Draw:
@@ -104,96 +103,6 @@ def scaled_embedding(layer: Layer, *, part: str, num_layers: int, width: int | N
     return spread("normal", std / math.sqrt(2 * num_layers) if part == "residual" else std)
 
 
-def t_fixup(layer: Layer, *, part: str, num_layers: int, side: str) -> Draw:
-    """Without layer norm or warm-up: embeddings d^-1/2 (9 N)^-1/4, branches Xavier times 0.67 N^-1/4.
-
-    part="branch" is value, output, fc1 and fc2; on the decoder side they take (9 M)^-1/4. part="other"
-    (query, key) is Xavier; a weight with packed blocks q, k, v is split by itself. The authors' code multiplies values
-    by sqrt 2 more, which undoes the gain 1/sqrt 2 that fairseq gives packed projections.
-
-    Reference: Huang et al. (2020), Improving Transformer Optimization Through Better Initialization.
-    """
-    if part == "embedding":
-        return spread("normal", max(layer.shape[-1], 1) ** -0.5 * (9 * num_layers) ** -0.25)
-    scale = 0.67 * num_layers**-0.25 if side == "encoder" else (9 * num_layers) ** -0.25
-    gain = scale if part == "branch" else 1.0
-    return _packed(layer, 1.0, gain) if layer.blocks else _xavier(layer, gain)
-
-
-def dt_fixup(layer: Layer, *, part: str, num_layers: int, input_norm: float) -> Draw:
-    """Xavier; value, output, fc1 and fc2 divided by sqrt(N (4 mu^2 + 2 mu + 2)), mu the input's norm.
-
-    mu is the largest norm of an input token over the data, which the caller measures.
-
-    Reference: Xu et al. (2021), arXiv:2012.15355, section 3.4.
-    """
-    factor = (num_layers * (4 * input_norm**2 + 2 * input_norm + 2)) ** -0.5
-    return _xavier(layer, factor if part == "branch" else 1.0)
-
-
-def admin(layer: Layer, *, variance: float) -> Draw:
-    """Scale omega of a skip in x omega + F(x) of a post-norm net: the root of the branches' variance.
-
-    `variance` is the sum of Var F_j over the branches before this one, measured in one forward pass
-    from a default start, plus 1 for the embedding.
-
-    Reference: Liu et al. (2020), arXiv:2004.08249, section 4.
-    """
-    del layer
-    return Constant(math.sqrt(variance))
-
-
-class DeepNormScales(NamedTuple):
-    """alpha of the skip x alpha + F(x), and beta, the Xavier gain of value, output, fc1 and fc2."""
-
-    alpha: float
-    beta: float
-
-
-def deepnorm_scales(architecture: str, num_encoder: int, num_decoder: int, side: str) -> DeepNormScales:
-    """The constants of DeepNorm; "single" is encoder-only or decoder-only (num_encoder layers).
-
-    In encoder-decoder models the paper's encoder beta is 0.87 (N^4 M)^-1/16; torchscale multiplies
-    by 1.15 (N^4 M)^-1/16, the inverse of the constant.
-    """
-    n, m = num_encoder, num_decoder
-    if architecture == "single":
-        return DeepNormScales((2 * n) ** 0.25, (8 * n) ** -0.25)
-    if side == "encoder":
-        product = (n**4 * m) ** (1 / 16)
-        return DeepNormScales(0.81 * product, 0.87 / product)
-    return DeepNormScales((3 * m) ** 0.25, (12 * m) ** -0.25)
-
-
-def deepnorm(
-    layer: Layer, *, part: str, architecture: str, num_layers: int, num_decoder: int, side: str
-) -> Draw:
-    """Xavier with gain beta for value, output, fc1 and fc2, gain 1 for query and key; post-norm to 1,000 layers.
-
-    The skip is multiplied by alpha in the forward pass (`deepnorm_scales`). A weight with packed
-    blocks q, k, v is split by itself: gains 1, 1, beta.
-
-    Reference: Wang et al. (2022), arXiv:2203.00555, figure 2.
-    """
-    beta = deepnorm_scales(architecture, num_layers, num_decoder, side).beta
-    return _packed(layer, 1.0, beta) if layer.blocks else _xavier(layer, beta if part == "branch" else 1.0)
-
-
-def magneto(layer: Layer, *, part: str, num_layers: int, num_decoder: int, side: str) -> Draw:
-    """Xavier with gain sqrt(ln 2N) for value, output, fc1 and fc2 of a Sub-LN transformer.
-
-    Encoder-decoder (num_decoder > 0): sqrt(ln(3M) ln(2N) / 3) in the encoder, sqrt(ln 3M) in the decoder.
-
-    Reference: Wang et al. (2022), arXiv:2210.06423, figure 2.
-    """
-    n, m = num_layers, num_decoder
-    if m == 0:
-        gain = math.sqrt(math.log(2 * n))
-    else:
-        gain = math.sqrt(math.log(3 * m) * (math.log(2 * n) / 3 if side == "encoder" else 1))
-    return _packed(layer, 1.0, gain) if layer.blocks else _xavier(layer, gain if part == "branch" else 1.0)
-
-
 def ngpt(layer: Layer, *, width: int | None, num_layers: int, residual: bool) -> Draw:
     """N(0, 1/d), weights that write to the stream N(0, 1 / (2 L d)); nGPT normalizes rows afterwards.
 
@@ -218,57 +127,21 @@ def mup(layer: Layer, *, role: str, base_width: int, gain: float, zero_output: b
     return scaled(layer, "normal", gain**2, fan_in)
 
 
-def _xavier(layer: Layer, gain: float) -> Draw:
-    return scaled(layer, "uniform", gain * gain, fans_of(layer, "effective").mean)
-
-
-def _packed(layer: Layer, query_key: float, value: float) -> Draw:
-    parts = blocks(layer)
-    gains = [query_key] * (len(parts) - 1) + [value]
-    draws = tuple(_xavier(part, gain) for part, gain in zip(parts, gains, strict=True))
-    return Blocks(layer.out_axis % len(layer.shape), layer.blocks, draws)
-
-
 def _width(layer: Layer, width: int | None) -> float:
     """The width given, or what the layer reads; 1 for an empty layer."""
     return max(fans_of(layer, "effective").fan_in if width is None else width, 1)
 
 
-_LAYERS = Param("num_layers", 12, "number of layers", low=1)
-_DECODER = Param("num_decoder", 0, "decoder layers of an encoder-decoder", low=0)
 _INDEX = Param("index", 0, "number of the layer, from 0", low=0)
 _RESIDUAL = Param("residual", False, "the weight writes to the residual stream")
 _WIDTH = Param("width", None, "width of the model; what the layer reads when not given", low=1)
 _STD = Param("std", 0.02, "standard deviation", low=0.0)
-_SIDE = Param("side", "encoder", "side of an encoder-decoder", choices=("encoder", "decoder"))
-_PART = Param(
-    "part", "branch", "branch: value, output, fc1, fc2; other: query, key", choices=("branch", "other")
-)
-_DEEPNORM_M = Param("num_decoder", 12, "decoder layers of an encoder-decoder", low=1)
-_DISTRIBUTION = Param("distribution", "normal", "shape", choices=("normal", "truncated_normal", "uniform"))
 _RADFORD = Paper("Radford et al.", 2019, "Language Models are Unsupervised Multitask Learners")
 
-
-def _record(
-    name: str,
-    summary: str,
-    params: tuple[Param, ...],
-    paper: Paper,
-    draw: Callable[..., Draw],
-    *,
-    aliases: tuple[str, ...] = (),
-    layers: tuple[Kind, ...] = WEIGHTS,
-    needs: Need = "shape",
-    whole: bool = False,
-) -> Method:
-    return Method(
-        name, "transformer", summary, params, layers, paper, draw, aliases=aliases, needs=needs, whole=whole
-    )
-
-
 METHODS = (
-    _record(
+    Method(
         "embedding",
+        "transformer",
         "Normal embeddings by one of four rules.",
         (
             Param(
@@ -280,123 +153,84 @@ METHODS = (
             Param("std", None, "standard deviation, in place of the rule", low=0.0),
             Param("padding", None, "the row of the padding token, which stays zero", low=0),
         ),
+        ("embedding", "vector", "other"),
         _RADFORD,
         embedding,
-        layers=("embedding", "vector", "other"),
     ),
-    _record(
+    Method(
         "gpt2",
+        "transformer",
         "N(0, .02^2), residual outputs divided by sqrt(2 L).",
-        (_STD, _LAYERS, _RESIDUAL),
+        (_STD, LAYERS, _RESIDUAL),
+        WEIGHTS,
         _RADFORD,
         gpt2,
         aliases=("megatron",),
     ),
-    _record(
+    Method(
         "small_init",
+        "transformer",
         "N(0, 2 / (5 d)).",
         (_WIDTH,),
+        WEIGHTS,
         Paper("Nguyen, Salazar", 2019, "Transformers without Tears", "1910.05895"),
         small_init,
     ),
-    _record(
+    Method(
         "wang",
+        "transformer",
         "Residual outputs of std 2 / (L sqrt d).",
-        (_LAYERS, _WIDTH),
+        (LAYERS, _WIDTH),
+        WEIGHTS,
         Paper("Wang, Komatsuzaki", 2021, "GPT-J-6B"),
         wang,
         aliases=("wang_init",),
     ),
-    _record(
+    Method(
         "mitchell",
+        "transformer",
         "1 / sqrt(fan_in) cut at 3 sigma, outputs scaled by layer index.",
         (_INDEX, _RESIDUAL, Param("corrected", True, "std is that of the cut normal")),
+        WEIGHTS,
         Paper("Groeneveld et al.", 2024, "OLMo", "2402.00838"),
         mitchell,
     ),
-    _record(
+    Method(
         "depth_scaled",
+        "transformer",
         "A fixed std, outputs divided by sqrt(2 (l + 1)).",
-        (_STD, _INDEX, _RESIDUAL, _DISTRIBUTION),
+        (_STD, _INDEX, _RESIDUAL, DISTRIBUTION),
+        WEIGHTS,
         Paper("Bao, Dong, Piao, Wei", 2021, "BEiT", "2106.08254"),
         depth_scaled,
         aliases=("fix_init", "llama_depth"),
     ),
-    _record(
+    Method(
         "scaled_embedding",
+        "transformer",
         "Embeddings of std 1, small branches: no loss spikes.",
         (
             Param("part", "other", "what the weight is", choices=("embedding", "residual", "other")),
-            _LAYERS,
+            LAYERS,
             _WIDTH,
         ),
+        WEIGHTS,
         Paper("Takase, Kiyono, Kobayashi, Suzuki", 2023, "Spike No More", "2312.16903"),
         scaled_embedding,
     ),
-    _record(
-        "t_fixup",
-        "Transformers without layer norm and warm-up.",
-        (
-            Param("part", "branch", "what the weight is", choices=("embedding", "branch", "other")),
-            _LAYERS,
-            _SIDE,
-        ),
-        Paper("Huang, Perez, Ba, Volkovs", 2020, "Improving Transformer Optimization"),
-        t_fixup,
-        aliases=("tfixup",),
-        whole=True,
-    ),
-    _record(
-        "dt_fixup",
-        "T-Fixup with the input's norm, for small data.",
-        (_PART, _LAYERS, Param("input_norm", 1.0, "largest norm of an input token", low=0.0)),
-        Paper("Xu et al.", 2021, "Optimizing Deeper Transformers on Small Datasets", "2012.15355"),
-        dt_fixup,
-        aliases=("dtfixup",),
-    ),
-    _record(
-        "admin",
-        "Skip scales of post-norm nets from measured branch variances.",
-        (Param("variance", 1.0, "1 plus the variances of the branches before", low=0.0),),
-        Paper("Liu et al.", 2020, "Understanding the Difficulty of Training Transformers", "2004.08249"),
-        admin,
-        layers=("vector",),
-    ),
-    _record(
-        "deepnorm",
-        "Xavier with depth gain beta, for post-norm nets.",
-        (
-            _PART,
-            Param(
-                "architecture", "single", "single or encoder_decoder", choices=("single", "encoder_decoder")
-            ),
-            _LAYERS,
-            _DEEPNORM_M,
-            _SIDE,
-        ),
-        Paper("Wang et al.", 2022, "DeepNet: Scaling Transformers to 1,000 Layers", "2203.00555"),
-        deepnorm,
-        aliases=("deepnet",),
-        whole=True,
-    ),
-    _record(
-        "magneto",
-        "Xavier with gain sqrt(ln 2N), for Sub-LN nets.",
-        (_PART, _LAYERS, _DECODER, _SIDE),
-        Paper("Wang et al.", 2022, "Foundation Transformers", "2210.06423"),
-        magneto,
-        aliases=("sub_ln",),
-        whole=True,
-    ),
-    _record(
+    *post_norm.METHODS,
+    Method(
         "ngpt",
+        "transformer",
         "N(0, 1/d), residual outputs divided by sqrt(2 L).",
-        (_WIDTH, _LAYERS, _RESIDUAL),
+        (_WIDTH, LAYERS, _RESIDUAL),
+        WEIGHTS,
         Paper("Loshchilov, Hsieh, Sun, Ginsburg", 2024, "nGPT", "2410.01131"),
         ngpt,
     ),
-    _record(
+    Method(
         "mup",
+        "transformer",
         "Maximal update parametrization, without forward multipliers.",
         (
             Param("role", "hidden", "what the weight is", choices=("input", "hidden", "output")),
@@ -404,6 +238,7 @@ METHODS = (
             Param("gain", 1.0, "factor on the standard deviation", low=0.0),
             Param("zero_output", False, "start the output weight at 0"),
         ),
+        WEIGHTS,
         Paper("Yang et al.", 2022, "Tensor Programs V", "2203.03466"),
         mup,
     ),
