@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from torch import nn
@@ -17,12 +15,13 @@ from initium.diagnose.trunk import TrunkPoint
 from initium.errors import UnhealthyModelError, UsageError
 from initium.record.inventory import has_meta
 from initium.record.record import Forward, Inputs, Loss, Record, inventory_only, record
+from initium.report import Document, Readable
 
 Verdict = Literal["healthy", "warning", "unhealthy"]
 
 
 @dataclass(frozen=True)
-class HealthReport:
+class HealthReport(Readable):
     """What a diagnosis found.
 
     Args:
@@ -66,24 +65,10 @@ class HealthReport:
 
         return from_json(text)
 
-    def to_html(self, path: str | os.PathLike[str]) -> Path:
-        """Write the report as one HTML file and return its path."""
+    def _document(self) -> Document:
         from initium.diagnose.view import document
-        from initium.report import write_html
 
-        return write_html(path, document(self))
-
-    def _repr_html_(self) -> str:
-        from initium.diagnose.view import document
-        from initium.report import fragment
-
-        return fragment(document(self))
-
-    def __str__(self) -> str:
-        from initium.diagnose.view import document
-        from initium.report import render
-
-        return render(document(self))
+        return document(self)
 
     def __repr__(self) -> str:
         codes = ", ".join(finding.code for finding in self.findings if finding.severity != "info")

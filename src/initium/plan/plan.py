@@ -17,10 +17,11 @@ from initium.plan.checkpoint import write_checkpoint
 from initium.plan.materialize import bind_assignments, materialize_assignments
 from initium.plan.receipt import Receipt
 from initium.plan.serial import plan_from_data, plan_to_data
+from initium.report import Document, Readable
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Readable):
     """What every parameter of one model shall start as.
 
     Args:
@@ -133,18 +134,7 @@ class Plan:
         """
         return Plan(**plan_from_data(text))
 
-    def __str__(self) -> str:
-        from initium.plan.view import plan_text
+    def _document(self) -> Document:
+        from initium.plan.view import plan_document
 
-        return plan_text(self)
-
-    def _repr_html_(self) -> str:
-        from initium.plan.view import plan_html
-
-        return plan_html(self)
-
-    def to_html(self, path: str | Path) -> None:
-        """Write the plan as one self-contained page."""
-        from initium.plan.view import write_plan
-
-        write_plan(self, path)
+        return plan_document(self)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from initium.errors import UsageError
 from initium.plan import fields
+from initium.report import Document, Readable
 
 FORMAT = "initium.receipt/1"
 
@@ -25,7 +25,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Receipt:
+class Receipt(Readable):
     """What `apply` did.
 
     Args:
@@ -79,21 +79,10 @@ class Receipt:
                 remedy="use Receipt.to_json()",
             ) from error
 
-    def __str__(self) -> str:
-        from initium.plan.view import receipt_text
+    def _document(self) -> Document:
+        from initium.plan.view import receipt_document
 
-        return receipt_text(self)
-
-    def _repr_html_(self) -> str:
-        from initium.plan.view import receipt_html
-
-        return receipt_html(self)
-
-    def to_html(self, path: str | Path) -> None:
-        """Write the receipt as one self-contained page."""
-        from initium.plan.view import write_receipt
-
-        write_receipt(self, path)
+        return receipt_document(self)
 
 
 def _entry(name: Any, method: Any, rule: Any, mean: Any, std: Any) -> Entry:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from initium import report as kit
@@ -11,36 +10,6 @@ from initium.plan.assignment import KEEP, Assignment
 if TYPE_CHECKING:
     from initium.plan.plan import Plan
     from initium.plan.receipt import Receipt
-
-
-def plan_text(plan: Plan) -> str:
-    """The plan as plain text: what changes, parameter by parameter, and why."""
-    return kit.render(plan_document(plan))
-
-
-def plan_html(plan: Plan) -> str:
-    """The plan for a notebook."""
-    return kit.fragment(plan_document(plan))
-
-
-def write_plan(plan: Plan, path: str | Path) -> None:
-    """The plan as one self-contained page."""
-    kit.write_html(path, plan_document(plan))
-
-
-def receipt_text(receipt: Receipt) -> str:
-    """The receipt as plain text."""
-    return kit.render(receipt_document(receipt))
-
-
-def receipt_html(receipt: Receipt) -> str:
-    """The receipt for a notebook."""
-    return kit.fragment(receipt_document(receipt))
-
-
-def write_receipt(receipt: Receipt, path: str | Path) -> None:
-    """The receipt as one self-contained page."""
-    kit.write_html(path, receipt_document(receipt))
 
 
 def plan_document(plan: Plan) -> kit.Document:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from pathlib import Path
 
@@ -25,6 +26,6 @@ class Readable(ABC):
     def _repr_html_(self) -> str:
         return fragment(self._document())
 
-    def to_html(self, path: str | Path) -> None:
-        """Write the record as one self-contained page."""
-        write_html(path, self._document())
+    def to_html(self, path: str | os.PathLike[str]) -> Path:
+        """Write the record as one self-contained page and return its path."""
+        return write_html(path, self._document())
