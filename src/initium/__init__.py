@@ -73,10 +73,9 @@ __version__ = version("initium")
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    if not name.startswith("_"):
-        globals()[name] = value
-    return value
+    found: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    # A package of this name is bound by its import, and can be called: see callable_module.
+    return globals().setdefault(name, found)
 
 
 def __dir__() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from types import ModuleType
 from typing import Any
 
@@ -16,3 +17,8 @@ class CallableModule(ModuleType):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function that bears the package's name."""
         return vars(self)[self.__name__.rpartition(".")[2]](*args, **kwargs)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """That of the function, for `help` and editors."""
+        return inspect.signature(vars(self)[self.__name__.rpartition(".")[2]])
