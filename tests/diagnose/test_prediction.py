@@ -165,3 +165,93 @@ def test_what_a_maximum_chooses_is_outside():
     assert first.gradient is not None
     assert "maximum" in first.gradient.outside
     assert first.gradient.inside
+
+
+class Gated(nn.Module):
+    """Halves of one output, one of which gates the other."""
+
+    def __init__(self, width: int, gate: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.linear, self.gate = nn.Linear(width, 2 * width), gate
+        start(self, nn.init.kaiming_normal_)
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, second = self.linear(x).chunk(2, -1)
+        return first * self.gate(second)
+
+
+@pytest.mark.parametrize("gate", [torch.sigmoid, nn.functional.silu, lambda x: x])
+def test_halves_of_one_output_are_independent(gate):
+    """E (a f(b))^2 = E a^2 E f(b)^2; taken for one value it would be E (z f(z))^2, 3 times that for the product."""
+    z = scores(lambda: nn.Sequential(Gated(256, gate), nn.Linear(256, 8)), (24, 256), 10)
+    assert (z[:, 1].abs() <= 2).float().mean() >= 0.8
+    assert z[:, 1].mean().abs() < 1.3  # 10 draws, 4 standard errors
+
+
+def test_gradients_pass_both_halves_of_a_gate():
+    def make() -> nn.Module:
+        return nn.Sequential(Gated(128, torch.sigmoid), nn.Linear(128, 8))
+
+    z = gradient_scores(make, (24, 128), 10)
+    assert (z.abs() <= 2).float().mean() >= 0.8
+
+
+def test_parts_that_may_be_alike_are_named():
+    class Difference(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x[..., 1:] * x[..., :-1]
+
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), Difference(), nn.Conv2d(8, 8, 3))
+    assert predict(record(net, noise(8, 3, 9, 9)))[1].restarted == "parts of one value that may be alike"
+
+
+@pytest.mark.parametrize("act", [nn.ReLU, nn.Sigmoid, Wavy])
+def test_constant_biases_move_the_signal(act):
+    def make() -> nn.Module:
+        net = start(mlp(5, 96, act), nn.init.kaiming_normal_)
+        for module in net:
+            if isinstance(module, nn.Linear):
+                nn.init.constant_(module.bias, 1.5)
+        return net
+
+    z = scores(make, (24, 96), 10)
+    assert (z.abs() <= 2).float().mean() >= 0.9
+    assert z.mean().abs() < 0.8
+
+
+def test_rows_without_mean_have_one_where_taps_meet_padding():
+    """A 3 x 3 convolution on an 8 x 8 map of a signal of mean .5: a third of its output is made at the border."""
+    import initium
+
+    def make() -> nn.Module:
+        layers = [part for _ in range(4) for part in (nn.Conv2d(16, 16, 3, padding=1), nn.Sigmoid())]
+        net = nn.Sequential(*layers, nn.Conv2d(16, 4, 1))
+        return start(
+            net, lambda w: initium.fill_(w, "centred_orthogonal", gain=4.0, seed=int(torch.randint(99, (1,))))
+        )
+
+    z = scores(make, (8, 16, 8, 8), 8)
+    assert (z.abs() <= 2).float().mean() >= 0.9
+    assert z[:, 1:4].mean().abs() < 1.0  # without the border it would be off by 2.5
+
+
+def test_any_composition_of_pointwise_operations_is_followed():
+    class Bell(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.exp(-(x**2)) + torch.where(x > 0, x, torch.floor(x).clamp(-1, 0))
+
+    z = scores(lambda: start(mlp(4, 64, Bell), nn.init.kaiming_normal_), (24, 64), 8)
+    assert (z.abs() <= 2).float().mean() >= 0.9
+
+
+def test_a_weight_that_the_signal_has_met_is_named():
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = nn.Linear(32, 32)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.first(torch.tanh(self.first(x)))
+
+    found = predict(record(Twice(), noise(16, 32)))
+    assert [one.outside for one in found] == ["", "a weight that the signal has met before"]

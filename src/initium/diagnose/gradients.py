@@ -18,6 +18,9 @@ from initium.theory.fans import fans
 from initium.theory.laws import Law
 from initium.theory.profiles import Profile, blended, through
 
+UNEVEN = 0.5
+"""Relative variance of a signal's size over samples from which gradients through a product depend on it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gradient:
@@ -78,7 +81,10 @@ class Backpropagation:
                 if self.signals[consumer].root == root:
                     continue
                 arrived = self._back(index, consumer)
-                arrived = replace(arrived, second=arrived.second * self._taken(index, consumer))
+                share = self._taken(index, consumer) * min(
+                    self._numel(index) / max(self._numel(root), 1), 1.0
+                )
+                arrived = replace(arrived, second=arrived.second * share)
                 parts.append(arrived if law is None or index == root else self._sloped(arrived, law, root))
         total = sum(one.second for one in parts)
         if not (parts and 0 < total < math.inf):
@@ -111,11 +117,13 @@ class Backpropagation:
         whole_parts = sum(view.numel for view in node.operands) == math.prod(node.shape)
         if node.category == "concat" and (before.reason or not whole_parts):
             raise Outside("a part of a joined value")
-        whole = math.prod(self.forward.seen.nodes[index].shape) == math.prod(node.shape)
+        whole = all(view.numel == math.prod(node.shape) for view in node.operands if view.node == index)
         if node.category == "concat" or (node.category == "add" and whole):
             return before
-        if node.category == "mul" and whole and len(set(node.inputs)) == 2:
-            other = next(one for one in node.inputs if one != index)
+        if node.category == "mul" and whole and len(node.inputs) == 2:
+            other = next((one for one in node.inputs if one != index), index)
+            if self.forward.spread(self.forward.seen.nodes[self.signals[other].root]) > UNEVEN:
+                raise Outside("a product with a value whose size varies from sample to sample")
             return replace(before, second=before.second * self.signals[other].second)
         if "max" in node.op:
             raise Outside("a maximum, which chooses where gradients go")
@@ -127,10 +135,13 @@ class Backpropagation:
         """Share of a value that a consumer reads: the rest gets no gradient from it."""
         node = self.forward.seen.nodes[consumer]
         sizes = [view.distinct for view in node.operands if view.node == index]
-        return min(sum(sizes) / max(math.prod(self.forward.seen.nodes[index].shape), 1), 1.0)
+        return min(sum(sizes) / max(self._numel(index), 1), 1.0)
+
+    def _numel(self, index: int) -> int:
+        return math.prod(self.forward.seen.nodes[index].shape)
 
     def _through_weight(self, index: int, consumer: int, before: Gradient) -> Gradient:
-        use = self.forward.weight_of(consumer)
+        use = self.forward.weight_at(consumer)
         assert use is not None and use.layer is not None  # noqa: PT018 - the signal was predicted through it
         middle, profile = through(use.layer, before.profile, backward=True)
         second = (

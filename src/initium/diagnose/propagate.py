@@ -8,23 +8,24 @@ raises `Outside`, and the signal goes on from what was measured there.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
-from initium.diagnose.signal import Outside, Signal, Weights, from_law, normal_law, scaled
-from initium.record import Record, ops
+from initium.diagnose.held import Held
+from initium.diagnose.signal import Outside, Signal, from_law, normal_law, scaled
+from initium.diagnose.windows import reads_apart
+from initium.record import ops
+from initium.record.curves import CHOOSING, GRID
 from initium.record.node import Node
 from initium.record.sampling import MAX_ROWS, RUN, SAMPLE_SIZE, Moments
-from initium.record.uses import Use
 from initium.theory.fans import fans
-from initium.theory.laws import gaussian, independent, mixture
-from initium.theory.profiles import blended, raised, through
+from initium.theory.laws import apart, gaussian, independent, mixture
+from initium.theory.profiles import Profile, blended, passed_mean, raised, through
+from initium.theory.sampled import Sampled
 
-STRUCTURED = 0.2
-"""Share of exact zeros from which a weight is no set of independent draws."""
 SAME = 0.02
 """Relative difference of second moments up to which a move of values has left them as they were."""
 FEW = 32
@@ -34,19 +35,14 @@ NORMED = 0.05
 
 
 @dataclass
-class Propagation:
+class Propagation(Held):
     """The signals of a record; `weights` stand in for the values that the record found."""
 
-    seen: Record
-    weights: Mapping[str, Weights]
     signals: list[Signal] = field(default_factory=list)
     restarts: dict[int, str] = field(default_factory=dict)
 
     def run(self) -> list[Signal]:
         """Every node's signal, in execution order."""
-        self._uses: dict[int, list[Use]] = {}
-        for use in self.seen.uses:
-            self._uses.setdefault(use.node, []).append(use)
         for node in self.seen.nodes:
             try:
                 signal = self._signal(node)
@@ -86,7 +82,7 @@ class Propagation:
         if node.category == "input":
             return replace(self._measured(node, ""), reason="")
         before = [self.signals[index] for index in dict.fromkeys(node.inputs)]
-        if self.weight_of(node.index) is not None:
+        if self.weight_at(node.index) is not None:
             return self._weighted(node)
         if not before:
             raise Outside("a value that no input reaches")
@@ -103,76 +99,81 @@ class Propagation:
             "pool": self._moved,
             "copy": self._moved,
         }.get(node.category)
-        if rule is None:
-            raise Outside(_WORDS.get(node.category, f"the operation {node.op}"))
-        return replace(rule(node, before), reason=self._reason(node))
+        try:
+            if rule is None:
+                raise Outside(_WORDS.get(node.category, f"the operation {node.op}"))
+            found = rule(node, before)
+        except Outside:
+            drawn = self._by_curve(node)
+            if drawn is None:
+                raise
+            found = drawn
+        return replace(found, reason=self._reason(node))
+
+    def _by_curve(self, node: Node) -> Signal | None:
+        """The value as the function of one weight's output that the run drew, of whatever operations it is made."""
+        curve = self.seen.curves.get(node.index)
+        moves = node.category in ("copy", "pool") and node.op not in CHOOSING
+        if curve is None or moves or not bool(curve.values.isfinite().all()):
+            return None
+        x = self.signals[curve.origin]
+        if x.law is None or any(self.signals[index].root != curve.origin for index in node.inputs):
+            return None
+        return from_law(x, x.law.map(Sampled(GRID, curve.values)))
 
     def _reason(self, node: Node) -> str:
         """Why a value before the node was measured, since the last weighted node."""
         return next((self.signals[index].reason for index in node.inputs if self.signals[index].reason), "")
 
     def _weighted(self, node: Node) -> Signal:
-        uses, use = self._uses[node.index], self.weight_of(node.index)
+        use = self.weight_at(node.index)
         if use is None or use.layer is None or use.layer.kind not in ("linear", "conv", "conv_transpose"):
             raise Outside("a table that is looked up in" if node.category == "lookup" else "a recurrent cell")
         if len(use.names) != 1 or use.standardized or not use.direct:
             raise Outside("a weight that is computed from other values")
         if len(set(node.inputs)) != 1:
             raise Outside("a weight that meets no signal, or several")
-        x = self.signals[node.inputs[0]]
-        weights = self.weights_of(use.names[0])
-        varying = max(x.second - x.mean**2, 0.0) + weights.structure.row_sum * x.mean**2
+        if self.met_before(use.names[0], node.index):
+            raise Outside("a weight that the signal has met before")
+        x, weights = self.signals[node.inputs[0]], self.weights_of(use.names[0])
         middle, profile = through(use.layer, x.over_map)
-        power = weights.second * fans(use.layer).fan_in * varying * middle
-        biases = [self.weights_of(name) for one in uses if one.how == "bias" for name in one.names]
-        second = power + sum(one.second for one in biases)
-        carried = x.variance * (power / second) ** 2 if second > 0 else 0.0
-        law = gaussian(second, self._spread(node))
+        varying = x.second - x.mean**2 + passed_mean(use.layer, weights.structure.row_sum) * x.mean**2
+        power = weights.second * fans(use.layer).fan_in * max(varying, 0.0) * middle
+        return self._biased(node, x, power, profile)
+
+    def _biased(self, node: Node, x: Signal, power: float, profile: Profile) -> Signal:
+        """The output of a weight, from the power that it passes on: biases move it and spread it."""
+        biases = self.vectors(node, "bias")
+        mean = sum(one for one, _ in biases)
+        spread = power + sum(max(second - one**2, 0.0) for one, second in biases)
+        second = spread + mean**2
+        constant = mean**4 / second**2 if second > 0 else 0.0
+        carried = x.variance * (power / spread) ** 2 if spread > 0 else 0.0
+        law = gaussian(spread, self.spread(node, constant)).map(lambda v: v + mean)
         profile = blended([profile, raised(profile, 0.0)], [power, max(second - power, 0.0)])
-        return Signal(
-            second, 0.0, carried, self._values(node), law, node.index, node.index, x.reason, profile
-        )
+        values = self._values(node, constant)
+        return Signal(second, mean, carried, values, law, node.index, node.index, x.reason, profile)
 
-    def weight_of(self, index: int) -> Use | None:
-        """The use of a weight by a node; None where there is none."""
-        return next((use for use in self._uses.get(index, ()) if use.how == "weight"), None)
-
-    def weights_of(self, name: str) -> Weights:
-        """The planned weights of that name, or those that were found; Outside where they are no random draws."""
-        info = self.seen.parameter(name)
-        known = self.weights.get(name)
-        if known is None:
-            if info.meta or not info.finite:
-                raise Outside("a weight whose values are not known")
-            known = Weights(info.second, info.structure)
-        shape = known.structure
-        if len(info.shape) < 2 or known.second == 0:
-            return known
-        if shape.zeros > STRUCTURED:
-            raise Outside("a weight with many exact zeros")
-        if shape.paired > 0:
-            raise Outside("a weight of paired units")
-        if shape.row_sum > 1.0:
-            raise Outside("a weight whose rows add up")
-        return known
-
-    def _values(self, node: Node) -> float:
-        """How many independent values a weighted node's measured mean square is taken over."""
+    def _values(self, node: Node, constant: float = 0.0) -> float:
+        """How many independent values a weighted node's mean square is taken over; `constant` as for `spread`."""
         seen, units = node.forward, float(node.units or 1)
         if seen is None:
             return units
         independent_rows = units * (seen.rank if seen.rank >= 1 else 1.0)
         if node.unit_error is None:
             return independent_rows
-        found = 2.0 / max(node.unit_error, 1e-9)
+        found = 2.0 * (1.0 - constant) / max(node.unit_error, 1e-9)
         return min(found, independent_rows) if units < FEW else found
 
-    def _spread(self, node: Node) -> float:
-        """Relative variance of the signal's size over samples and places, where it is more than chance."""
+    def spread(self, node: Node, constant: float = 0.0) -> float:
+        """Relative variance of the signal's size over samples and places, where it is more than chance.
+
+        `constant` is the squared share of the second moment that the mean has: by that a Gaussian is less spread.
+        """
         if node.forward is None or not math.isfinite(node.forward.kurtosis):
             return 0.0
-        found = node.forward.kurtosis / 3 - 1
-        return found if found > 2 * math.sqrt(24 / self._values(node)) / 3 else 0.0
+        found = node.forward.kurtosis / (3.0 - 2.0 * constant) - 1
+        return found if found > 2 * math.sqrt(24 / max(self._values(node, constant), 1.0)) / 3 else 0.0
 
     def _activation(self, node: Node, before: Sequence[Signal]) -> Signal:
         x = before[0]
@@ -188,7 +189,7 @@ class Propagation:
         numbers: list[object] = list(node.scalars)
         if node.kind == "prelu":
             numbers = [torch.tensor([self.seen.parameter(n).mean], dtype=torch.float64) for u in
-                       self._uses.get(node.index, ()) for n in u.names]  # fmt: skip
+                       self.uses.get(node.index, ()) for n in u.names]  # fmt: skip
         elif node.kind in ("rrelu", "clamp") and len(numbers) != 2:
             raise Outside(f"the operation {node.op}, of which not all arguments are known")
         operation = getattr(torch.ops.aten, node.op.removeprefix("aten."), None)
@@ -206,8 +207,8 @@ class Propagation:
         return evaluated
 
     def _norm(self, node: Node, before: Sequence[Signal]) -> Signal:
-        gains = self._vector(node, "gain")
-        shifts = self._vector(node, "shift")
+        gains = self.vectors(node, "gain")
+        shifts = self.vectors(node, "shift")
         gain, shift = (gains[0] if gains else (1.0, 1.0)), (shifts[0] if shifts else (0.0, 0.0))
         eps = node.scalars[-1] if node.scalars and node.scalars[-1] < 0.1 else 0.0
         second = gain[1] * before[0].second / (before[0].second + eps) + shift[1]
@@ -218,20 +219,9 @@ class Propagation:
                 raise Outside(
                     "a norm that does not give unit scale: running statistics, or a signal as small as its epsilon"
                 )
-        law = gaussian(second, self._spread(node))
+        law = gaussian(second, self.spread(node))
         x = before[0]
         return Signal(second, shift[0], law=law, root=node.index, drawn=x.drawn, profile=x.over_map)
-
-    def _vector(self, node: Node, how: str) -> list[tuple[float, float]]:
-        """(mean, second moment) of the parameters that a node takes in that way."""
-        names = [name for use in self._uses.get(node.index, ()) if use.how == how for name in use.names]
-        return [self._moments(name) for name in names]
-
-    def _moments(self, name: str) -> tuple[float, float]:
-        info = self.seen.parameter(name)
-        if info.meta or not info.finite:
-            raise Outside("a parameter whose values are not known")
-        return info.mean, info.second
 
     def _add(self, node: Node, before: Sequence[Signal]) -> Signal:
         sign = -1.0 if node.op == "aten.sub" else 1.0
@@ -239,7 +229,7 @@ class Propagation:
             raise Outside(f"the operation {node.op}")
         if len(before) == 2:
             return self._sum(node, before[0], before[1], sign)
-        x, added = before[0], self._vector(node, "add")
+        x, added = before[0], self.vectors(node, "add")
         if not added and node.scalars:
             constant = sign * node.scalars[0]
             return from_law(x, x.law.map(lambda v: v + constant)) if x.law else replace(
@@ -255,9 +245,26 @@ class Propagation:
         return replace(x, second=total, mean=x.mean + sign * mean, carried=x.variance * (x.second / total) ** 2
                        if total > 0 else 0.0, law=law, root=node.index, profile=x.over_map)  # fmt: skip
 
+    def _joined(
+        self, node: Node, x: Signal, y: Signal, f: Callable[[Tensor, Tensor], Tensor]
+    ) -> Signal | None:
+        """A function of two values that are functions of one root; None where their roots differ."""
+        if x.law is None or y.law is None or x.root != y.root:
+            return None
+        differ = reads_apart(self.seen, node)
+        if differ is None:
+            raise Outside("parts of one value that may be alike")
+        if not differ:
+            return from_law(x, x.law.join(y.law, f))
+        law = apart(x.law, y.law, f)
+        carried = (x.law.slope + y.law.slope) ** 2 * x.carried + (x.law.excess + y.law.excess) / x.values
+        return replace(x, second=law.second, mean=law.mean, carried=carried, law=law, values=math.inf,
+                       root=node.index, profile=x.over_map)  # fmt: skip
+
     def _sum(self, node: Node, x: Signal, y: Signal, sign: float) -> Signal:
-        if x.law is not None and y.law is not None and x.root == y.root:
-            return from_law(x, x.law.join(y.law, lambda a, b: a + sign * b))
+        joined = self._joined(node, x, y, lambda a, b: a + sign * b)
+        if joined is not None:
+            return joined
         self._check_apart(node, x, y)
         second = x.second + y.second + 2 * sign * x.mean * y.mean
         if second <= 0:
@@ -283,11 +290,9 @@ class Propagation:
         if node.op not in ("aten.mul", "aten.div"):
             raise Outside(f"the operation {node.op}")
         x = before[0]
-        if len(before) == 2:
-            return self._product(node, x, before[1], divides)
-        if len(node.inputs) == 2 and x.law is not None and not divides:
-            return from_law(x, x.law.map(torch.square))
-        scales = self._vector(node, "scale")
+        if len(node.inputs) == 2 and (len(before) == 2 or (x.law is not None and not divides)):
+            return self._product(node, x, before[-1], divides)
+        scales = self.vectors(node, "scale")
         if not scales and node.scalars:
             factor = 1 / node.scalars[0] if divides and node.scalars[0] else node.scalars[0]
             return scaled(x, factor, factor**2)
@@ -298,8 +303,9 @@ class Propagation:
     def _product(self, node: Node, x: Signal, y: Signal, divides: bool) -> Signal:
         if divides:
             raise Outside("a quotient of two signals")
-        if x.law is not None and y.law is not None and x.root == y.root:
-            return from_law(x, x.law.join(y.law, torch.mul))
+        joined = self._joined(node, x, y, torch.mul)
+        if joined is not None:
+            return joined
         self._check_apart(node, x, y)
         law = independent(x.law, y.law, torch.mul) if x.law and y.law else None
         drawn = max(x.drawn, y.drawn)
@@ -314,7 +320,7 @@ class Propagation:
         )
 
     def _concat(self, node: Node, _before: Sequence[Signal]) -> Signal:
-        tokens = self._vector(node, "token")
+        tokens = self.vectors(node, "token")
         parts = [self.signals[view.node] for view in node.operands]
         parts += [Signal(second, mean, law=normal_law(mean, second)) for mean, second in tokens]
         sizes = [view.numel for view in node.operands]

@@ -21,10 +21,12 @@ class Weights:
     Args:
         second: E w^2.
         structure: how its rows depart from independent draws.
+        mean: E w, of a bias or another vector.
     """
 
     second: float
     structure: Structure = INDEPENDENT
+    mean: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class _Scaling(Propagation):
         self._drawn, self._tuned = drawn, tuned
 
     def _weighted(self, node: Node) -> Signal:
-        use = next(use for use in self._uses[node.index] if use.how == "weight")
+        use = next(use for use in self.uses[node.index] if use.how == "weight")
         name = use.names[0]
         if name in self._tuned and name not in self.found and use.layer is not None and node.inputs:
             power = self.signals[node.inputs[0]].second * fans(use.layer).fan_in
@@ -46,8 +46,11 @@ Decided = tuple[tuple[Assignment, ...], tuple[str, ...]]
 
 def autoinit(seen: Record, base: tuple[Assignment, ...], tuned: Sequence[str]) -> Decided:
     """The assignments with the scales that unit variance asks for, and where theory had no rule."""
-    seconds = {one.name: _second(one) for one in base if not one.keeps}
-    drawn = {name: Weights(second) for name, second in seconds.items() if second is not None}
+    laws = {one.name: law(one.draw()) for one in base if not one.keeps}
+    drawn = {
+        name: Weights(known.var + known.mean**2, mean=known.mean) for name, known in laws.items() if known
+    }
+    seconds = {name: known.second for name, known in drawn.items()}
     scaling = _Scaling(seen, drawn, frozenset(tuned) & drawn.keys())
     signals = scaling.run()
     made = tuple(
@@ -60,8 +63,3 @@ def autoinit(seen: Record, base: tuple[Assignment, ...], tuned: Sequence[str]) -
     notes = [f"taken as measured, since theory has no rule: {'; '.join(reasons[:4])}"] if reasons else []
     rest = [name for name in tuned if name not in scaling.found]
     return made, (*notes, *([f"not reached: {', '.join(rest[:4])}"] if rest else []))
-
-
-def _second(one: Assignment) -> float | None:
-    known = law(one.draw())
-    return None if known is None else known.var + known.mean**2

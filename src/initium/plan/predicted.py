@@ -38,4 +38,6 @@ def predicted(seen: Record, assignments: Iterable[Assignment], *, seed: int = 0)
 
 def _weights(one: Assignment, seed: int) -> Weights:
     drawn: Tensor = fill_(torch.empty(one.layer.shape), one.draw(), key_for(seed, one.name))
-    return Weights(float(drawn.square().mean()) if drawn.numel() else 0.0, structure_of(drawn))
+    if not drawn.numel():
+        return Weights(0.0)
+    return Weights(float(drawn.square().mean()), structure_of(drawn), float(drawn.mean()))

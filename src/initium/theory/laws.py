@@ -7,7 +7,7 @@ how the law answers to a disturbance of the signal's scale, and the derivative o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -140,6 +140,29 @@ def independent(first: Law, second: Law, f: Callable[[Tensor, Tensor], Tensor]) 
     value = f(x[:, None], y[None, :]).flatten()
     weights = torch.full_like(value, 1 / value.numel())
     return Law(torch.stack([value, value]), weights, value).rooted()
+
+
+def apart(first: Law, second: Law, f: Callable[[Tensor, Tensor], Tensor]) -> Law:
+    """The law of f(x, y) for functions of two independent values that share their size, as halves of one output do.
+
+    Example:
+        >>> halves = gaussian(1.0, spread=1.0)
+        >>> round(apart(halves, halves, torch.mul).second, 2), round(independent(halves, halves, torch.mul).second, 2)
+        (2.0, 1.0)
+    """
+    sizes = len(first.weights) // _POINTS
+    if sizes < 2 or len(first.weights) != sizes * _POINTS or len(second.weights) != len(first.weights):
+        return independent(first, second, f)
+    pairs = zip(_by_size(first), _by_size(second), strict=True)
+    shares = first.weights.reshape(-1, _POINTS).sum(1).tolist()
+    return mixture([independent(x, y, f) for x, y in pairs], shares)
+
+
+def _by_size(law: Law) -> Iterator[Law]:
+    """The laws at each size of a mixture over inputs of different size."""
+    for start in range(0, len(law.weights), _POINTS):
+        here = slice(start, start + _POINTS)
+        yield Law(law.values[:, here], law.weights[here] / law.weights[here].sum(), law.roots[here])
 
 
 def mixture(laws: list[Law], shares: list[float]) -> Law:

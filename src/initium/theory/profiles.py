@@ -51,6 +51,32 @@ def through(layer: Layer, profile: Profile, *, backward: bool = False) -> tuple[
     return factor, tuple(rows)
 
 
+def passed_mean(layer: Layer, row_sum: float) -> float:
+    """What a weight makes of an even input's power, against independent draws: `row_sum` where no tap meets padding.
+
+    Taps that fall on zeros leave a row of a convolution without their share: at the border rows have a mean.
+
+    Args:
+        layer: the weight.
+        row_sum: mean of (sum of a row)^2 / (its length x E w^2).
+
+    Example:
+        >>> conv = Layer("conv", (8, 8, 3), padding=(1,), stride=(1,), dilation=(1,), input_size=(4,))
+        >>> round(passed_mean(conv, 0.0), 4)
+        0.1333
+    """
+    if layer.kind not in ("conv", "conv_transpose") or not layer.input_size or max(layer.input_size) > MOST:
+        return row_sum
+    full = 1.0
+    for axis in range(len(layer.kernel)):
+        taps = _taps(layer, axis)
+        if taps is None:
+            return row_sum
+        covered = (taps.T if layer.transposed else taps).sum(1) / layer.kernel[axis]
+        full *= float(covered.square().mean() / covered.mean().clamp_min(1e-12))
+    return 1.0 - (1.0 - row_sum) * full
+
+
 def raised(profile: Profile, slope: float) -> Profile:
     """The profile of a function whose power grows as that power of its root's."""
     if not profile or slope == 1.0:

@@ -1,0 +1,72 @@
+"""What a record's operations take from its parameters: the weights and vectors that theory needs to know of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from initium.diagnose.signal import Outside, Weights
+from initium.record import Record
+from initium.record.node import Node
+from initium.record.uses import Use
+
+STRUCTURED = 0.2
+"""Share of exact zeros from which a weight is no set of independent draws."""
+
+
+@dataclass
+class Held:
+    """The parameters of a record; `weights` stand in for the values that it found."""
+
+    seen: Record
+    weights: Mapping[str, Weights]
+    uses: dict[int, list[Use]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for use in self.seen.uses:
+            self.uses.setdefault(use.node, []).append(use)
+        self._places: dict[str, int] = {}
+        for use in self.seen.sites:
+            for name in use.names:
+                self._places[name] = self._places.get(name, 0) | 1 << use.node
+
+    def weight_at(self, index: int) -> Use | None:
+        """The use of a weight by a node; None where there is none."""
+        return next((use for use in self.uses.get(index, ()) if use.how == "weight"), None)
+
+    def met_before(self, name: str, index: int) -> bool:
+        """Whether what a node is given was made with the weight that the node uses itself."""
+        return bool(self._places.get(name, 0) & self.seen.graph.ancestors[index] & ~(1 << index))
+
+    def weights_of(self, name: str) -> Weights:
+        """The planned weights of that name, or those that were found; Outside where they are no random draws."""
+        info = self.seen.parameter(name)
+        known = self.weights.get(name)
+        if known is None:
+            if info.meta or not info.finite:
+                raise Outside("a weight whose values are not known")
+            known = Weights(info.second, info.structure, info.mean)
+        shape = known.structure
+        if len(info.shape) < 2 or known.second == 0:
+            return known
+        if shape.zeros > STRUCTURED:
+            raise Outside("a weight with many exact zeros")
+        if shape.paired > 0:
+            raise Outside("a weight of paired units")
+        if shape.row_sum > 1.0:
+            raise Outside("a weight whose rows add up")
+        return known
+
+    def vectors(self, node: Node, how: str) -> list[tuple[float, float]]:
+        """(mean, second moment) of the parameters that a node takes in that way."""
+        names = [name for use in self.uses.get(node.index, ()) if use.how == how for name in use.names]
+        return [self._moments(name) for name in names]
+
+    def _moments(self, name: str) -> tuple[float, float]:
+        known = self.weights.get(name)
+        if known is not None:
+            return known.mean, known.second
+        info = self.seen.parameter(name)
+        if info.meta or not info.finite:
+            raise Outside("a parameter whose values are not known")
+        return info.mean, info.second
