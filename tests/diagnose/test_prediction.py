@@ -100,7 +100,7 @@ def test_paired_units_are_named_and_rows_without_mean_predicted():
     for place in (2, 4, 6, 8):
         initium.fill_(net[place], "mirrored", seed=place)
     found = predict(record(net, noise(32, 64)))
-    assert found[1].outside == "a weight of paired units"
+    assert found[1].outside == "a weight of paired units, which its inputs are not"
     net = start(mlp(6, 64, nn.Sigmoid), lambda w: initium.fill_(w, "centred_orthogonal", gain=4.0))
     found = predict(record(net, noise(32, 64)))
     assert all(one.inside and not one.outside for one in found)
@@ -255,3 +255,29 @@ def test_a_weight_that_the_signal_has_met_is_named():
 
     found = predict(record(Twice(), noise(16, 32)))
     assert [one.outside for one in found] == ["", "a weight that the signal has met before"]
+
+
+def mirrored(act: Callable[[], nn.Module], depth: int = 12, width: int = 64) -> nn.Module:
+    """A chain of mirrored weights at half their usual gain, which no isometry lets pass unnoticed."""
+    import initium
+
+    net = mlp(depth, width, act)
+    weights = [module for module in net if isinstance(module, nn.Linear)]
+    for place, module in enumerate(weights):
+        position = "first" if place == 0 else "last" if module is weights[-1] else "hidden"
+        seed = int(torch.randint(2**31, (1,)))
+        initium.fill_(module, "mirrored", position=position, gain=0.9, seed=seed)
+    return net
+
+
+@pytest.mark.parametrize("act", [nn.ReLU, nn.GELU, nn.LeakyReLU, Wavy])
+def test_mirrored_weights_see_the_odd_part(act):
+    """Orthogonal halves keep the size of what they are given, so the theory is exact but for the spread of it."""
+    z = scores(lambda: mirrored(act), (24, 64), 4)
+    assert (z.abs() <= 2).all()
+    with seeded():
+        sites = predict(record(mirrored(act), noise(24, 64)))
+    for one in sites[:-1]:
+        assert one.second == pytest.approx(one.measured, rel=0.15)
+        assert one.gradient is not None
+        assert one.gradient.second == pytest.approx(one.gradient.measured, rel=0.3)

@@ -27,6 +27,8 @@ def test_rows_that_add_up_are_seen():
 
 def test_units_in_pairs_and_zeros_are_seen():
     assert structure_of(initium.fill_(torch.empty(16, 32), "mirrored")).paired == 1.0
+    assert structure_of(initium.fill_(torch.empty(16, 32), "mirrored")).opposite
+    assert not structure_of(noise(16, 32)).opposite
     assert structure_of(torch.eye(32)).zeros > 0.9
     assert structure_of(torch.zeros(4, 4)).paired == 0.0
 

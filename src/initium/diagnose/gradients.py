@@ -18,6 +18,8 @@ from initium.theory.fans import fans
 from initium.theory.laws import Law
 from initium.theory.profiles import Profile, blended, through
 
+MIRRORED = 4.0
+"""`Gradient.twins` of what paired columns hand back: a pair's gradients are opposite."""
 UNEVEN = 0.5
 """Relative variance of a signal's size over samples from which gradients through a product depend on it."""
 
@@ -32,6 +34,8 @@ class Gradient:
         drift: the same, as a standard deviation, through signals of another size than predicted: they change f'
             alike in all layers, so it adds up along the way.
         profile: how its power lies over a map.
+        twins: for a value of units in pairs of opposite sign, the mean square of the difference of a pair's gradients,
+            to E g^2: 2 where they are independent.
         reason: why it is a measurement; "" where it was predicted.
     """
 
@@ -40,6 +44,7 @@ class Gradient:
     drift: float = 0.0
     reason: str = ""
     profile: Profile = ()
+    twins: float = 2.0
 
     @property
     def total(self) -> float:
@@ -92,17 +97,19 @@ class Backpropagation:
         shares = [one.second / total for one in parts]
         variance = sum(one.variance * share**2 for one, share in zip(parts, shares, strict=True))
         drift = sum(one.drift * share for one, share in zip(parts, shares, strict=True))
-        return Gradient(total, variance, drift, profile=blended([one.profile for one in parts], shares))
+        twins = sum(one.twins * share for one, share in zip(parts, shares, strict=True))
+        return Gradient(total, variance, drift, "", blended([one.profile for one in parts], shares), twins)
 
     def _sloped(self, arrived: Gradient, law: Law, root: int) -> Gradient:
         """Through a function of a root: times E f'^2."""
-        spread = law.gain_excess / self._values(root)
+        spread, odd = law.gain_excess / self._values(root), law.odd() if arrived.twins == MIRRORED else None
         drift = abs(law.gain_slope) * math.sqrt(self.signals[root].variance)
         return replace(
             arrived,
             second=arrived.second * law.gain,
             variance=arrived.variance + spread,
             drift=arrived.drift + drift,
+            twins=odd.gain / law.gain if odd is not None and law.gain > 0 else 2.0,
         )
 
     def _back(self, index: int, consumer: int) -> Gradient:
@@ -144,14 +151,14 @@ class Backpropagation:
         use = self.forward.weight_at(consumer)
         assert use is not None and use.layer is not None  # noqa: PT018 - the signal was predicted through it
         middle, profile = through(use.layer, before.profile, backward=True)
-        second = (
-            before.second * middle * fans(use.layer).fan_out * self.forward.weights_of(use.names[0]).second
-        )
+        weights = self.forward.weights_of(use.names[0])
+        pairs = before.twins / 2 if weights.structure.opposite else 1.0
+        second = before.second * middle * fans(use.layer).fan_out * weights.second * pairs
         rank = self.forward.seen.nodes[index].backward
         alike = rank.rank if rank is not None and rank.rank >= 1 else 1.0
-        return Gradient(
-            second, before.variance + 2.0 / (use.layer.num_in * alike), before.drift, profile=profile
-        )
+        variance = before.variance + 2.0 / (use.layer.num_in * alike)
+        twins = MIRRORED if weights.structure.paired else 2.0
+        return Gradient(second, variance, before.drift, profile=profile, twins=twins)
 
     def _through_move(self, index: int, node: Node, before: Gradient) -> Gradient:
         """By the factor that was measured: a linear map has the same at any scale."""

@@ -51,11 +51,16 @@ class Held:
             return known
         if shape.zeros > STRUCTURED:
             raise Outside("a weight with many exact zeros")
-        if shape.paired > 0:
-            raise Outside("a weight of paired units")
+        if 0.0 < shape.paired < 1.0:
+            raise Outside("a weight of which some units are paired")
         if shape.row_sum > 1.0:
             raise Outside("a weight whose rows add up")
         return known
+
+    def is_opposite(self, index: int) -> bool:
+        """Whether the outputs of a node come in pairs of opposite sign, the one half of them and the other."""
+        use = self.weight_at(index)
+        return use is not None and len(use.names) == 1 and self.weights_of(use.names[0]).structure.opposite
 
     def vectors(self, node: Node, how: str) -> list[tuple[float, float]]:
         """(mean, second moment) of the parameters that a node takes in that way."""

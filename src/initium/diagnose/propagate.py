@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from initium.diagnose.held import Held
-from initium.diagnose.signal import Outside, Signal, from_law, normal_law, scaled
+from initium.diagnose.signal import Outside, Signal, Weights, from_law, normal_law, scaled
 from initium.diagnose.windows import reads_apart
 from initium.record import ops
 from initium.record.curves import CHOOSING, GRID
@@ -136,10 +136,19 @@ class Propagation(Held):
         if self.met_before(use.names[0], node.index):
             raise Outside("a weight that the signal has met before")
         x, weights = self.signals[node.inputs[0]], self.weights_of(use.names[0])
+        if weights.structure.paired:
+            x, weights = self._mirrored(x), Weights(weights.second / 2)
         middle, profile = through(use.layer, x.over_map)
         varying = x.second - x.mean**2 + passed_mean(use.layer, weights.structure.row_sum) * x.mean**2
         power = weights.second * fans(use.layer).fan_in * max(varying, 0.0) * middle
         return self._biased(node, x, power, profile)
+
+    def _mirrored(self, x: Signal) -> Signal:
+        """What a weight of paired columns sees of units in pairs of opposite sign: the odd part of their function."""
+        odd = x.law.odd() if x.law is not None and self.is_opposite(x.root) else None
+        if odd is None:
+            raise Outside("a weight of paired units, which its inputs are not")
+        return replace(x, second=odd.second, mean=odd.mean, law=odd, values=x.values / 2)
 
     def _biased(self, node: Node, x: Signal, power: float, profile: Profile) -> Signal:
         """The output of a weight, from the power that it passes on: biases move it and spread it."""

@@ -19,12 +19,14 @@ class Structure:
         sums: mean of (sum of a row)^2 / (its length x E w^2): 1 for independent values, 0 for rows without mean.
         zeros: share of exact zeros, in the first few rows.
         paired: share of these rows whose values come in pairs of opposite sign.
+        opposite: whether the second half of the rows is the first with the other sign, as far as was looked.
         rows: number of rows that were summed.
     """
 
     sums: float = 1.0
     zeros: float = 0.0
     paired: float = 0.0
+    opposite: bool = False
     rows: int = 0
 
     @property
@@ -46,7 +48,14 @@ def structure_of(tensor: Tensor) -> Structure:
     sums = float(rows.sum(1, dtype=torch.float32).square_().mean()) / total
     few = rows[:CLOSE_ROWS].float().sort(1).values
     paired = ((few + few.flip(1)) == 0).all(1) & (few != 0).any(1)
-    return Structure(sums, float((few == 0).float().mean()), float(paired.float().mean()), len(rows))
+    zeros, share = float((few == 0).float().mean()), float(paired.float().mean())
+    return Structure(sums, zeros, share, _is_opposite(tensor.detach()), len(rows))
+
+
+def _is_opposite(tensor: Tensor) -> bool:
+    half, odd = divmod(len(tensor), 2)
+    few = slice(0, min(half, CLOSE_ROWS))
+    return half > 0 and not odd and bool((tensor[:half][few] == -tensor[half:][few]).all())
 
 
 INDEPENDENT = Structure()

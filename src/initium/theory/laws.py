@@ -93,6 +93,22 @@ class Law:
         """The law of f(x, y) for two functions of one root."""
         return Law(f(self.values, other.values), self.weights, self.roots)
 
+    def odd(self) -> Law | None:
+        """The law of f(z) - f(-z), which mirrored weights see in place of f; None where the roots are not even.
+
+        Example:
+            >>> round(gaussian(2.0).map(torch.relu).odd().second, 6)
+            2.0
+        """
+        points = min(_POINTS, len(self.weights))
+        if len(self.weights) % points:
+            return None
+        back = self.roots.reshape(-1, points).flip(-1).flatten()
+        if not torch.allclose(self.roots, -back):
+            return None
+        twin = self.values.reshape(2, -1, points).flip(-1).flatten(1)
+        return Law(self.values - twin, self.weights, self.roots)
+
     def rooted(self) -> Law:
         """The same law with its value as the root."""
         value = self.values[0]
