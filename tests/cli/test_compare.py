@@ -72,6 +72,20 @@ def test_an_interrupt_says_how_to_go_on(store: str, monkeypatch: pytest.MonkeyPa
     )
 
 
+def test_an_interrupt_before_there_is_a_store_is_no_error(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from initium.study import compare
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(compare, "check_trials", interrupt)
+    done = run("compare", "mlp4-relu", "--init", "auto,zeros", "--store", store, *FEW, "--dry-run")
+    assert done.exit_code == 130
+    assert done.stderr.strip() == "Interrupted: no trial had begun."
+
+
 def test_plans_and_functions_are_inits(tmp_path: Path) -> None:
     import initium
 

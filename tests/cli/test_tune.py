@@ -35,6 +35,8 @@ def test_a_small_search_ends_with_an_outcome_and_a_plan(tmp_path):
     assert data["chosen"] in {one["name"] for one in data["comparison"]["standings"]}
     assert Plan.from_json(plan.read_text()) == Plan.from_json(json.dumps(data["plan"]))
     assert store.exists()
+    again = run(*SMALL, "--budget", "40", "--store", str(store), "-o", str(plan))
+    assert again.stdout.replace("\n", "").endswith(f"written: {plan}")
     shown = CliRunner().invoke(main, ["report", str(store)])
     assert "inits compared" in shown.stdout
 

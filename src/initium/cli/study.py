@@ -124,12 +124,15 @@ def kept_on_interrupt(store: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        from initium.study.store import Store
-
-        with Store(store, write=False) as kept:
-            num = len(kept)
-        click.echo(
-            f"\nInterrupted: {store} keeps {num} finished trials; the same command goes on from there.",
-            err=True,
-        )
+        click.echo(f"\nInterrupted: {_kept(store)}.", err=True)
         raise click.exceptions.Exit(130) from None
+
+
+def _kept(store: Path) -> str:
+    """What is left of a study after an interrupt, which may have come before there was a store."""
+    from initium.study.store import Store
+
+    if not store.is_file():
+        return "no trial had begun"
+    with Store(store, write=False) as kept:
+        return f"{store} keeps {len(kept)} finished trials; the same command goes on from there"

@@ -81,3 +81,5 @@ def command(
     if output is not None:
         write_atomically(output, found.plan.to_json() + "\n")
     show_result(found, document(found), as_json=as_json, html=html)
+    if output is not None and not as_json:
+        click.echo(f"\nwritten: {output}")
