@@ -150,7 +150,7 @@ def test_an_init_that_fails_or_diverges_loses_and_is_told_of() -> None:
 
 def test_a_store_without_a_comparison_cannot_be_reported(tmp_path: Path) -> None:
     Store(tmp_path / "study.db").close()
-    with pytest.raises(StoreError, match="holds no comparison"):
+    with pytest.raises(StoreError, match="holds no study"):
         report(tmp_path / "study.db")
 
 

@@ -37,7 +37,7 @@ def shown(progress: Progress) -> str:
 
 def on(terminal: bool) -> Progress:
     console = Console(file=io.StringIO(), force_terminal=terminal, width=120, color_system=None)
-    return Progress(DESIGN, 2, console=console)
+    return Progress.of(DESIGN, 2, console=console)
 
 
 def test_the_table_tells_best_alive_and_time_left() -> None:

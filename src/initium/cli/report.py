@@ -14,7 +14,7 @@ from initium.cli.options import output_options
 @click.argument("store", metavar="STORE", type=click.Path(path_type=Path))
 @output_options
 def command(store: Path, as_json: bool, html: Path | None) -> None:
-    """Show the comparison in STORE that was started last, also while it runs.
+    """Show the comparison or search in STORE that was started last, also while it runs.
 
     \b
         initium report initium-study.db --html out.html
@@ -22,7 +22,10 @@ def command(store: Path, as_json: bool, html: Path | None) -> None:
     check_targets(html)
 
     from initium.study.compare import report
+    from initium.study.searching import Searching
+    from initium.study.searching import document as of_search
     from initium.study.view import document
 
     found = report(store)
-    show_result(found, document(found), as_json=as_json, html=html)
+    page = of_search(found) if isinstance(found, Searching) else document(found)
+    show_result(found, page, as_json=as_json, html=html)

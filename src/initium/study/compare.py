@@ -18,11 +18,12 @@ from initium.study.progress import Progress
 from initium.study.race import CONFIRM
 from initium.study.request import INITS, Inits, Maker, TaskLike, design_of
 from initium.study.runner import Ended, Runner, Watch
+from initium.study.searching import Searching
 from initium.study.statistics import special_functions
 from initium.study.store import Store
 
-KIND = "compare"
-"""The kind of these studies in a store."""
+KIND, SEARCH = "compare", "tune"
+"""The kinds of studies in a store: comparisons, and searches that have not come to theirs."""
 
 
 @overload
@@ -111,7 +112,7 @@ def compare(  # type: ignore[misc] # the overloads leave out the options that bo
         watch = (
             progress
             if not isinstance(progress, bool)
-            else Progress(design, opened.num_workers)
+            else Progress.of(design, opened.num_workers)
             if progress
             else None
         )
@@ -123,29 +124,37 @@ def compare(  # type: ignore[misc] # the overloads leave out the options that bo
     return Comparison.of(conduct)
 
 
-def report(store: str | Path) -> Comparison:
-    """The comparison in a store that was started last, as far as it is; its controller may be at work.
+def report(store: str | Path) -> Comparison | Searching:
+    """The study in a store that was started last, as far as it is; its controller may be at work.
+
+    A search that has come to the comparison at its end is shown as that comparison.
 
     Raises:
-        StoreError: no store, or none that holds a comparison.
+        StoreError: no store, or none that holds a study.
     """
     with Store(store, write=False) as opened:
-        data = next((data for kind, data in opened.studies() if kind == KIND), None)
-        if data is None:
-            raise StoreError(
-                f"{store} holds no comparison",
-                expected="the store of `initium compare`",
-                remedy="run one with --store",
-            )
-        try:
-            design = Design.from_data(data)
-        except InitiumError as error:
-            raise StoreError(
-                f"the store {store}: what is kept of its last comparison is no design: {error.seen}",
-                expected="a design as initium writes it",
-                remedy="give the command of the comparison again with this store: its trials are kept",
-            ) from error
-        return Comparison.of(replayed(design, opened))
+        for kind, data in opened.studies():
+            if kind == SEARCH:
+                return Searching.read(data, opened)
+            if kind == KIND:
+                return Comparison.of(replayed(_design(data, store), opened))
+    raise StoreError(
+        f"{store} holds no study",
+        expected="the store of `initium compare` or `initium tune`",
+        remedy="run one with --store",
+    )
+
+
+def _design(data: Mapping[str, Any], store: str | Path) -> Design:
+    """The design that a store keeps."""
+    try:
+        return Design.from_data(data)
+    except InitiumError as error:
+        raise StoreError(
+            f"the store {store}: what is kept of its last comparison is no design: {error.seen}",
+            expected="a design as initium writes it",
+            remedy="give the command of the comparison again with this store: its trials are kept",
+        ) from error
 
 
 def conducted(design: Design, runner: Runner) -> Conduct:

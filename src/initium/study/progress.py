@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -43,45 +43,65 @@ class Progress:
     """A `Watch` that shows what it is told.
 
     Args:
-        design: what is compared.
+        labels: names of the rows.
+        label_of: the row that a trial belongs to.
         workers: trials at a time.
+        part: of what `begin` tells the most trials, if not of the whole study: " of this stage".
+        idle: state of a row that has no trial in the phase.
         console: where to; standard error where it is None.
     """
 
-    def __init__(self, design: Design, workers: int, *, console: Console | None = None) -> None:
+    def __init__(
+        self,
+        labels: Iterable[str],
+        label_of: Callable[[TrialSpec], str],
+        workers: int,
+        *,
+        part: str = "",
+        idle: str = "stopped",
+        console: Console | None = None,
+    ) -> None:
         self.console = console or Console(stderr=True)
-        self.workers = workers
-        self.rows = {label: Row() for label in design.inits}
-        self.labels = {digest(dict(data)): label for label, data in design.inits.items()}
-        self.phase, self.left, self.done = "", design.most_trials, 0
+        self.workers, self.label_of, self.part, self.idle = workers, label_of, part, idle
+        self.rows = {label: Row() for label in labels}
+        self.phase, self.left, self.done = "", 0, 0
         self.phase_num = self.phase_done = 0
-        self.busy, self.ran = 0.0, 0
+        self.busy, self.ran, self.steps = 0.0, 0, set[int]()
         self.start = time.monotonic()
         self._live = Live(
             console=self.console, get_renderable=self.table, refresh_per_second=2, transient=True
         )
 
+    @classmethod
+    def of(cls, design: Design, workers: int, *, console: Console | None = None) -> Self:
+        """The progress of a comparison, with a row for each init."""
+        labels = {digest(dict(data)): label for label, data in design.inits.items()}
+        return cls(design.inits, lambda spec: labels[digest(dict(spec.init))], workers, console=console)
+
     def begin(self, phase: str, specs: Sequence[TrialSpec], most: int) -> None:
         """See `Watch.begin`."""
-        self.phase, self.phase_num, self.phase_done, self.left = phase, len(specs), 0, most
-        alive = {self._label(one) for one in specs}
+        new, self.phase = phase != self.phase, phase
+        self.phase_num, self.phase_done, self.left = len(specs), 0, most
+        steps = {spec.steps for spec in specs}
+        if steps != self.steps:
+            self.steps, self.busy, self.ran = steps, 0.0, 0
+        alive = {self.label_of(one) for one in specs}
         for label, row in self.rows.items():
             row.alive = label in alive
-        if not self.console.is_terminal:
-            self._say(f"{phase}: {len(specs)} trials of {len(alive)} inits; at most {most} until the end")
+        if not self.console.is_terminal and new:
+            self._say(
+                f"{phase}: {len(specs)} trials of {len(alive)} inits; at most {most} until the end{self.part}"
+            )
 
     def ended(self, one: Ended) -> None:
         """See `Watch.ended`."""
         self.done, self.left, self.phase_done = self.done + 1, self.left - 1, self.phase_done + 1
         if not one.kept:
             self.busy, self.ran = self.busy + one.seconds, self.ran + 1
-        label = self._label(one.spec)
+        label = self.label_of(one.spec)
         self._note(self.rows[label], one)
         if not self.console.is_terminal and not one.kept:
             self._say(self._line(label, one))
-
-    def _label(self, spec: TrialSpec) -> str:
-        return self.labels[digest(dict(spec.init))]
 
     def _note(self, row: Row, one: Ended) -> None:
         row.done += 1
@@ -103,7 +123,7 @@ class Progress:
         """How long it will take at most, in words."""
         if not self.ran:
             return "time left not known yet"
-        return f"at most {duration(self.left * self.busy / self.ran / self.workers)} left"
+        return f"at most {duration(self.left * self.busy / self.ran / self.workers)} left{self.part}"
 
     def table(self) -> Table:
         """The state as a table."""
@@ -118,7 +138,7 @@ class Progress:
         return table
 
     def _cells(self, row: Row) -> tuple[str, str, str]:
-        state = "running" if row.alive else "stopped"
+        state = "running" if row.alive else self.idle
         bad = f"{row.failed} diverged or failed" if row.failed else ""
         best = number(row.best) if math.isfinite(row.best) else "-"
         return best, f"{row.lr:g}" if row.lr else "-", ", ".join(part for part in (state, bad) if part)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,6 +50,29 @@ class Found:
     long: float | None = None
 
 
+@dataclass(frozen=True)
+class Stage:
+    """Where a search is.
+
+    Args:
+        name: "short trials" or "trials of full length".
+        num: how many this stage has.
+        left: how many of them have not ended, those included that are due.
+        due: trials that run now.
+        found: what was tried before them.
+    """
+
+    name: str
+    num: int
+    left: int
+    due: Sequence[TrialSpec]
+    found: Sequence[Found]
+
+
+Told = Callable[[Stage], object]
+"""Is told before each batch of trials."""
+
+
 def optuna_module() -> ModuleType:
     """Optuna, which the extra `study` brings.
 
@@ -68,7 +91,14 @@ def optuna_module() -> ModuleType:
 
 
 def search(
-    space: Space, base: TrialSpec, runner: Runner, *, trials: int, seed: int = 0, shown: Path | None = None
+    space: Space,
+    base: TrialSpec,
+    runner: Runner,
+    *,
+    trials: int,
+    seed: int = 0,
+    shown: Path | None = None,
+    told: Told = lambda _: None,
 ) -> tuple[Found, ...]:
     """Candidates that were tried at full length, best first, no two with one init.
 
@@ -79,15 +109,16 @@ def search(
         trials: what may be spent, in trials of full length.
         seed: of the sampler.
         shown: file for the Optuna dashboard; None writes none.
+        told: is told where the search is before each batch.
 
     Raises:
         MissingExtraError: Optuna is not installed.
     """
     short = replace(base, steps=max(1, base.steps // SHORT), seed=FIRST_SEED)
     num_short, num_long = sizes(trials)
-    found = _sampled(space, short, runner, num_short, seed, shown)
+    found = _sampled(space, short, runner, num_short, seed, shown, told)
     chosen = promoted(found, num_long)
-    return tuple(sorted(_lengthened(chosen, base, runner), key=lambda one: (one.long, one.short)))
+    return tuple(sorted(_lengthened(chosen, base, runner, told), key=lambda one: (one.long, one.short)))
 
 
 def sizes(trials: int) -> tuple[int, int]:
@@ -109,12 +140,18 @@ def promoted(found: Sequence[Found], num: int) -> list[Found]:
 
     A short trial favours a fast beginning, and the best few are often one start with small changes.
     """
+    best = best_of(found)
+    leaders = _first_of_kinds(best)[: num // 2]
+    rest = [one for one in best if one not in leaders]
+    return leaders + rest[: num - len(leaders)]
+
+
+def best_of(found: Sequence[Found]) -> list[Found]:
+    """Those that did not fail, best in short trials first, no init twice."""
     best: dict[str, Found] = {}
     for one in sorted(found, key=lambda one: one.short):
         best.setdefault(digest(dict(one.init)), one)
-    leaders = _first_of_kinds(list(best.values()))[: num // 2]
-    rest = [one for one in best.values() if one not in leaders]
-    return [one for one in leaders + rest[: num - len(leaders)] if math.isfinite(one.short)]
+    return [one for one in best.values() if math.isfinite(one.short)]
 
 
 def unlike(found: Sequence[Found], num: int) -> list[Found]:
@@ -132,7 +169,7 @@ def _first_of_kinds(found: Sequence[Found]) -> list[Found]:
 
 
 def _sampled(
-    space: Space, short: TrialSpec, runner: Runner, num: int, seed: int, shown: Path | None
+    space: Space, short: TrialSpec, runner: Runner, num: int, seed: int, shown: Path | None, told: Told
 ) -> list[Found]:
     """Short trials of what theory and the sampler propose."""
     optuna = optuna_module()
@@ -150,6 +187,7 @@ def _sampled(
             specs = [_trial(space, short, one) for one in candidates]
             for trial, spec in zip(asked, specs, strict=True):
                 trial.set_user_attr("key in the store", spec.key)
+            told(Stage("short trials", num, num - len(found), specs, tuple(found)))
             for trial, one, loss in zip(asked, candidates, _losses(specs, runner), strict=True):
                 if loss is None:
                     study.tell(trial, state=optuna.trial.TrialState.FAIL)
@@ -167,12 +205,13 @@ def _name(short: TrialSpec, seed: int, num: int) -> str:
     return f"{model[:100]} {short.task['kind']} {digest([short.to_data(), seed, num])[:8]}"
 
 
-def _lengthened(chosen: Sequence[Found], base: TrialSpec, runner: Runner) -> Iterator[Found]:
+def _lengthened(chosen: Sequence[Found], base: TrialSpec, runner: Runner, told: Told) -> Iterator[Found]:
     """The same candidates with the mean loss of full trials; those that failed are left out."""
     seeds = [FIRST_SEED + 1 + i for i in range(LONG_SEEDS)]
     specs = [
         replace(base, init=one.init, lr=one.candidate["lr"], seed=seed) for one in chosen for seed in seeds
     ]
+    told(Stage("trials of full length", len(specs), len(specs), specs, chosen))
     losses = _losses(specs, runner)
     for i, one in enumerate(chosen):
         some = losses[LONG_SEEDS * i : LONG_SEEDS * (i + 1)]

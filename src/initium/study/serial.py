@@ -125,7 +125,7 @@ def _tuning(*, chosen: Any, inits: Any, plan: Any, found: Any, comparison: Any, 
         plan=Plan.from_json(json.dumps(plan)),
         chosen=fields.text(chosen),
         inits={label: _init(**one) for label, one in inits.items()},
-        found=tuple(_found(**one) for one in found),
+        found=tuple(found_from_data(one) for one in found),
         comparison=_comparison(**_marked(comparison, FORMAT)),
         budget=fields.whole(data.pop("budget"), 0),
         num_trials=fields.whole(data.pop("trials"), 0),
@@ -148,6 +148,15 @@ def _init(*, kind: Any, policy: Any, rules: Any = None) -> dict[str, Any]:
 def _rule(*, where: Any, method: Any, params: Any) -> dict[str, Any]:
     values = {fields.text(name): fields.number(value) for name, value in params.items()}
     return {"where": fields.text(where), "method": fields.text(method), "params": values}
+
+
+def found_from_data(data: Mapping[str, Any]) -> Found:
+    """A candidate of a search from the JSON values of its fields.
+
+    Raises:
+        ValueError, TypeError, LookupError: they are none.
+    """
+    return _found(**data)
 
 
 def _found(*, candidate: Any, init: Any, short: Any, long: Any) -> Found:

@@ -28,6 +28,11 @@ Candidate = Mapping[str, Any]
 """Name of a dial to its value; see `Space.ask`."""
 
 
+def base_of(init: Mapping[str, Any]) -> str:
+    """Which of `BASES` an init of a search began with."""
+    return "free" if init["policy"] == "shipped" else str(init["policy"])
+
+
 class Dials(Protocol):
     """What a trial of Optuna offers."""
 

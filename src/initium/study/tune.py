@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, overload
-
-from rich.console import Console
 
 from initium.engines import Engine
 from initium.errors import UsageError
 from initium.plan import Plan
 from initium.study.checks import check_trials
-from initium.study.compare import KIND, conducted, opened_engine
+from initium.study.compare import KIND, SEARCH, conducted, opened_engine
 from initium.study.comparison import Comparison
 from initium.study.cost import Cost, measured
 from initium.study.design import Design
@@ -24,12 +21,12 @@ from initium.study.progress import Progress
 from initium.study.race import CONFIRM
 from initium.study.request import Maker, TaskLike, design_of
 from initium.study.runner import Ended, Runner, Silent, Watch
-from initium.study.search import Found, batches, optuna_module, search, unlike
-from initium.study.space import space_of
-from initium.study.spec import TrialSpec
+from initium.study.search import Found, Stage, batches, optuna_module, search, unlike
+from initium.study.searching import Searching
+from initium.study.space import BASES, base_of, space_of
+from initium.study.spec import TrialSpec, digest
 from initium.study.starts import plan_for
 from initium.study.store import Store
-from initium.study.tasks import Task
 from initium.study.trial import PROBED, build, opened_of, surroundings
 from initium.study.tuning import BASELINES, Tuning
 
@@ -39,8 +36,6 @@ RACED = 3
 MOST_FOUND = 2
 """Candidates of the search that are compared with the baselines."""
 LEAST_SEARCH = 16
-TOLD_EVERY = 10.0
-"""Seconds between two lines about the search."""
 
 
 @overload
@@ -118,26 +113,39 @@ def tune(  # type: ignore[misc] # the overloads leave out the options that both 
             check_trials(design.base, design.inits, running)
             cost = measured(_full(design), workers=running.num_workers)
             return cost.after(batches(trials, design.base.steps))
-    opened = opened_of(design.base)
-    watch = _Counting(Console(stderr=True) if progress else None)
+    watch = _Counting()
     with ExitStack() as stack:
         kept = store if isinstance(store, Store) else stack.enter_context(Store(store))
         stack.enter_context(running)
         check_trials(design.base, design.inits, running)
         runner = Runner(running, kept, watch=watch)
-        with surroundings(design.base.threads):
-            probe = opened.probe(PROBED, seed=design.base.seed)
-            space = space_of(lambda: build(design.base, opened), probe, design.lrs)
-        shown = None if kept.path is None else kept.path.with_name(f"{kept.path.name}.optuna.db")
-        found = search(space, design.base, runner, trials=trials, seed=seed, shown=shown)
+        bars = _search_progress(running.num_workers) if progress else None
+        with watch.shown(bars):
+            found = _searched(design, runner, trials=trials, seed=seed)
         last = replace(design, inits=_compared(design, found))
         kept.put_study(last.key, KIND, last.to_data())
-        if progress:
-            watch.inner = stack.enter_context(Progress(last, running.num_workers))
-        comparison = Comparison.of(conducted(last, runner))
+        bars = Progress.of(last, running.num_workers) if progress else None
+        with watch.shown(bars):
+            comparison = Comparison.of(conducted(last, runner))
     chosen = choice(comparison)
-    plan = _plan(last.inits[chosen], design.base, opened)
+    plan = _plan(last.inits[chosen], design.base)
     return Tuning(plan, chosen, last.inits, found, comparison, budget, watch.num, time.monotonic() - begin)
+
+
+def _searched(design: Design, runner: Runner, *, trials: int, seed: int) -> tuple[Found, ...]:
+    """Runs the search; the store keeps where it is, for `report` and for Optuna's dashboard."""
+    base, store = design.base, runner.store
+    task = opened_of(base)
+    with surroundings(base.threads):
+        space = space_of(lambda: build(base, task), task.probe(PROBED, seed=base.seed), design.lrs)
+    key = digest([design.to_data(), trials, seed])
+
+    def told(stage: Stage) -> None:
+        store.put_study(key, SEARCH, Searching.of(base, stage).to_data())
+        runner.watch.begin(f"search, {stage.name}", stage.due, stage.left)
+
+    shown = None if store.path is None else store.path.with_name(f"{store.path.name}.optuna.db")
+    return search(space, base, runner, trials=trials, seed=seed, shown=shown, told=told)
 
 
 def choice(comparison: Comparison) -> str:
@@ -171,18 +179,32 @@ def _compared(design: Design, found: Sequence[Found]) -> dict[str, Mapping[str, 
     return {**inits, **{f"found {i}": one.init for i, one in enumerate(new, 1)}}
 
 
-def _plan(init: Mapping[str, Any], base: TrialSpec, task: Task) -> Plan:
+def _plan(init: Mapping[str, Any], base: TrialSpec) -> Plan:
+    task = opened_of(base)
     with surroundings(base.threads):
         return plan_for(build(base, task), init, task.probe(PROBED, seed=base.seed), seed=base.seed)
 
 
-class _Counting:
-    """A watch that counts trials and tells the best loss of the search now and then; the comparison has its own."""
+def _search_progress(workers: int) -> Progress:
+    """What is shown of the search: a row for each policy, and one for free starts."""
+    return Progress(
+        BASES, lambda spec: base_of(spec.init), workers, part=" of this stage", idle="not in this batch"
+    )
 
-    def __init__(self, console: Console | None) -> None:
-        self.console = console
+
+class _Counting:
+    """A watch that counts trials, and hands on what it is told to the one that shows it."""
+
+    def __init__(self) -> None:
         self.inner: Watch = Silent()
-        self.num, self.best, self.told = 0, math.inf, time.monotonic()
+        self.num = 0
+
+    @contextmanager
+    def shown(self, progress: Progress | None) -> Iterator[None]:
+        """Hands everything on to `progress` meanwhile, if there is one."""
+        with progress or nullcontext():
+            self.inner = progress or Silent()
+            yield
 
     def begin(self, phase: str, specs: Sequence[TrialSpec], most: int) -> None:
         """See `Watch.begin`."""
@@ -191,13 +213,4 @@ class _Counting:
     def ended(self, one: Ended) -> None:
         """See `Watch.ended`."""
         self.num += 1
-        if not isinstance(self.inner, Silent):
-            self.inner.ended(one)
-            return
-        if one.result is not None:
-            self.best = min(self.best, one.result.area)
-        if self.console is not None and time.monotonic() - self.told > TOLD_EVERY:
-            self.told = time.monotonic()
-            self.console.print(
-                f"search: {self.num} trials, lowest mean loss {self.best:.3f}", highlight=False
-            )
+        self.inner.ended(one)
