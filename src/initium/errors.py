@@ -30,6 +30,12 @@ class InitiumError(Exception):
         seen: what was found, with the offending name and value.
         expected: what would have been right.
         remedy: what the reader can do now.
+
+    Example:
+        >>> print(InitiumError("3 rows", expected="4 rows", remedy="add one"))
+        3 rows
+          expected: 4 rows
+          what to do: add one
     """
 
     def __init__(self, seen: str, *, expected: str, remedy: str) -> None:
@@ -96,7 +102,18 @@ class MissingExtraError(InitiumError, ImportError):
 
 
 class UnhealthyModelError(InitiumError):
-    """Raised by `assert_healthy`; `report` is the HealthReport that says why."""
+    """Raised by `assert_healthy`; `report` is the HealthReport that says why.
+
+    Example:
+        >>> import torch, initium
+        >>> net = torch.nn.Linear(8, 4)
+        >>> _ = torch.nn.init.constant_(net.weight, torch.nan)
+        >>> try:
+        ...     initium.assert_healthy(net, torch.randn(32, 8))
+        ... except UnhealthyModelError as error:
+        ...     print(error.report.verdict)
+        unhealthy
+    """
 
     report: object = None
 

@@ -26,6 +26,10 @@ class Finding:
         remedy: what to do.
         rule: plain data {"where", "method", "params"} of a plan rule that mends it; None where no single rule does.
         cost: what it adds to `HealthReport.badness` beyond the criteria.
+
+    Example:
+        >>> print(Finding("IN101", "error", ("0.weight",), "the signal vanishes", "", "", "start it anew"))
+        IN101 error: 0.weight: the signal vanishes
     """
 
     code: str

@@ -29,6 +29,15 @@ class HealthReport(Readable):
         criteria: the quantities that health is defined by, measured.
         measures: signal and gradient through the depth of the trunk.
         record: what was recorded; a report read back from JSON has only its totals.
+
+    Example:
+        >>> import torch
+        >>> net = torch.nn.Sequential(torch.nn.Linear(8, 64), torch.nn.ReLU(), torch.nn.Linear(64, 4))
+        >>> report = diagnose(net, torch.randn(32, 8))
+        >>> report.healthy, [criterion.name for criterion in report.criteria][:2]
+        (True, ['smallest signal', 'largest signal'])
+        >>> HealthReport.from_json(report.to_json()).verdict
+        'healthy'
     """
 
     findings: tuple[Finding, ...]
@@ -138,6 +147,16 @@ def assert_healthy(
 
     Returns:
         The report of a model that passes.
+
+    Raises:
+        UnhealthyModelError: the model does not pass.
+        UsageError: as `diagnose`, or another `fail_on`.
+
+    Example:
+        >>> import torch
+        >>> net = torch.nn.Sequential(torch.nn.Linear(8, 64), torch.nn.ReLU(), torch.nn.Linear(64, 4))
+        >>> assert_healthy(net, torch.randn(32, 8), fail_on="warning").verdict
+        'healthy'
     """
     if fail_on not in ("error", "warning"):
         raise UsageError(

@@ -19,8 +19,8 @@ def effect(method: Method, layer: Layer, **params: object) -> Effect | None:
 
     Example:
         >>> from initium.methods.catalogue import find
-        >>> effect(find("he_normal"), Layer("linear", (64, 256)))
-        Effect(forward=2.0, backward=0.5)
+        >>> effect(find("lecun_normal"), Layer("linear", (64, 256)))
+        Effect(forward=1.0, backward=0.25)
         >>> effect(find("delta_orthogonal"), Layer("conv", (64, 32, 3, 3)))
         Effect(forward=0.5, backward=1.0)
     """

@@ -34,6 +34,14 @@ class Plan(Readable):
         after: badness with this plan; None where it was not measured.
         verdict: verdict of the diagnosis with this plan; "" where there was none.
         notes: what the reader should know.
+
+    Example:
+        >>> import initium
+        >>> made = initium.plan(nn.Linear(8, 4), torch.randn(16, 8), policy="he_normal")
+        >>> len(made), made["weight"].method, made["bias"].method
+        (2, 'he_normal', 'zeros')
+        >>> Plan.from_json(made.to_json()) == made
+        True
     """
 
     model: str

@@ -36,6 +36,12 @@ class Receipt(Readable):
         after: badness of the model as it was left; None where it was not measured.
         verdict: verdict of the diagnosis afterwards; "" where there was none.
         notes: what the reader should know.
+
+    Example:
+        >>> import torch, initium
+        >>> done = initium.init_(torch.nn.Linear(8, 4), torch.randn(16, 8), policy="he_normal")
+        >>> done.written
+        ('weight', 'bias')
     """
 
     model: str

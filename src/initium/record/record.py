@@ -68,6 +68,12 @@ class Record:
         losses: named parts of the loss, where the model returned them.
         chance: what the loss would be if the model knew nothing (ln C for a cross-entropy); None where not known.
         curves: node -> the function of one weight's output that it is, where operations between are pointwise.
+
+    Example:
+        >>> import torch
+        >>> seen = record(nn.Linear(8, 4), torch.randn(16, 8))
+        >>> seen.model, seen.batch, [(info.name, info.shape) for info in seen.parameters]
+        ('Linear', 16, [('weight', (4, 8)), ('bias', (4,))])
     """
 
     model: str

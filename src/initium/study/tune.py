@@ -97,6 +97,12 @@ def tune(  # type: ignore[misc] # the overloads leave out the options that both 
         StoreError: the store cannot be used; finished trials are kept.
         TrialError: trials of every init failed.
 
+    Example:
+        >>> import initium
+        >>> cost = initium.tune("mlp4-relu", budget=150, engine="serial", dry_run=True)
+        >>> cost.fewest, cost.most  # trials, most of them short
+        (144, 208)
+
     Source: Bergstra et al. (2011), Algorithms for Hyper-Parameter Optimization, for TPE.
     """
     optuna_module()

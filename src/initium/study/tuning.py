@@ -39,6 +39,15 @@ class Tuning(Readable):
         budget: trials of full length that were allowed.
         num_trials: trials that the store was asked for, short ones among them.
         seconds: wall time.
+
+    Example:
+        >>> import torch, initium
+        >>> from initium.study import race
+        >>> plan = initium.plan(torch.nn.Linear(8, 4), torch.randn(16, 8), policy="shipped")
+        >>> proof = Comparison("mlp8-relu", "classification", "accuracy", "adamw", (1e-3,), 150, 128, 5, 8, 0.02, False,
+        ...                    (), race.decide({}, {}))
+        >>> Tuning(plan, "shipped", {}, (), proof, 160, 0, 0.0).beat_baselines
+        False
     """
 
     plan: Plan
