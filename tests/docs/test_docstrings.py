@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import inspect
+import re
 import sys
 from pathlib import Path
 
@@ -13,7 +14,9 @@ import torch
 
 import initium
 
-SOURCE = Path(__file__).parents[2] / "src"
+ROOT = Path(__file__).parents[2]
+API = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+SOURCE = ROOT / "src"
 MODULES = [
     ".".join(path.relative_to(SOURCE).with_suffix("").parts)
     for path in sorted(SOURCE.rglob("*.py"))
@@ -32,7 +35,8 @@ def test_examples_of_docstrings(name):
 
 
 @pytest.mark.parametrize("name", sorted(initium._HOMES))
-def test_public_names_have_an_example(name):
+def test_public_names_have_an_example_and_are_in_the_manual(name):
+    assert re.search(rf"^\.\. auto\w+:: initium\..*\.{name}$", API, re.MULTILINE)
     public = getattr(initium, name)
     text = inspect.getdoc(getattr(public, name) if inspect.ismodule(public) else public) or ""
     assert "Example:\n    >>> " in text

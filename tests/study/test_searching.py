@@ -38,7 +38,9 @@ def test_a_report_of_a_search_tells_how_far_it_is_and_the_best(under_way: Path) 
     found = report(under_way)
     assert isinstance(found, Searching)
     with Store(under_way, write=False) as kept:
-        assert len(kept) <= found.ended <= len(kept) + 2  # a candidate that is proposed again counts, and runs once
+        assert (
+            len(kept) <= found.ended <= len(kept) + 2
+        )  # a candidate that is proposed again counts, and runs once
         losses = sorted(one.area for one in kept.results([spec.key for spec in ASKED]).values())
     assert 16 <= found.ended < found.num
     assert f"{found.ended} of {found.num} short trials ended" in str(found)

@@ -58,7 +58,7 @@ class HealthReport(Readable):
 
     @property
     def badness(self) -> float:
-        """How far from perfect, to compare two starts of one model: 0 is perfect, an unhealthy one has at least 1."""
+        """How far from perfect, to compare two starts of one model; 0 is perfect, an unhealthy one has at least 1."""
         return badness_of(self.criteria) + sum(finding.cost for finding in self.findings)
 
     def to_json(self) -> str:

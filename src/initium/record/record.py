@@ -92,7 +92,7 @@ class Record:
 
     @cached_property
     def graph(self) -> Graph:
-        """The nodes as a graph: streams, branches, chains."""
+        """The nodes as a graph, with its streams, branches and chains."""
         return Graph(self.nodes, self.outputs)
 
     @cached_property
@@ -102,7 +102,7 @@ class Record:
 
     @cached_property
     def sites(self) -> tuple[Use, ...]:
-        """The weighted call sites in execution order: every use of a parameter as a weight."""
+        """The weighted call sites in execution order, every use of a parameter as a weight."""
         return tuple(use for use in self.uses if use.how == "weight")
 
     def parameter(self, name: str) -> ParameterInfo:
