@@ -39,7 +39,7 @@ def synthetic(
         name: mixed into the key, so that several inputs differ.
 
     Returns:
-        float32, of shape `(batch, *shape)`; element i depends on seed, name and shape alone, never on torch's generator.
+        float32 of shape `(batch, *shape)`; element i depends on seed, name and shape alone, never on torch's generator.
 
     Raises:
         UnknownNameError: another kind.
