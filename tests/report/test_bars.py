@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import math
-import re
 import xml.etree.ElementTree as ET
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from initium.report.bars import Bar, Strip, bar_chart, heat_strip
+from initium.report.bars import Bar, bar_chart
 
 SPACE = "{http://www.w3.org/2000/svg}"
 ANY = st.floats(allow_nan=True, allow_infinity=True)
@@ -36,23 +35,11 @@ def test_a_logarithmic_axis_has_dots():
     assert len(list(ET.fromstring(svg).iter(SPACE + "circle"))) == 2
 
 
-def test_strips_shade_by_powers_of_ten():
-    svg = heat_strip([Strip("s", [1.0, 1e-3, 1e3, 1e-9, 0.0, math.inf, math.nan])], title="t", decades=6)
-    shades = [(r.get("fill"), r.get("fill-opacity")) for r in rectangles(svg)[:13]]
-    kinds = [(re.search("--in-(\\w+)", fill)[1], float(share or 1)) for fill, share in shades]
-    overlays = [kind for kind in kinds if kind[0] != "mid"]
-    assert overlays == [
-        ("low", 0.5), ("high", 0.5), ("low", 1.0), ("low", 1.0), ("high", 1.0), ("ink", 0.85),
-    ]  # fmt: skip
-    assert "from 0 to inf" in svg
-
-
 @given(st.lists(ANY, max_size=30), st.text(max_size=20))
 def test_any_numbers_and_names_make_a_chart(values, name):
     bars = bar_chart([Bar(name, v, v, v) for v in values], title=name)
     logs = bar_chart([Bar(name, v, v, v) for v in values], title=name, x_log=True)
-    strips = heat_strip([Strip(name, values, [name] * len(values))], title=name)
-    for svg in (bars, logs, strips):
+    for svg in (bars, logs):
         for element in ET.fromstring(svg).iter():
             numbers = [element.get(key, "0") for key in ("x", "y", "width", "height", "cx", "cy")]
             assert all(math.isfinite(float(n)) for n in numbers)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from initium.report.axes import Zone
-from initium.report.charts import Point, Series, legend, line_chart, scatter
+from initium.report.charts import Series, line_chart
 
 SPACE = "{http://www.w3.org/2000/svg}"
 ANY = st.floats(allow_nan=True, allow_infinity=True)
@@ -92,12 +92,9 @@ def test_hostile_names_are_inert():
 def test_any_numbers_make_a_chart(pairs, x_log, y_log):
     xs, ys = [x for x, _ in pairs], [y for _, y in pairs]
     series = [Series("a", xs, ys, low=ys, high=ys)]
-    for svg in (
-        line_chart(series, title="t", x_log=x_log, y_log=y_log),
-        scatter([Point(x, y) for x, y in pairs], title="t", x_log=x_log, y_log=y_log),
-    ):
-        written = [value for e in ET.fromstring(svg).iter() for value in e.attrib.values()]
-        assert not [value for value in written if re.search(r"\b(nan|inf)\b", value)]
+    svg = line_chart(series, title="t", x_log=x_log, y_log=y_log)
+    written = [value for e in ET.fromstring(svg).iter() for value in e.attrib.values()]
+    assert not [value for value in written if re.search(r"\b(nan|inf)\b", value)]
 
 
 def test_ragged_series_are_refused():
@@ -105,15 +102,3 @@ def test_ragged_series_are_refused():
         Series("a", [1], [])
     with pytest.raises(AssertionError, match="two ends"):
         Series("a", [1, 2], [1, 2], low=[1], high=[1])
-
-
-def test_few_points_are_named_and_many_only_on_hover():
-    few = scatter([Point(i, i, f"model{i}") for i in range(5)], title="t", groups=["he", "xavier"])
-    many = scatter([Point(i, i, f"model{i}") for i in range(50)], title="t")
-    assert {"model0", "model4", "he", "xavier"} <= set(texts(few))
-    assert "model7" not in texts(many)
-    assert "model7: 7, 7" in many
-
-
-def test_no_groups_no_legend():
-    assert legend([], 40) == "<g/>"

@@ -2,13 +2,9 @@
 
 from initium.report.axes import Zone as Zone
 from initium.report.bars import Bar as Bar
-from initium.report.bars import Strip as Strip
 from initium.report.bars import bar_chart as bar_chart
-from initium.report.bars import heat_strip as heat_strip
-from initium.report.charts import Point as Point
 from initium.report.charts import Series as Series
 from initium.report.charts import line_chart as line_chart
-from initium.report.charts import scatter as scatter
 from initium.report.document import Block as Block
 from initium.report.document import Callout as Callout
 from initium.report.document import Code as Code

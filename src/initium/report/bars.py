@@ -1,4 +1,4 @@
-"""Charts with one row per name: bars, and strips of coloured cells through depth."""
+"""Charts with one bar per name."""
 
 from __future__ import annotations
 
@@ -70,56 +70,6 @@ def bar_chart(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Strip:
-    """One row of cells.
-
-    Args:
-        name: at its left.
-        values: one per cell; colours show how many powers of ten each is away from 1.
-        labels: a name per cell, for tool tips.
-    """
-
-    name: str
-    values: Sequence[float]
-    labels: Sequence[str] = ()
-
-
-def heat_strip(
-    strips: Sequence[Strip],
-    *,
-    title: str,
-    x_label: str = "",
-    decades: float = 6.0,
-    description: str = "",
-    width: float = 720,
-) -> Svg:
-    """Cells through depth: pale at 1, blue the smaller, red the larger, inked where not a number.
-
-    Args:
-        strips: the rows; each fills the whole width whatever its number of cells.
-        title: what the chart shows.
-        x_label: what left to right means.
-        decades: powers of ten at which the colour is full.
-        description: read out to those who cannot see the chart.
-        width: in pixels.
-    """
-    names = min(190.0, max((text_width(strip.name) for strip in strips), default=0) + 14)
-    top = heading_height("")
-    bottom = top + ROW * len(strips)
-    cells = [_cells(s, top + ROW * i, names, width, decades) for i, s in enumerate(strips)]
-    return picture(
-        width,
-        bottom + 34,
-        title,
-        description or "; ".join(_described(strip) for strip in strips) + ".",
-        heading(title, "", width),
-        *cells,
-        label(names, bottom + 22, x_label),
-        _key(width, bottom + 12, decades),
-    )
-
-
 def _bar(bar: Bar, scale: Scale, top: float, names: float, *, dots: bool) -> Svg:
     middle, end = top + ROW / 2, scale(bar.value)
     start = scale.start if scale.log else scale(0.0)
@@ -142,56 +92,3 @@ def _bar(bar: Bar, scale: Scale, top: float, names: float, *, dots: bool) -> Svg
 def _interval(low: float, high: float, y: float) -> Svg:
     path = f"M{low:.1f} {y - 4:.1f}v8M{low:.1f} {y:.1f}H{high:.1f}M{high:.1f} {y - 4:.1f}v8"
     return tag("path", d=path, stroke=colour("ink"), stroke_width=1.5, fill="none")
-
-
-def _cells(strip: Strip, top: float, left: float, width: float, decades: float) -> Svg:
-    step = (width - left) / max(len(strip.values), 1)
-    gap = 1.0 if step > 4 else 0.0
-    parts = [label(left - 10, top + ROW / 2 + 4, shorten(strip.name, left - 12), ink="ink", anchor="end")]
-    for i, value in enumerate(strip.values):
-        name = strip.labels[i] if strip.labels else str(i + 1)
-        tip = tag("title", f"{strip.name}, {name}: {number(value)}")
-        area = {"x": left + i * step, "y": top + 2, "width": step - gap, "height": ROW - 4}
-        parts.append(tag("rect", tip, **area, fill=colour("mid")))
-        ink, share = _shade(value, decades)
-        if share > 0:
-            parts.append(tag("rect", tip, **area, fill=colour(ink), fill_opacity=round(share, 3)))
-    return group(*parts)
-
-
-def _shade(value: float, decades: float) -> tuple[str, float]:
-    """Colour and opacity of a cell."""
-    if math.isnan(value):
-        return "ink", 0.85
-    if value <= 0 or math.isinf(value):
-        return ("high" if value > 0 else "low"), 1.0
-    size = math.log10(value) / decades
-    return ("high" if size > 0 else "low"), min(1.0, abs(size))
-
-
-def _key(width: float, y: float, decades: float) -> Svg:
-    """What the colours mean, at the lower right."""
-    parts, step = [], 15.0
-    shades = [-1.0, -0.66, -0.33, 0.0, 0.33, 0.66, 1.0]
-    left = width - step * len(shades) - 34
-    for i, share in enumerate(shades):
-        area = {"x": left + i * step, "y": y, "width": step, "height": 10}
-        parts.append(tag("rect", **area, fill=colour("mid")))
-        ink = colour("high" if share > 0 else "low")
-        parts.append(tag("rect", **area, fill=ink, fill_opacity=abs(share)))
-    power = f"{decades:.0f}"
-    parts.append(_power(left - 6, y + 10, f"-{power}", "end"))
-    parts.append(_power(left + step * len(shades) + 6, y + 10, power, "start"))
-    return group(*parts)
-
-
-def _power(x: float, y: float, exponent: str, anchor: str) -> Svg:
-    raised = tag("tspan", exponent, dy=-4, font_size=9)
-    return tag("text", "10", raised, x=x, y=y, font_size=12, text_anchor=anchor, fill=colour("muted"))
-
-
-def _described(strip: Strip) -> str:
-    seen = [v for v in strip.values if not math.isnan(v)]
-    return (
-        f"{strip.name}: from {number(min(seen))} to {number(max(seen))}" if seen else f"{strip.name}: no data"
-    )

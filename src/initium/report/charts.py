@@ -1,4 +1,4 @@
-"""Charts with two axes as inline SVG: lines and scatters. No script, no file and no font is needed."""
+"""Lines on two axes as inline SVG. No script, no file and no font is needed."""
 
 from __future__ import annotations
 
@@ -111,99 +111,6 @@ def line_chart(
         zone_names(zones, y_scale, box),
         _names(series, y_scale, box, width),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One mark of a scatter.
-
-    Args:
-        x: horizontal position.
-        y: vertical position.
-        name: for the tool tip, and beside the mark where there are few.
-        hue: number of its colour.
-    """
-
-    x: float
-    y: float
-    name: str = ""
-    hue: int = 0
-
-
-def scatter(
-    points: Sequence[Point],
-    *,
-    title: str,
-    x_label: str = "",
-    y_label: str = "",
-    x_log: bool = False,
-    y_log: bool = False,
-    groups: Sequence[str] = (),
-    zones: Sequence[Zone] = (),
-    description: str = "",
-    width: float = 720,
-    height: float = 380,
-) -> Svg:
-    """Marks on two axes.
-
-    Args:
-        points: the marks.
-        title: what the chart shows, best as a statement.
-        x_label: below the axis.
-        y_label: below the title, with its unit.
-        x_log: logarithmic horizontal axis.
-        y_log: logarithmic vertical axis.
-        groups: names of the colours 0, 1, ... for a legend.
-        zones: shaded ranges of y.
-        description: read out to those who cannot see the chart.
-        width: in pixels; the picture shrinks with its column.
-        height: in pixels.
-    """
-    top = heading_height(y_label) + (22 if groups else 0)
-    bottom = height - (48 if x_label else 28)
-    y_scale = scale_for([p.y for p in points], bottom, top, log=y_log)
-    ticks = y_scale.ticks(max(3, round((bottom - top) / 48)))
-    box = Box(tick_width(ticks) + 14, top, width - 14, bottom)
-    x_scale = scale_for([p.x for p in points], box.left, box.right, log=x_log)
-    named = len(points) <= 12
-    return picture(
-        width,
-        height,
-        title,
-        description or f"{len(points)} points.",
-        heading(title, y_label, width),
-        legend(groups, heading_height(y_label)),
-        zone_areas(zones, y_scale, box),
-        columns(x_scale, box, x_label, grid=True),
-        rows(y_scale, box, ticks),
-        zone_names(zones, y_scale, box),
-        *(_mark(point, x_scale, y_scale, box, named=named) for point in points),
-    )
-
-
-def legend(names: Sequence[str], y: float) -> Svg:
-    """A row of coloured dots with names; nothing for no names."""
-    parts, x = [], 0.0
-    for i, name in enumerate(names):
-        text = shorten(name, 180)
-        parts.append(tag("circle", cx=x + 5, cy=y, r=5, fill=colour(i)))
-        parts.append(label(x + 16, y + 4, text, ink="ink"))
-        x += 16 + text_width(text) + 20
-    return group(*parts)
-
-
-def _mark(point: Point, x_scale: Scale, y_scale: Scale, box: Box, *, named: bool) -> Svg:
-    x, y = x_scale(point.x), y_scale(point.y)
-    tip = tag("title", f"{point.name}: {number(point.x)}, {number(point.y)}")
-    dot = tag(
-        "circle", tip, cx=x, cy=y, r=5, fill=colour(point.hue), fill_opacity=0.75,
-        stroke=colour("ground"), stroke_width=1,
-    )  # fmt: skip
-    if not (named and point.name):
-        return dot
-    text = shorten(point.name, 160, 11)
-    left = x + 9 + text_width(text, 11) > box.right
-    return group(dot, label(x + (-9 if left else 9), y + 4, text, size=11, anchor="end" if left else "start"))
 
 
 def _line(one: Series, hue: int, x_scale: Scale, y_scale: Scale, *, hover: bool) -> Svg:

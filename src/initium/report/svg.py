@@ -33,9 +33,6 @@ INK = {
     "axis": ("#aeb7c4", "#4a5566"),
     "ground": ("#ffffff", "#12161d"),
     "zone": ("#0a8f6a", "#3ed6a8"),
-    "low": ("#2166ac", "#4a9be8"),
-    "high": ("#b2182b", "#f0605c"),
-    "mid": ("#eef1f5", "#232a35"),
 }
 """Everything else: name -> (on light, on dark)."""
 

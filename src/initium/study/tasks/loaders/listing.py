@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,12 +145,6 @@ def _check_balance(listing: Listing) -> None:
             expected="pictures of at least two classes",
             remedy="one directory a class, each with pictures",
         )
-
-
-def index_of(names: Sequence[str]) -> Callable[[str], int | None]:
-    """A look-up of the number of a class by name."""
-    numbers = {name: number for number, name in enumerate(names)}
-    return numbers.get
 
 
 def _hashed(path: Path, root: Path) -> bytes:
