@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.study.tasks.loaders import files
+from tests.study.tasks.loaders.files import coco
 
 from initium.cli.main import main
-from initium.cli.study import library_model, read_init
+from initium.cli.study import library_model, named_task, read_init
 from initium.study.tasks import open_task
 
 FEW = [
@@ -56,6 +58,29 @@ def test_a_dry_run_prints_the_cost(store: str) -> None:
     assert "8 to 8 trials of 5 steps" in done.stdout
     assert "on 1 workers" in done.stdout
     assert not Path(store).exists()
+
+
+def test_own_data_are_told_by_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INITIUM_CACHE", str(tmp_path / "cache"))
+    train, test = (coco(tmp_path / name, num=num) for name, num in (("one", 6), ("two", 4)))
+    task = named_task(str(train), ["kind=segmentation", f"test={test}", "size=24"])
+    assert (task.kind, task.shape[1], len(task.train), len(task.test)) == ("segmentation", 24, 6, 4)
+    made = named_task("classification", [f"datasets={files.__file__}:two_datasets", "classes=cat,dog,eel"])
+    assert (len(made.train), len(made.test), made.classes) == (12, 5, ("cat", "dog", "eel"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (("--data", "size=ninety"), "`size` is 'ninety'"),
+        (("--data", "colour=red"), "'colour'"),
+        (("--data", "datasets=nothing.py:make"), "nothing.py: no such file"),
+    ],
+)
+def test_keys_that_say_nothing_are_refused(tmp_path: Path, asked: tuple[str, ...], told: str) -> None:
+    done = run("compare", "--task", str(coco(tmp_path)), *asked, "--dry-run")
+    assert done.exit_code == 2
+    assert told in done.stderr
 
 
 def test_an_interrupt_says_how_to_go_on(store: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from initium.cli.study import (
     MODEL_HELP,
     kept_on_interrupt,
     library_model,
+    named_task,
     one_model,
     read_init,
     study_options,
@@ -42,6 +43,7 @@ def command(
     model: str,
     args: tuple[str, ...],
     task: str,
+    data: tuple[str, ...],
     inits: str | None,
     seeds: int,
     confirm: int,
@@ -66,11 +68,11 @@ def command(
     check_targets(html)
 
     from initium.study.compare import compare
-    from initium.study.request import INITS, opened_task
+    from initium.study.request import INITS
     from initium.study.view import document
 
     with aside():
-        opened = opened_task(task)
+        opened = named_task(task, data)
         named, arguments = library_model(one_model(target, model), arguments, opened)
         chosen = INITS if inits is None else [read_init(text.strip()) for text in inits.split(",")]
     with aside(), kept_on_interrupt(store):

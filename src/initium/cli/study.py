@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from initium.cli.spec import keywords
 from initium.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,6 +51,13 @@ def study_options(verb: Verb) -> Verb:
             help="classification, detection or segmentation on embedded data, or the path of your own data: a folder "
             "for each class, a COCO file, VOC, or images and masks.",
         ),
+        click.option(
+            "--data", "data", metavar="KEY=VALUE", multiple=True,
+            help="More of your own data; repeatable. kind: another task that the format holds; format; images: their "
+            "directory; test, test_images: the data to be judged by; size: pixels on a side (64); most: pictures of "
+            "each split (4000); classes: names, with commas between; datasets: a function (file.py:make) that returns "
+            "two torch Datasets.",
+        ),
         click.option("--steps", type=click.IntRange(1), help="Updates of one trial; 150, for detection 250."),
         click.option("--batch-size", type=click.IntRange(1), help="Samples of one update; 128, for dense tasks 16."),
         click.option(
@@ -75,6 +83,18 @@ def study_options(verb: Verb) -> Verb:
     for option in reversed(options):
         verb = option(verb)
     return verb
+
+
+def named_task(task: str, data: Sequence[str]) -> Task:
+    """The task that --task and --data name."""
+    from initium.study.request import function_reference, opened_task
+
+    given = keywords(data)
+    if "datasets" in given:
+        given["datasets"] = function_reference(str(given["datasets"]))
+    if isinstance(given.get("classes"), str):
+        given["classes"] = given["classes"].split(",")
+    return opened_task(task, given)
 
 
 def one_model(target: str, model: str) -> str:

@@ -11,7 +11,14 @@ from initium.cli.compare import read_rates
 from initium.cli.diagnose import check_targets, show_result
 from initium.cli.options import aside, output_options
 from initium.cli.spec import keywords
-from initium.cli.study import MODEL_HELP, kept_on_interrupt, library_model, one_model, study_options
+from initium.cli.study import (
+    MODEL_HELP,
+    kept_on_interrupt,
+    library_model,
+    named_task,
+    one_model,
+    study_options,
+)
 from initium.errors import UsageError
 
 
@@ -38,6 +45,7 @@ def command(
     model: str,
     args: tuple[str, ...],
     task: str,
+    data: tuple[str, ...],
     lrs: str | None,
     store: Path,
     resume: bool,
@@ -66,12 +74,11 @@ def command(
         )
 
     from initium.report import write_atomically
-    from initium.study.request import opened_task
     from initium.study.tune import tune
     from initium.study.tuning import document
 
     with aside():
-        opened = opened_task(task)
+        opened = named_task(task, data)
         named, arguments = library_model(one_model(target, model), arguments, opened)
     with aside(), kept_on_interrupt(store):
         found: Any = tune(named, opened, lrs=rates, model_args=arguments, store=store, **options)

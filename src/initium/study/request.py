@@ -72,14 +72,19 @@ def design_of(
     return Design(marked, data, tuple(lrs or ()), seeds, confirm)
 
 
-def opened_task(task: TaskLike) -> Task:
-    """The task itself; raises what `open_task` raises."""
+def opened_task(task: TaskLike, data: Mapping[str, Any] | None = None) -> Task:
+    """The task itself, with what `data` says of the user's own; raises what `open_task` raises."""
     if isinstance(task, Task):
         return task
     if isinstance(task, Mapping):
         return open_task(task)
+    return open_task({**_source(task), **(data or {})})
+
+
+def _source(task: str | Path) -> dict[str, Any]:
+    """A kind of task, or the path of data, as `open_task` takes it."""
     if str(task) in KINDS:
-        return open_task(str(task))
+        return {"kind": str(task)}
     path = Path(task)
     if not path.exists():
         raise UsageError(
@@ -87,8 +92,7 @@ def opened_task(task: TaskLike) -> Task:
             expected=f"{', '.join(KINDS)}, or a directory or COCO file with your own data",
             remedy="correct it",
         )
-    kind = FORMATS[seen_format(path)][0]
-    return open_task({"kind": kind, "path": str(path)})
+    return {"kind": FORMATS[seen_format(path)][0], "path": str(path)}
 
 
 def model_name(make_model: Maker, task: Task) -> str:

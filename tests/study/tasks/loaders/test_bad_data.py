@@ -53,7 +53,8 @@ def test_nothing_to_detect_is_told(tmp_path: Path) -> None:
 def test_masks_of_stray_values_are_told(tmp_path: Path) -> None:
     mask_folders(tmp_path, values=(0, 1))
     mask(tmp_path / "masks" / "0.png", [0, 200])
-    assert "the masks hold 3 values, and the largest is 200" in told(kind="segmentation", path=str(tmp_path))
+    seen = told(kind="segmentation", path=str(tmp_path))
+    assert f"the masks hold 3 values, and the largest is 200, in {tmp_path / 'masks' / '0.png'}" in seen
 
 
 FAULTS: list[tuple[list[Any], Any, str]] = [

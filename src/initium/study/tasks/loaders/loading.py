@@ -110,7 +110,8 @@ def _read(source: Mapping[str, Any], listing: Listing) -> dict[str, Tensor]:
     classes = listing.classes
     if kind == "segmentation":
         named, masks = bool(listing.classes), [tensors["train.masks"], tensors["test.masks"]]
-        num = max(num_classes_of(masks[:n], listing.where, named=named) for n in (1, 2))
+        files = [one.mask or one.picture for one in (*listing.train, *listing.test)]
+        num = max(num_classes_of(masks[:n], listing.where, files, named=named) for n in (1, 2))
         classes = classes or tuple(f"class {number}" if number else "background" for number in range(num))
     tensors["classes"] = torch.tensor(list(json.dumps(classes).encode()), dtype=torch.uint8)
     return tensors

@@ -56,8 +56,13 @@ def targets_of(tensors: dict[str, Tensor], kind: str) -> Targets:
     return [Boxes(boxes, labels) for boxes, labels in pairs]
 
 
-def num_classes_of(masks: Sequence[Tensor], where: Path, *, named: bool = False) -> int:
-    """One more than the largest class number in the masks that is not the ignored one; `named`: classes are known."""
+def num_classes_of(
+    masks: Sequence[Tensor], where: Path, files: Sequence[Path], *, named: bool = False
+) -> int:
+    """One more than the largest class number in the masks of `files` that is not the ignored one.
+
+    Masks are (N, H, W), split by split; `named`: the classes are known.
+    """
     values = {int(value) for mask in masks for value in torch.unique(mask)} - {IGNORED}
     if len(values) < 2:
         raise UsageError(
@@ -66,8 +71,12 @@ def num_classes_of(masks: Sequence[Tensor], where: Path, *, named: bool = False)
             remedy="check that the masks hold class numbers, not colours or an empty layer",
         )
     if not named and len(values) < LEAST_SHARE * (max(values) + 1):
+        single = (mask for split in masks for mask in split)
+        file = next(
+            file for file, mask in zip(files, single, strict=False) if bool((mask == max(values)).any())
+        )
         raise UsageError(
-            f"{where}: the masks hold {len(values)} values, and the largest is {max(values)}",
+            f"{where}: the masks hold {len(values)} values, and the largest is {max(values)}, in {file}",
             expected="class numbers from 0 on, of which most occur",
             remedy=f"number the classes 0, 1, 2, ..., write {IGNORED} where a pixel does not count, or name `classes`",
         )
