@@ -281,3 +281,13 @@ def test_mirrored_weights_see_the_odd_part(act):
         assert one.second == pytest.approx(one.measured, rel=0.15)
         assert one.gradient is not None
         assert one.gradient.second == pytest.approx(one.gradient.measured, rel=0.3)
+
+
+def test_a_constant_state_is_predicted():
+    """Zero weights and a constant bias: every unit is certain."""
+    net = start(mlp(2, 16, nn.ReLU), nn.init.kaiming_normal_)
+    nn.init.zeros_(net[2].weight)
+    nn.init.constant_(net[2].bias, -4.5)
+    second = predict(record(net, noise(8, 16)))[1]
+    assert second.inside
+    assert second.second == pytest.approx(4.5**2)

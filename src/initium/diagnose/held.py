@@ -62,14 +62,14 @@ class Held:
         use = self.weight_at(index)
         return use is not None and len(use.names) == 1 and self.weights_of(use.names[0]).structure.opposite
 
-    def vectors(self, node: Node, how: str) -> list[tuple[float, float]]:
-        """(mean, second moment) of the parameters that a node takes in that way."""
+    def vectors(self, node: Node, how: str, *, found: bool = False) -> list[tuple[float, float]]:
+        """(mean, second moment) of the parameters that a node takes in that way, as planned or as `found`."""
         names = [name for use in self.uses.get(node.index, ()) if use.how == how for name in use.names]
-        return [self._moments(name) for name in names]
+        return [self._moments(name, found) for name in names]
 
-    def _moments(self, name: str) -> tuple[float, float]:
+    def _moments(self, name: str, found: bool) -> tuple[float, float]:
         known = self.weights.get(name)
-        if known is not None:
+        if known is not None and not found:
             return known.mean, known.second
         info = self.seen.parameter(name)
         if info.meta or not info.finite:

@@ -11,6 +11,7 @@ from initium.diagnose.propagate import Propagation
 from initium.diagnose.signal import Weights
 from initium.record import Record
 from initium.record.node import Node
+from initium.record.sampling import Moments
 
 BAR = 2.0
 """Half width of an error bar, in standard errors."""
@@ -18,6 +19,8 @@ BAR = 2.0
 
 FLOOR = 0.005
 """What rounding, and theory at finite width, leave open in any case."""
+WIDEST = 20.0
+"""An error that says that nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ def predict(seen: Record, weights: Mapping[str, Weights] | None = None) -> tuple
         >>> [one.inside for one in predict(record(net, torch.ones(4, 64)))]
         [True, True]
     """
-    propagation = Propagation(seen, weights or {})
+    planned, propagation = bool(weights), Propagation(seen, weights or {})
     signals = propagation.run()
     gradients = Backpropagation(propagation, signals).run()
     found: dict[int, Predicted] = {}
@@ -107,11 +110,11 @@ def predict(seen: Record, weights: Mapping[str, Weights] | None = None) -> tuple
             node=use.node,
             names=use.names,
             second=signal.second,
-            error=math.sqrt(signal.variance + looked_at + FLOOR**2),
-            measured=None if weights or node.forward is None else node.forward.second,
+            error=_error(signal.variance + looked_at),
+            measured=None if planned else _measured(node.forward),
             outside=outside,
             restarted="" if outside else signal.reason,
-            gradient=_gradient(propagation, node, gradients.get(use.node), bool(weights)),
+            gradient=_gradient(propagation, node, gradients.get(use.node), planned),
         )
     return tuple(found.values())
 
@@ -119,5 +122,13 @@ def predict(seen: Record, weights: Mapping[str, Weights] | None = None) -> tuple
 def _gradient(propagation: Propagation, node: Node, found: Gradient | None, planned: bool) -> Bar | None:
     if found is None or node.backward is None:
         return None
-    error = math.sqrt(found.total + propagation.sampling(node, node.backward) + FLOOR**2)
-    return Bar(found.second, error, None if planned else node.backward.second, found.reason)
+    error = _error(found.total + propagation.sampling(node, node.backward))
+    return Bar(found.second, error, None if planned else _measured(node.backward), found.reason)
+
+
+def _error(variance: float) -> float:
+    return min(math.sqrt(max(variance, 0.0) + FLOOR**2), WIDEST)
+
+
+def _measured(moments: Moments | None) -> float | None:
+    return moments.second if moments is not None and math.isfinite(moments.second) else None

@@ -166,8 +166,8 @@ class Propagation(Held):
     def _values(self, node: Node, constant: float = 0.0) -> float:
         """How many independent values a weighted node's mean square is taken over; `constant` as for `spread`."""
         seen, units = node.forward, float(node.units or 1)
-        if seen is None:
-            return units
+        if seen is None or constant > 1.0 - 1e-9:
+            return units if seen is None else math.inf
         independent_rows = units * (seen.rank if seen.rank >= 1 else 1.0)
         if node.unit_error is None:
             return independent_rows
@@ -216,21 +216,24 @@ class Propagation(Held):
         return evaluated
 
     def _norm(self, node: Node, before: Sequence[Signal]) -> Signal:
-        gains = self.vectors(node, "gain")
-        shifts = self.vectors(node, "shift")
-        gain, shift = (gains[0] if gains else (1.0, 1.0)), (shifts[0] if shifts else (0.0, 0.0))
-        eps = node.scalars[-1] if node.scalars and node.scalars[-1] < 0.1 else 0.0
-        second = gain[1] * before[0].second / (before[0].second + eps) + shift[1]
-        measured = node.forward
+        x, measured = before[0], node.forward
         if measured is not None:
-            chance = NORMED + 4 * math.sqrt(self.sampling(node, node.forward))
-            if not second * math.exp(-chance) <= measured.second <= second * math.exp(chance):
+            chance = NORMED + 4 * math.sqrt(self.sampling(node, measured))
+            _, expected = self._given(node, x, found=True)
+            if not expected * math.exp(-chance) <= measured.second <= expected * math.exp(chance):
                 raise Outside(
                     "a norm that does not give unit scale: running statistics, or a signal as small as its epsilon"
                 )
+        mean, second = self._given(node, x)
         law = gaussian(second, self.spread(node))
-        x = before[0]
-        return Signal(second, shift[0], law=law, root=node.index, drawn=x.drawn, profile=x.over_map)
+        return Signal(second, mean, law=law, root=node.index, drawn=x.drawn, profile=x.over_map)
+
+    def _given(self, node: Node, x: Signal, *, found: bool = False) -> tuple[float, float]:
+        """(mean, second moment) of what a norm with these gains and shifts makes of a value."""
+        gains, shifts = (self.vectors(node, how, found=found) for how in ("gain", "shift"))
+        gain, shift = (gains[0] if gains else (1.0, 1.0)), (shifts[0] if shifts else (0.0, 0.0))
+        eps = node.scalars[-1] if node.scalars and node.scalars[-1] < 0.1 else 0.0
+        return shift[0], gain[1] * x.second / (x.second + eps) + shift[1]
 
     def _add(self, node: Node, before: Sequence[Signal]) -> Signal:
         sign = -1.0 if node.op == "aten.sub" else 1.0

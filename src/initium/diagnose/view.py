@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from initium.diagnose.criteria import Criterion
 from initium.diagnose.finding import Finding, Severity
+from initium.diagnose.prediction import Predicted, predict
 from initium.diagnose.prediction_view import predicted_section
 from initium.report import (
     Block,
@@ -29,6 +30,7 @@ from initium.report import (
 
 if TYPE_CHECKING:
     from initium.diagnose.health import HealthReport
+    from initium.record import Record
 
 LEVELS: dict[Severity, Level] = {"error": "error", "warning": "warning", "info": "note"}
 MAX_ROWS = 60
@@ -41,7 +43,7 @@ def document(report: HealthReport) -> Document:
         *_charts(report),
         _criteria(report),
         *_depth(report),
-        *predicted_section(report.record),
+        *predicted_section(_measured_sites(report.record)),
         _about(report),
         _advice(report),
     ]
@@ -151,6 +153,10 @@ def _depth(report: HealthReport) -> Iterator[Section]:
     ]
     columns = ["depth", "after", "E[x^2]", "E[g^2]", "S", "between samples"]
     yield Section("What each block receives", Table(columns, rows, limit=24), folded=True)
+
+
+def _measured_sites(seen: Record) -> list[Predicted]:
+    return [one for one in predict(seen) if one.measured is not None]
 
 
 def _about(report: HealthReport) -> Section:

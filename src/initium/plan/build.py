@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from torch import nn
 
-from initium.diagnose import HealthReport, report_of
+from initium.diagnose import HealthReport, Predicted, predict, report_of
 from initium.errors import LayerError, UsageTypeError
 from initium.plan import policies
 from initium.plan.apply import rollback, write
@@ -18,6 +17,7 @@ from initium.plan.critical import starts_of
 from initium.plan.data_driven import decide as decide_by_data
 from initium.plan.data_driven import driven_by
 from initium.plan.plan import Plan
+from initium.plan.predicted import predicted
 from initium.plan.recipes.catalogue import recipe_by
 from initium.plan.recipes.decide import decide as decide_by_recipe
 from initium.plan.remedies import shifted
@@ -32,6 +32,7 @@ from initium.record.record import Forward, Inputs, Loss, check_model
 from initium.record.roles import Part
 
 Policy = Callable[[Part, ParameterInfo, policies.Context], Assignment]
+Decided = tuple[Plan, Callable[[], tuple[Predicted, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Candidate:
 
     name: str
     assignments: tuple[Assignment, ...]
-    report: HealthReport | None
+    report: HealthReport
     notes: tuple[str, ...] = ()
 
 
@@ -81,11 +82,28 @@ def plan(
         >>> [one.method for one in made]
         ['he_normal', 'zeros', 'lecun_normal', 'zeros']
     """
+    made, predictions = decided(
+        model, inputs, policy=policy, rules=rules, forward=forward, loss=loss, seed=seed
+    )
+    return replace(made, predicted=predictions())
+
+
+def decided(
+    model: nn.Module,
+    inputs: Inputs,
+    *,
+    policy: str,
+    rules: Sequence[Rule],
+    forward: Forward | None,
+    loss: Loss | None,
+    seed: int,
+) -> Decided:
+    """`plan` without its predictions, and the function that makes them: who only applies a plan needs none."""
     model = check_model(model)
     check_seed(seed)
     inputs, made_up = with_data(model, inputs, seed)
-    made = _decided(model, inputs, policy, rules, forward=forward, loss=loss, seed=seed)
-    return replace(made, notes=(*made.notes, made_up)) if made_up else made
+    made, predictions = _decided(model, inputs, policy, rules, forward=forward, loss=loss, seed=seed)
+    return (replace(made, notes=(*made.notes, made_up)) if made_up else made), predictions
 
 
 def _decided(
@@ -97,13 +115,13 @@ def _decided(
     forward: Forward | None,
     loss: Loss | None,
     seed: int,
-) -> Plan:
+) -> Decided:
     """The plan of one policy."""
     recipe = recipe_by(policy)
     if recipe is not None:
         seen = record(model, inputs, forward=forward, loss=loss, seed=seed)
         made, notes = decide_by_recipe(recipe, seen, _ruled(model, seen, rules))
-        return Plan(type(model).__name__, policy, seed, made, notes=notes)
+        return _foretold(seen, Plan(type(model).__name__, policy, seed, made, notes=notes))
     decide, driven = policy_of(policy), driven_by(policy)
     if policy == "auto" and not any(parameter.is_meta for parameter in model.parameters()):
         run, seen = first_run(model, inputs, forward=forward, loss=loss, seed=seed)
@@ -114,23 +132,28 @@ def _decided(
         made, notes = decide_by_data(
             model, *driven, seen, ruled, inputs, forward=forward, loss=loss, seed=seed
         )
-        return Plan(type(model).__name__, policy, seed, made, notes=notes)
+        return _foretold(seen, Plan(type(model).__name__, policy, seed, made, notes=notes))
     if policy != "auto":
         base = assign(seen, decide, ruled, sound=False)
-        return Plan(type(model).__name__, policy, seed, base)
-    return _theory_only(model, seen, ruled, seed)
+        return _foretold(seen, Plan(type(model).__name__, policy, seed, base))
+    return _foretold(seen, _theory_only(model, seen, ruled, seed))
 
 
-def _measured(model: nn.Module, run: Run, seen: Record, ruled: dict[str, Assignment]) -> Plan:
+def _foretold(seen: Record, made: Plan) -> Decided:
+    """The plan with what theory says of it, from a run with other weights."""
+    return made, lambda: predicted(seen, made.assignments, seed=made.seed)
+
+
+def _measured(model: nn.Module, run: Run, seen: Record, ruled: dict[str, Assignment]) -> Decided:
     """The plan of policy `auto` for a model that runs."""
     found = report_of(seen)
     best = choose(model, run, seen, found, ruled)
     notes = (*best.notes, *((run.note,) if run.note else ()))
-    return Plan(
+    made = Plan(
         type(model).__name__, "auto", run.seed, best.assignments, best.name, found.badness,
-        None if best.report is None else best.report.badness,
-        "" if best.report is None else best.report.verdict, notes,
+        best.report.badness, best.report.verdict, notes,
     )  # fmt: skip
+    return made, lambda: predict(best.report.record)
 
 
 def _theory_only(model: nn.Module, seen: Record, ruled: dict[str, Assignment], seed: int) -> Plan:
@@ -230,15 +253,13 @@ def _undrawn(candidate: Candidate) -> tuple[Assignment, ...]:
 
 def _good(candidate: Candidate, shipped: Candidate) -> bool:
     report, base = candidate.report, shipped.report
-    if report is None or base is None or not report.healthy:
+    if not report.healthy:
         return False
     return all(mine <= theirs for mine, theirs in zip(_illness(report), _illness(base), strict=True))
 
 
-def _illness(report: HealthReport | None) -> tuple[float, float]:
+def _illness(report: HealthReport) -> tuple[float, float]:
     """Verdict and badness, less is better: neither a finding nor a measure may get worse."""
-    if report is None:
-        return math.inf, math.inf
     return float(("healthy", "warning", "unhealthy").index(report.verdict)), report.badness
 
 
@@ -248,11 +269,8 @@ def _candidates(
     """Names, and functions that make the next candidate of the last one."""
     auto = assign(seen, policies.auto, ruled, sound=found.healthy)
 
-    def moved(last: Candidate) -> tuple[Assignment, ...]:
-        return auto if last.report is None else shifted(seen, last.report, auto)
-
     yield "auto", lambda _: auto
-    yield "shifted", moved
+    yield "shifted", lambda last: shifted(seen, last.report, auto)
     yield "normal", lambda _: tuple(policies.without_geometry(one, seen) for one in auto)
 
 

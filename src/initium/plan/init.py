@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from initium.errors import UsageError, UsageTypeError
 from initium.methods.catalogue import find
 from initium.methods.module_layer import layer_of
-from initium.plan.build import check_seed, plan
+from initium.plan.build import check_seed, decided
 from initium.plan.receipt import Receipt
 from initium.plan.rules import Rule
 from initium.random import fill_ as fill_draw_
@@ -57,7 +57,7 @@ def init_(
         >>> initium.init_(net, torch.randn(32, 8)).verdict
         'healthy'
     """
-    made = plan(model, inputs, policy=policy, rules=rules, forward=forward, loss=loss, seed=seed)
+    made, _ = decided(model, inputs, policy=policy, rules=rules, forward=forward, loss=loss, seed=seed)
     receipt = made.apply(model, seed=seed)
     return replace(receipt, before=made.before, after=made.after, verdict=made.verdict, notes=made.notes)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from initium.diagnose import Predicted
 from initium.plan.apply import apply_assignments
 from initium.plan.assignment import Assignment
 from initium.plan.checkpoint import write_checkpoint
@@ -34,6 +35,8 @@ class Plan(Readable):
         after: badness with this plan; None where it was not measured.
         verdict: verdict of the diagnosis with this plan; "" where there was none.
         notes: what the reader should know.
+        predicted: what theory says of every weighted site with this plan, beside what was measured if it was; see
+            `initium.diagnose.predict`.
 
     Example:
         >>> import initium
@@ -53,6 +56,7 @@ class Plan(Readable):
     after: float | None = None
     verdict: str = ""
     notes: tuple[str, ...] = ()
+    predicted: tuple[Predicted, ...] = ()
 
     def __len__(self) -> int:
         return len(self.assignments)

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from initium.diagnose.prediction import Predicted, predict
 from initium.diagnose.signal import Weights
+from initium.methods.law import law
 from initium.plan.assignment import Assignment
-from initium.random import fill_, key_for
+from initium.random import Draw, fill_, key_for
 from initium.record import Record
 from initium.record.structure import structure_of
 
@@ -20,7 +21,7 @@ def predicted(seen: Record, assignments: Iterable[Assignment], *, seed: int = 0)
 
     Args:
         seen: one recorded run of the model.
-        assignments: of a plan; kept parameters count as they were found.
+        assignments: of a plan; kept parameters count as they were found, those of a meta model as their plan says.
         seed: of the draws, as for `Plan.apply`.
 
     Example:
@@ -32,12 +33,24 @@ def predicted(seen: Record, assignments: Iterable[Assignment], *, seed: int = 0)
         >>> [round(one.second) for one in sites]
         [2, 2]
     """
-    planned = {one.name: _weights(one, seed) for one in assignments if not one.keeps}
+    draws = {one.name: _draw(seen, one) for one in assignments}
+    planned = {name: _weights(name, draw, seen, seed) for name, draw in draws.items() if draw is not None}
     return predict(seen, planned)
 
 
-def _weights(one: Assignment, seed: int) -> Weights:
-    drawn: Tensor = fill_(torch.empty(one.layer.shape), one.draw(), key_for(seed, one.name))
+def _draw(seen: Record, one: Assignment) -> Draw | None:
+    """What the parameter will be drawn by; None where it stays as the record found it."""
+    if not one.keeps:
+        return one.draw()
+    return one.as_found() if seen.parameter(one.name).meta else None
+
+
+def _weights(name: str, draw: Draw, seen: Record, seed: int) -> Weights:
+    """By the law of independent draws, else by looking at what will be drawn."""
+    known, shape = law(draw), seen.parameter(name).shape
+    if known is not None and (known.mean == 0 or len(shape) < 2):
+        return Weights(known.var + known.mean**2, mean=known.mean)
+    drawn: Tensor = fill_(torch.empty(shape), draw, key_for(seed, name))
     if not drawn.numel():
         return Weights(0.0)
     return Weights(float(drawn.square().mean()), structure_of(drawn), float(drawn.mean()))

@@ -65,11 +65,7 @@ def repair_(
         )
     for name, assignments in _attempts(seen, found, kept):
         candidate = try_out(model, run, seen, name, assignments)
-        if (
-            candidate.report is not None
-            and candidate.report.healthy
-            and candidate.report.badness < found.badness
-        ):
+        if candidate.report.healthy and candidate.report.badness < found.badness:
             receipt = apply_assignments(model, candidate.assignments, seed=seed)
             return replace(
                 receipt,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, get_args
 
+from initium.diagnose import Predicted
+from initium.diagnose.prediction import Bar
 from initium.errors import InitiumError, UsageError
 from initium.methods.catalogue import find
 from initium.plan import fields
@@ -32,6 +35,7 @@ def plan_to_data(plan: Plan) -> dict[str, Any]:
         "verdict": plan.verdict,
         "notes": list(plan.notes),
         "assignments": [_assignment_to_data(one) for one in plan.assignments],
+        **({"predicted": [asdict(one) for one in plan.predicted]} if plan.predicted else {}),
     }
 
 
@@ -51,6 +55,7 @@ def plan_from_data(text: str) -> dict[str, Any]:
             "after": fields.number_or_none(data.pop("after", None)),
             "verdict": fields.text(data.pop("verdict", "")),
             "notes": fields.texts(data.pop("notes", [])),
+            "predicted": tuple(_predicted(item) for item in data.pop("predicted", [])),
         }
         if data:
             raise ValueError(f"unknown fields {sorted(data)[:3]}")
@@ -85,6 +90,24 @@ def _assignment_from_data(data: dict[str, Any]) -> Assignment:
         fields.text(data["rule"]), fields.text(data["reason"]), params, scale, fields.text(data["source"]), target,
         _found(data.get("found", {})), _factors(data.get("units", [])),
     )  # fmt: skip
+
+
+def _predicted(data: dict[str, Any]) -> Predicted:
+    gradient, names = data["gradient"], fields.texts(data["names"])
+    if not names:
+        raise ValueError("a prediction for no weight")
+    return Predicted(
+        **_bar(data), node=fields.whole(data["node"], low=0), names=names,
+        restarted=fields.text(data["restarted"]), gradient=None if gradient is None else Bar(**_bar(gradient)),
+    )  # fmt: skip
+
+
+def _bar(data: dict[str, Any]) -> dict[str, Any]:
+    measured = fields.number_or_none(data["measured"])
+    second, error = fields.number(data["second"]), fields.number(data["error"])
+    if not (0 <= second < math.inf and 0 <= error < math.inf):
+        raise ValueError(f"a prediction of {second} with an error of {error}")
+    return {"second": second, "error": error, "measured": measured, "outside": fields.text(data["outside"])}
 
 
 def _factors(values: Any) -> tuple[float, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from initium import report as kit
+from initium.diagnose.prediction_view import predicted_section
 from initium.plan.assignment import KEEP, Assignment
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def plan_document(plan: Plan) -> kit.Document:
             kit.Section("Summary", blocks),
             kit.Section("By rule", [_by_rule(plan.assignments)]),
             kit.Section("Parameters", [_parameters(plan.assignments)]),
+            *predicted_section(plan.predicted),
         ],
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,8 +14,7 @@ from initium.diagnose import diagnose
 from initium.engines import function_of, name_of
 from initium.errors import UsageError, UsageTypeError
 from initium.plan import Plan, Rule
-from initium.plan.build import plan as make_plan
-from initium.plan.build import policy_of
+from initium.plan.build import decided, policy_of
 from initium.study.tasks import Probe
 
 Start = Callable[[nn.Module, Probe, int], object]
@@ -55,7 +54,8 @@ def init_data(init: Init) -> dict[str, Any]:
         policy_of(init)
         return {"kind": "policy", "policy": init}
     if isinstance(init, Plan):
-        return {"kind": "plan", "plan": json.loads(init.to_json())}
+        applied = replace(init, predicted=())  # what theory says of a plan is no part of the trial
+        return {"kind": "plan", "plan": json.loads(applied.to_json())}
     if isinstance(init, Mapping):
         return dict(init)
     if callable(init):
@@ -116,7 +116,8 @@ def plan_for(model: nn.Module, init: Mapping[str, Any], probe: Probe, *, seed: i
         Rule(where=one["where"], method=one["method"], **one.get("params", {}))
         for one in init.get("rules", ())
     ]
-    return make_plan(model, policy=init["policy"], rules=rules, seed=seed, **vars(probe))
+    made, _ = decided(model, policy=init["policy"], rules=rules, seed=seed, **vars(probe))
+    return made
 
 
 def health(model: nn.Module, probe: Probe, *, seed: int, chosen: str = "") -> Health:
