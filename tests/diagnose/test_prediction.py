@@ -291,3 +291,10 @@ def test_a_constant_state_is_predicted():
     second = predict(record(net, noise(8, 16)))[1]
     assert second.inside
     assert second.second == pytest.approx(4.5**2)
+
+
+@pytest.mark.parametrize("error", [0.005, 0.5, 2.0, 6.0, 20.0])
+def test_a_bar_holds_its_own_prediction(error):
+    bar = Bar(1.0, error, None)
+    assert bar.low < 1.0 < bar.high
+    assert Bar(1.0, error / 2, None).high <= bar.high

@@ -46,8 +46,9 @@ class Bar:
 
     @property
     def high(self) -> float:
-        """Upper end of the error bar."""
-        return self.second * math.exp(-self.error * (self.error / 2 - BAR))
+        """Upper end of the error bar: what is less certain reaches no less far, though its median is lower."""
+        error = min(self.error, BAR)
+        return self.second * math.exp(error * (BAR - error / 2))
 
     @property
     def inside(self) -> bool:
