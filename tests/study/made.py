@@ -33,6 +33,7 @@ def result(area: float, *, diverged: bool = False, steps: int = 40) -> TrialResu
     return TrialResult(
         losses, area, 4.6 if diverged else losses[-1], 0.0 if diverged else 1 - area / 3, area, diverged,
         len(losses), 0.25, Health("healthy" if area < 1 else "unhealthy", area, "auto"),
+        0.0 if diverged else 1 - area / 4,
     )  # fmt: skip
 
 

@@ -113,6 +113,10 @@ def test_training_is_that_of_plain_torch() -> None:
     assert result.area == pytest.approx(sum(losses) / 12, rel=1e-4)
     assert result.final_loss == pytest.approx(sum(losses[-10:]) / 10, rel=1e-4)
     assert task.evaluate(torch_model).metric == pytest.approx(result.metric, abs=0.01)
+    seen = task.train.take(torch.arange(0, len(task.train), len(task.train) // len(task.test)))
+    right = (torch_model(seen.inputs).argmax(dim=1) == seen.targets).float()
+    assert len(right) == len(task.test)
+    assert result.train_metric == pytest.approx(float(right.mean()), abs=0.01)
     assert result.health.verdict == "healthy"
 
 
@@ -123,7 +127,7 @@ def test_a_run_that_diverges_is_stopped_and_counted_at_the_ceiling(scale: float,
     ceiling = 2 * math.log(10)
     assert result.diverged
     assert result.steps_done <= max(steps_done, 20)
-    assert result.metric == 0.0
+    assert result.metric == result.train_metric == 0.0
     assert result.area == pytest.approx(ceiling)
     assert result.final_loss == result.test_loss == ceiling
 

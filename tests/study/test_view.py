@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,20 @@ def test_text_gives_the_outcome_first_and_a_line_an_init() -> None:
     assert all(name in text for name in MEANS)
     assert "healthy" in text
     assert max(map(len, text.split("\n"))) <= 100
+
+
+def test_both_scores_are_told_and_one_of_an_older_version_is_left_out() -> None:
+    made = design("a", "b")
+    conduct = conducted(made, lambda label, *_: 0.6 if label == "a" else 1.2)
+    found = Comparison.of(conduct)
+    assert (found["a"].mean("metric"), found["a"].mean("train_metric")) == pytest.approx((0.8, 0.85))
+    row = next(line.split() for line in str(found).splitlines() if line.startswith("1"))
+    assert row[4:6] == ["0.8", "0.85"]
+    assert Comparison.from_json(found.to_json()) == found
+    old = {cell: replace(one, train_metric=None) for cell, one in conduct.results.items()}
+    conduct.results.update(old)
+    row = next(line.split() for line in str(Comparison.of(conduct)).splitlines() if line.startswith("1"))
+    assert row[4:6] == ["0.8", "0.001"]
 
 
 def test_a_tie_is_called_a_tie_and_not_told_apart_is_kept_from_equal() -> None:

@@ -47,6 +47,7 @@ class Score:
         verdict: of the diagnosis before the first step.
         badness: of the same diagnosis.
         chosen: candidate that the policy took; "" where there is no choice.
+        train_metric: score on as many training samples; None in results of older versions.
     """
 
     lr: float
@@ -61,6 +62,7 @@ class Score:
     verdict: str
     badness: float
     chosen: str = ""
+    train_metric: float | None = None
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,8 @@ class Standing:
         Over the fresh seeds alone where there are any: an init that was confirmed is told by them.
         """
         chosen = [score for score in self.best if score.fresh] or self.best
-        return sum(float(getattr(score, field)) for score in chosen) / len(chosen) if chosen else math.nan
+        values = [getattr(score, field) for score in chosen]
+        return sum(values) / len(values) if values and None not in values else math.nan
 
     def by_rate(self) -> dict[float, tuple[float, ...]]:
         """Learning rate to the areas of the seeds that every rate was tried on."""
@@ -267,7 +270,7 @@ def _standing(conduct: Conduct, label: str) -> Standing:
 def _score(lr: float, seed: int, fresh: bool, one: TrialResult) -> Score:
     return Score(
         lr, seed, fresh, one.area, one.final_loss, one.test_loss, one.metric, one.diverged, one.seconds,
-        one.health.verdict, one.health.badness, one.health.chosen,
+        one.health.verdict, one.health.badness, one.health.chosen, one.train_metric,
     )  # fmt: skip
 
 

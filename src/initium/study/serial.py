@@ -195,6 +195,7 @@ def _score(**data: Any) -> Score:
         diverged=_truth(data.pop("diverged")),
         verdict=fields.text(data.pop("verdict")),
         chosen=fields.text(data.pop("chosen", "")),
+        train_metric=fields.number_or_none(data.pop("train_metric", None)),
         **{name: _number(data.pop(name)) for name in numbers},
     )
     _check_empty(data)

@@ -40,12 +40,13 @@ class TrialResult:
         losses: training loss, one number a step, or the means of as many equal stretches of steps.
         area: mean over all steps of the training loss; losses above the task's ceiling count as the ceiling.
         final_loss: mean training loss of the last 10 steps, under the same ceiling.
-        metric: score on the test samples; 0 for a run that diverged.
+        metric: score on the test samples after the last step; 0 for a run that diverged.
         test_loss: loss on the test samples, under the same ceiling.
         diverged: whether the loss was not finite or exploded; the run was stopped then.
         steps_done: steps that were taken.
         seconds: time of the steps alone.
         health: of the model before its first step.
+        train_metric: score on as many training samples as there are test samples; None in results of older versions.
     """
 
     losses: tuple[float, ...]
@@ -57,6 +58,7 @@ class TrialResult:
     steps_done: int
     seconds: float
     health: Health
+    train_metric: float | None = None
 
     def to_data(self) -> dict[str, Any]:
         """All fields as JSON values."""
@@ -90,7 +92,9 @@ def _finite(value: Any) -> float:
     return number
 
 
-def _fields_of(*, losses: Any, diverged: Any, steps_done: Any, health: Any, **numbers: Any) -> dict[str, Any]:
+def _fields_of(
+    *, losses: Any, diverged: Any, steps_done: Any, health: Any, train_metric: Any = None, **numbers: Any
+) -> dict[str, Any]:
     """The fields of a result, each of its kind; ValueError or TypeError if they are not."""
     if not isinstance(losses, list) or not isinstance(diverged, bool) or not isinstance(health, Mapping):
         raise TypeError("losses, diverged or health of another kind")
@@ -99,6 +103,7 @@ def _fields_of(*, losses: Any, diverged: Any, steps_done: Any, health: Any, **nu
     curve = tuple(_finite(loss) for loss in losses)
     return found | {
         "losses": curve, "diverged": diverged, "steps_done": fields.whole(steps_done, 0), "health": state,
+        "train_metric": None if train_metric is None else _finite(train_metric),
     }  # fmt: skip
 
 
@@ -224,7 +229,9 @@ def _result(
 ) -> TrialResult:
     ceiling = task.ceiling
     diverged = is_diverged(losses, ceiling)
-    scores = Scores(0.0, ceiling) if diverged else task.evaluate(model)
+    scores = seen = Scores(0.0, ceiling)
+    if not diverged:
+        scores, seen = task.evaluate(model), task.evaluate(model, on_train=True, max_samples=len(task.test))
     bounded = [min(loss, ceiling) if math.isfinite(loss) else ceiling for loss in losses]
     bounded += [ceiling] * (spec.steps - len(bounded))
     last = bounded[-FINAL:]
@@ -238,6 +245,7 @@ def _result(
         steps_done=len(losses),
         seconds=seconds,
         health=state,
+        train_metric=seen.metric,
     )
 
 

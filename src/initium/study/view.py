@@ -65,13 +65,14 @@ def _said(one: Comparison) -> Section:
 def _ranking(one: Comparison) -> Section:
     above = {pair.second: pair for pair in one.decision.neighbours}
     columns = [
-        "", "init", "after the one above", "loss", "final loss", one.metric, "lr", "seeds", "start",
+        "", "init", "after the one above", "loss", "final loss", one.metric, "in training", "lr", "seeds", "start",
     ]  # fmt: skip
     rows = [
         _row(place, standing, above.get(standing.name)) for place, standing in enumerate(one.standings, 1)
     ]
     note = (
         "Loss: mean training loss over the whole run, lower is better, each init at its own best learning rate (lr). "
+        f"After the last step: {one.metric} on the test samples, and on as many of those trained on. "
         "Seeds: those of the race, and fresh ones; where an init has fresh ones, its figures are theirs."
     )
     return Section("Ranking", [Table(columns, rows), Prose(note)])
@@ -80,13 +81,17 @@ def _ranking(one: Comparison) -> Section:
 def _row(place: int, one: Standing, pair: Pair | None) -> list[object]:
     if not one.best or one.failure:
         state = Mark("failed", "error") if one.failure else Mark("no results yet", "note")
-        return [None, one.name, state, None, None, None, one.lr, len(one.best), None]
+        return [None, one.name, state, None, None, None, None, one.lr, len(one.best), None]
     fresh = sum(score.fresh for score in one.best)
     seeds = f"{len(one.best) - fresh} + {fresh}" if fresh else str(len(one.best))
     return [
-        place, one.name, _relation(pair), one.mean("area"), one.mean("final_loss"), one.mean("metric"), one.lr,
-        seeds, _health(one),
+        place, one.name, _relation(pair), one.mean("area"), one.mean("final_loss"), one.mean("metric"),
+        _known(one.mean("train_metric")), one.lr, seeds, _health(one),
     ]  # fmt: skip
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _relation(pair: Pair | None) -> object:

@@ -55,6 +55,19 @@ def test_evaluation_puts_the_modes_back(task: Task) -> None:
     assert not model[0].training
 
 
+def test_a_part_of_the_samples_is_spread_over_all_of_them() -> None:
+    seen = []
+
+    class Seen(nn.Module):
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            seen.append(inputs)
+            return inputs.new_zeros(len(inputs), 10)
+
+    task = open_task("classification")
+    task.evaluate(Seen(), max_samples=10)
+    assert torch.equal(seen[0], task.test.take(torch.arange(0, 1000, 100)).inputs)
+
+
 def test_the_ceiling_is_about_twice_the_loss_of_a_model_that_knows_nothing(task: Task) -> None:
     model = task.make_model()
     with torch.no_grad():

@@ -135,13 +135,19 @@ class Task:
         return self.goal.loss(self.goal.run(model, batch), batch)
 
     def evaluate(self, model: nn.Module, *, on_train: bool = False, max_samples: int | None = None) -> Scores:
-        """Metric and loss in evaluation mode, without gradient; the model's mode is put back."""
+        """Metric and loss in evaluation mode, without gradient; the model's mode is put back.
+
+        Args:
+            model: is evaluated.
+            on_train: on the training samples instead of the test samples.
+            max_samples: at most so many, evenly over all of them.
+        """
         samples = self.train if on_train else self.test
         modes = {module: module.training for module in model.modules()}
         model.eval()
         try:
             with torch.no_grad():
-                return self.goal.score(model, _in_order(samples, max_samples), len(self.classes))
+                return self.goal.score(model, _evenly(samples, max_samples), len(self.classes))
         finally:
             for module, mode in modes.items():
                 module.training = mode
@@ -239,7 +245,8 @@ def data_order(num: int, *, seed: int, batch_size: int, num_steps: int) -> Itera
         rest = rest[batch_size:]
 
 
-def _in_order(samples: Samples, max_samples: int | None) -> Iterator[Batch]:
+def _evenly(samples: Samples, max_samples: int | None) -> Iterator[Batch]:
+    """Samples in their order, so many of them evenly over all: neighbours are often of one class."""
     num = min(len(samples), max_samples or len(samples))
-    for indices in torch.split(torch.arange(num), EVALUATED_AT_ONCE):
+    for indices in torch.split(torch.arange(num) * len(samples) // num, EVALUATED_AT_ONCE):
         yield samples.take(indices)
