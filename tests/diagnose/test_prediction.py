@@ -298,3 +298,18 @@ def test_a_bar_holds_its_own_prediction(error):
     bar = Bar(1.0, error, None)
     assert bar.low < 1.0 < bar.high
     assert Bar(1.0, error / 2, None).high <= bar.high
+
+
+def test_a_fixed_kernel_is_named():
+    class Blur(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("kernel", torch.full((8, 1, 3, 3), 1 / 9))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return nn.functional.conv2d(x, self.kernel, groups=8)
+
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), Blur(), nn.ReLU(), nn.Conv2d(8, 4, 3))
+    last = predict(record(net, noise(8, 3, 12, 12)))[1]
+    assert last.restarted
+    assert last.inside

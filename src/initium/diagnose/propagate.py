@@ -20,9 +20,10 @@ from initium.diagnose.windows import reads_apart
 from initium.record import ops
 from initium.record.curves import CHOOSING, GRID
 from initium.record.node import Node
-from initium.record.sampling import MAX_ROWS, RUN, SAMPLE_SIZE, Moments
+from initium.record.sampling import Moments, run_length
 from initium.theory.fans import fans
 from initium.theory.laws import apart, gaussian, independent, mixture
+from initium.theory.layer import Layer
 from initium.theory.profiles import Profile, blended, passed_mean, raised, through
 from initium.theory.sampled import Sampled
 
@@ -59,19 +60,13 @@ class Propagation(Held):
         """Variance of the log of a measured second moment because a sample was looked at, not all elements."""
         if seen is None or math.prod(node.shape) <= seen.count or not seen.kurtosis > 1:
             return 0.0
-        return (seen.kurtosis - 1) / max(seen.count / self._run(node), 1.0)
-
-    def _run(self, node: Node) -> int:
-        """Length of the runs of neighbours that a sample is made of."""
-        rows = -(-self.seen.batch // -(-self.seen.batch // MAX_ROWS)) if self.seen.batch else 1
-        if len(node.shape) <= 3:
-            return 1
-        return RUN if SAMPLE_SIZE // max(rows, 1) >= 32 * RUN else RUN // 4
+        return (seen.kurtosis - 1) / max(seen.count / run_length(len(node.shape), self.seen.batch), 1.0)
 
     def _measured(self, node: Node, reason: str) -> Signal:
         drawn = max((self.signals[index].drawn for index in node.inputs), default=-1)
         if node.forward is None or not node.forward.finite:
-            return Signal(1.0, reason=reason, root=node.index, drawn=drawn)
+            size = self.signals[node.inputs[0]].second if node.inputs else 1.0  # as if it kept the size
+            return Signal(size, law=normal_law(0.0, size), reason=reason, root=node.index, drawn=drawn)
         at = node.forward
         law = normal_law(at.mean, at.second)
         return Signal(
@@ -114,7 +109,7 @@ class Propagation(Held):
         """The value as the function of one weight's output that the run drew, of whatever operations it is made."""
         curve = self.seen.curves.get(node.index)
         moves = node.category in ("copy", "pool") and node.op not in CHOOSING
-        if curve is None or moves or not bool(curve.values.isfinite().all()):
+        if curve is None or moves or curve.origin == node.index or not bool(curve.values.isfinite().all()):
             return None
         x = self.signals[curve.origin]
         if x.law is None or any(self.signals[index].root != curve.origin for index in node.inputs):
@@ -135,13 +130,16 @@ class Propagation(Held):
             raise Outside("a weight that meets no signal, or several")
         if self.met_before(use.names[0], node.index):
             raise Outside("a weight that the signal has met before")
-        x, weights = self.signals[node.inputs[0]], self.weights_of(use.names[0])
+        return self._biased(node, *self._passed(node, use.layer, self.weights_of(use.names[0])))
+
+    def _passed(self, node: Node, layer: Layer, weights: Weights) -> tuple[Signal, float, Profile]:
+        """What a weight sees of its input, the power that it passes on, and how that lies over a map."""
+        x = self.signals[node.inputs[0]]
         if weights.structure.paired:
             x, weights = self._mirrored(x), Weights(weights.second / 2)
-        middle, profile = through(use.layer, x.over_map)
-        varying = x.second - x.mean**2 + passed_mean(use.layer, weights.structure.row_sum) * x.mean**2
-        power = weights.second * fans(use.layer).fan_in * max(varying, 0.0) * middle
-        return self._biased(node, x, power, profile)
+        middle, profile = through(layer, x.over_map)
+        varying = x.second - x.mean**2 + passed_mean(layer, weights.structure.row_sum) * x.mean**2
+        return x, weights.second * fans(layer).fan_in * max(varying, 0.0) * middle, profile
 
     def _mirrored(self, x: Signal) -> Signal:
         """What a weight of paired columns sees of units in pairs of opposite sign: the odd part of their function."""
@@ -197,8 +195,8 @@ class Propagation(Held):
     def _function(self, node: Node) -> Callable[[Tensor], Tensor]:
         numbers: list[object] = list(node.scalars)
         if node.kind == "prelu":
-            numbers = [torch.tensor([self.seen.parameter(n).mean], dtype=torch.float64) for u in
-                       self.uses.get(node.index, ()) for n in u.names]  # fmt: skip
+            slopes = self.vectors(node, next((use.how for use in self.uses.get(node.index, ())), ""))
+            numbers = [torch.tensor([mean], dtype=torch.float64) for mean, _ in slopes]
         elif node.kind in ("rrelu", "clamp") and len(numbers) != 2:
             raise Outside(f"the operation {node.op}, of which not all arguments are known")
         operation = getattr(torch.ops.aten, node.op.removeprefix("aten."), None)

@@ -159,7 +159,7 @@ def _measured(model: nn.Module, run: Run, seen: Record, ruled: dict[str, Assignm
 def _theory_only(model: nn.Module, seen: Record, ruled: dict[str, Assignment], seed: int) -> Plan:
     """The plan of a model without values: scales by theory, nothing measured."""
     decided = assign(seen, policies.auto, ruled, sound=False)
-    scaled = tuple(one if one.name in ruled else by_theory(one, seen) for one in decided)
+    scaled = by_theory(decided, seen, ruled, seed=seed)
     note = "theory only: made from a meta-device tape without data, so no scale was calibrated and nothing was verified"
     return Plan(type(model).__name__, "auto", seed, scaled, "theory", notes=(note,))
 

@@ -33,9 +33,13 @@ def predicted(seen: Record, assignments: Iterable[Assignment], *, seed: int = 0)
         >>> [round(one.second) for one in sites]
         [2, 2]
     """
+    return predict(seen, planned_weights(seen, assignments, seed=seed))
+
+
+def planned_weights(seen: Record, assignments: Iterable[Assignment], *, seed: int) -> dict[str, Weights]:
+    """What theory needs to know of every parameter that does not stay as the record found it."""
     draws = {one.name: _draw(seen, one) for one in assignments}
-    planned = {name: _weights(name, draw, seen, seed) for name, draw in draws.items() if draw is not None}
-    return predict(seen, planned)
+    return {name: _weights(name, draw, seen, seed) for name, draw in draws.items() if draw is not None}
 
 
 def _draw(seen: Record, one: Assignment) -> Draw | None:

@@ -3,30 +3,65 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from initium.errors import UnknownNameError
 from initium.plan.assignment import Assignment
 from initium.plan.branches import share_of
+from initium.plan.predicted import planned_weights
+from initium.plan.scaling import Scaling, Target
 from initium.record import Record
 from initium.record.graph import Graph
 from initium.theory.gains import gain as gain_of
 
-SCALED = ("he_normal", "orthogonal", "conv_orthogonal", "centred_orthogonal", "lecun_normal")
+SCALED = ("he_normal", "orthogonal", "conv_orthogonal", "centred_orthogonal", "lecun_normal", "mirrored")
 """Methods of policy `auto` whose scale is found on data where there are any."""
 
 
-def by_theory(one: Assignment, seen: Record) -> Assignment:
-    """The assignment with the scale that theory gives, for a model that cannot be run on data."""
+def by_theory(
+    decided: Sequence[Assignment], seen: Record, ruled: Collection[str], *, seed: int
+) -> tuple[Assignment, ...]:
+    """The assignments with the scales that theory gives, for a model that cannot be run on data.
+
+    The predicted signal is carried through the graph, and every weight brought to the target that calibration would
+    bring it to. Where theory does not speak, a weight gets the gain of the activation that feeds it.
+    """
+    tuned = [one for one in decided if one.name not in ruled and _is_scaled(one, seen)]
+    scaling = Scaling(
+        seen, planned_weights(seen, decided, seed=seed), {one.name: _target(one, seen) for one in tuned}
+    )
+    scaling.run()
+    names = {one.name for one in tuned}
+    return tuple(_scaled(one, seen, scaling.factors) if one.name in names else one for one in decided)
+
+
+def _is_scaled(one: Assignment, seen: Record) -> bool:
+    return not (one.keeps or seen.parts[one.name].scale_free) and one.method in SCALED
+
+
+def _target(one: Assignment, seen: Record) -> Target:
+    """What calibration would bring the weight's output to."""
     part = seen.parts[one.name]
+    if part.branch is None or part.role != "branch_end":
+        return lambda _: one.target
+    stream, share = part.branch.stream, share_of(seen.graph, part.branch)
+    return lambda signals: share * signals[stream].second
+
+
+def _scaled(one: Assignment, seen: Record, factors: Mapping[str, float]) -> Assignment:
+    if one.name in factors:
+        reason = f"{one.reason}; its scale is by theory, nothing could be measured"
+        return replace(one, scale=one.scale * factors[one.name], reason=reason)
     if one.method == "mirrored":
         return replace(one, params={**one.params, "scale": "forward"})
-    if one.keeps or part.scale_free or one.method not in SCALED:
-        return one
+    part = seen.parts[one.name]
     gain = _feeding_gain(seen.graph, part.nodes[0])
     if part.branch is not None and part.role == "branch_end":
         gain *= math.sqrt(share_of(seen.graph, part.branch))
-    reason = "variance gain^2 / fan_in for the activation that feeds it; nothing could be measured"
+    reason = (
+        "variance gain^2 / fan_in for the activation that feeds it; theory does not speak of the operation"
+    )
     return replace(one, method="he_normal", params={"gain": gain, "mode": "fan_in"}, reason=reason)
 
 

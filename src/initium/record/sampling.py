@@ -60,6 +60,19 @@ class Moments:
         return math.sqrt(max(self.second - self.mean**2, 0.0))
 
 
+def run_length(axes: int, batch: int) -> int:
+    """Length of the runs of neighbours that a sample of a tensor with so many axes is made of.
+
+    Example:
+        >>> run_length(4, batch=8), run_length(2, batch=8)
+        (64, 1)
+    """
+    rows = -(-batch // -(-batch // MAX_ROWS)) if batch else 1
+    if axes <= 3:
+        return 1
+    return RUN if SAMPLE_SIZE // max(rows, 1) >= 32 * RUN else RUN // 4
+
+
 def take_sample(tensor: Tensor, batch: int, stride: Sequence[int] = ()) -> Tensor | None:
     """Up to 16,384 elements of `tensor` as a detached (B, f) copy in its own dtype; None for an empty or meta tensor.
 
