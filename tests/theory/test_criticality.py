@@ -174,3 +174,12 @@ def test_wrong_uses_are_told():
         start_of([], 5)
     with pytest.raises(UsageError, match="pointwise"):
         start_of(lambda z: torch.softmax(z, -1), 5)
+
+
+def test_modules_with_parameters_are_functions_like_others():
+    """A PReLU of slope .1 and the leaky ReLU that it is; deep enough to be reflected, or moved by a bias."""
+    prelu, leaky = torch.nn.PReLU(init=0.1), lambda z: torch.nn.functional.leaky_relu(z, 0.1)
+    for options in ({}, {"mirror": False, "biases": True}):
+        found, expected = (start_of(f, 60, **options) for f in (prelu, leaky))
+        assert (found.geometry, found.shift) == (expected.geometry, expected.shift)
+        assert found.gain == pytest.approx(expected.gain, rel=1e-6)

@@ -115,3 +115,10 @@ def test_wrong_names():
         gain("gelu", convention="torch")
     with pytest.raises(UsageError, match="positive"):
         moments("relu", 0.0)
+
+
+def test_functions_of_another_shape_or_dtype_are_refused_in_three_parts():
+    with pytest.raises(UsageError, match="raised RuntimeError"):
+        gain(nn.PReLU(8))
+    with pytest.raises(UsageError, match=r"float64 into torch\.float32"):
+        gain(lambda z: torch.tanh(z.float()))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from initium import report as kit
@@ -26,6 +28,7 @@ def plan_document(plan: Plan) -> kit.Document:
             ("badness", f"{kit.number(plan.before)} as found, {kit.number(plan.after)} with this plan")
         )
     blocks: list[kit.Block] = [kit.Facts(facts), *(kit.Prose(note) for note in plan.notes)]
+    groups = _grouped(plan.assignments)
     return kit.Document(
         title=f"Plan for {plan.model}",
         verdict=kit.Verdict(
@@ -33,8 +36,8 @@ def plan_document(plan: Plan) -> kit.Document:
         ),
         sections=[
             kit.Section("Summary", blocks),
-            kit.Section("By rule", [_by_rule(plan.assignments)]),
-            kit.Section("Parameters", [_parameters(plan.assignments)]),
+            kit.Section("By rule", [_by_rule(groups)]),
+            kit.Section("Parameters", [_parameters(plan.assignments, groups)]),
             *predicted_section(plan.predicted),
         ],
     )
@@ -66,29 +69,36 @@ def receipt_document(receipt: Receipt) -> kit.Document:
     )
 
 
-def _by_rule(assignments: tuple[Assignment, ...]) -> kit.Table:
-    groups: dict[tuple[str, str], list[Assignment]] = {}
+Why = tuple[str, str, str]
+
+
+def _why(one: Assignment) -> Why:
+    """Rule, method and reason, but for the numbers in it: weights 1 to 20 of a chain have one reason."""
+    return one.rule, one.method, re.sub(r"\d+", "#", one.reason)
+
+
+def _by_rule(groups: Mapping[Why, Sequence[Assignment]]) -> kit.Table:
+    rows = [
+        (number, rule, method, len(members), members[0].reason, members[0].source)
+        for number, ((rule, method, _), members) in enumerate(groups.items(), start=1)
+    ]
+    return kit.Table(("no.", "rule", "method", "parameters", "why", "source"), rows)
+
+
+def _grouped(assignments: Sequence[Assignment]) -> dict[Why, list[Assignment]]:
+    groups: dict[Why, list[Assignment]] = {}
     for one in assignments:
-        groups.setdefault((one.rule, one.method), []).append(one)
-    rows = [
-        (rule, method, len(members), members[0].reason, members[0].source)
-        for (rule, method), members in groups.items()
-    ]
-    return kit.Table(("rule", "method", "parameters", "why", "source"), rows)
+        groups.setdefault(_why(one), []).append(one)
+    return groups
 
 
-def _parameters(assignments: tuple[Assignment, ...]) -> kit.Table:
+def _parameters(assignments: Sequence[Assignment], groups: Mapping[Why, Sequence[Assignment]]) -> kit.Table:
+    number = {why: place for place, why in enumerate(groups, start=1)}
     rows = [
-        (
-            one.name,
-            "x".join(map(str, one.layer.shape)) or "scalar",
-            one.role,
-            _method(one),
-            _scale(one),
-            one.rule,
-        )
+        (one.name, "x".join(map(str, one.layer.shape)) or "scalar", one.role, _method(one), _scale(one),
+         f"{number[_why(one)]} {one.rule}")
         for one in assignments
-    ]
+    ]  # fmt: skip
     return kit.Table(("parameter", "shape", "role", "method", "scale", "rule"), rows)
 
 

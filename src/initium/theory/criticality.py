@@ -22,7 +22,7 @@ from typing import Literal
 import torch
 
 from initium.errors import UsageError
-from initium.theory.gains import Activation, Moments, activation
+from initium.theory.gains import Activation, Moments, function_of
 from initium.theory.meanfield import moments_of
 from initium.theory.sampled import Sampled
 
@@ -302,7 +302,7 @@ def _reflected(f: Function, sign: float) -> Function:
     """f(z) + sign f(-z)."""
     if isinstance(f, Sampled):
         return f.reflected(sign)
-    function = activation(f) if isinstance(f, str) else f
+    function = function_of(f)
     return lambda z: function(z) + sign * function(-z)
 
 
@@ -312,7 +312,7 @@ def _tabulated(f: Function) -> Sampled:
         return f
     x = torch.linspace(-_TABLE, _TABLE, 6401, dtype=torch.float64, device="cpu")
     with torch.no_grad():
-        return Sampled(x, (activation(f) if isinstance(f, str) else f)(x * 1.0))
+        return Sampled(x, function_of(f)(x * 1.0))
 
 
 def _several(f: Function | Sequence[Function]) -> tuple[Function, ...]:

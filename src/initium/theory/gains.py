@@ -222,6 +222,16 @@ def _doubled(f: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     return f
 
 
+def function_of(f: Activation) -> Callable[[Tensor], Tensor]:
+    """The function behind a name, or the callable itself, ready for float64 (a PReLU has a weight).
+
+    Example:
+        >>> function_of(torch.nn.PReLU())(torch.tensor([-1.0], dtype=torch.float64)).item()
+        -0.25
+    """
+    return activation(f) if isinstance(f, str) else _doubled(f)
+
+
 def _checked(f: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     """`f` guarded against in-place writes, after a test that it is pointwise and deterministic."""
 
@@ -232,8 +242,15 @@ def _checked(f: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
         return y
 
     probe = torch.linspace(-3, 3, 24, dtype=torch.float64).reshape(4, 6)
-    with torch.no_grad():
-        whole, part = guarded(probe), guarded(probe[::2, 1::2])
+    try:
+        with torch.no_grad():
+            whole, part = guarded(probe), guarded(probe[::2, 1::2])
+    except RuntimeError as error:
+        raise _not_pointwise(
+            f"raised {type(error).__name__}: {error}", "a function of tensors of any shape, in float64"
+        ) from error
+    if whole.dtype != probe.dtype:
+        raise _not_pointwise(f"turned {probe.dtype} into {whole.dtype}", "the same dtype: float64 throughout")
     if not torch.allclose(whole[::2, 1::2], part, equal_nan=True):
         raise _not_pointwise("gave one element two values", "a pointwise, deterministic function")
     return guarded

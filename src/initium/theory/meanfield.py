@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from initium.errors import UsageError
-from initium.theory.gains import Activation, Moments, activation, moments
+from initium.theory.gains import Activation, Moments, function_of, moments
 from initium.theory.sampled import Sampled
 
 
@@ -145,7 +145,7 @@ def product_mean(f: Activation | Sampled, rho: float, q: float) -> float:
     """E f(z1) f(z2) for z1, z2 ~ N(0, q) of correlation `rho`, to about 1e-5 for kinked functions."""
     if not -1.0 <= rho <= 1.0:
         raise UsageError(f"correlation {rho}", expected="a number in [-1, 1]", remedy="clip it")
-    function = activation(f) if isinstance(f, str) else f
+    function = f if isinstance(f, Sampled) else function_of(f)
     node = torch.linspace(
         -8.5, 8.5, 802, dtype=torch.float64, device="cpu"
     )  # even: a kink at 0 falls between nodes
