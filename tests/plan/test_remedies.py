@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 import torch
 from tests.nets import noise, seeded
 from torch import Tensor, nn
 
-from initium import diagnose, init_, plan
-from initium.plan.remedies import SHIFTS, shift_for
+from initium import diagnose, init_, plan, record
+from initium.diagnose import HealthReport
+from initium.plan.build import assign
+from initium.plan.policies import shipped
+from initium.plan.remedies import STEP, _bends, gradient_span, shift_for, shifted
+from initium.record.curves import GRID
 from initium.theory.criticality import rates
+from initium.theory.gains import ACTIVATIONS
 
 
 def normed(depth: int, width: int = 32) -> nn.Sequential:
@@ -19,18 +27,36 @@ def normed(depth: int, width: int = 32) -> nn.Sequential:
         return nn.Sequential(*made, nn.Linear(width, 4))
 
 
+def bend(shift: float) -> float:
+    """Of ReLU at z + shift, in closed form: P = Phi(s), E f = s Phi + phi, E f^2 = (1 + s^2) Phi + s phi."""
+    below, density = (
+        0.5 * math.erfc(-shift / math.sqrt(2)),
+        math.exp(-shift * shift / 2) / math.sqrt(2 * math.pi),
+    )
+    mean, second = shift * below + density, (1 + shift * shift) * below + shift * density
+    return math.log(below / (second - mean * mean))
+
+
+def test_bends_are_those_of_the_closed_form_and_of_theory():
+    shifts = torch.tensor([0.0, 0.3, 1.0, 2.0], dtype=torch.float64)
+    closed = torch.tensor([bend(float(shift)) for shift in shifts], dtype=torch.float64)
+    torch.testing.assert_close(
+        _bends(torch.relu(GRID), shifts), closed, rtol=1e-4, atol=1e-6
+    )  # the grid's step is 5e-3
+    for name in ("gelu", "silu", "tanh"):
+        expected = rates(name, 1.0).bend
+        assert float(_bends(ACTIVATIONS[name](GRID), shifts)[0]) == pytest.approx(expected, rel=1e-4)
+
+
 def test_the_shift_is_the_least_that_theory_asks_for():
     for share in (0.9, 0.6, 0.4, 0.1):
-        shift = shift_for("relu", share)
-        plain = rates("relu", 1.0).bend
-        assert rates(lambda z, s=shift: torch.relu(z + s), 1.0).bend <= share * plain
-        before = SHIFTS[SHIFTS.index(shift) - 1] if shift > SHIFTS[0] else 0.0
-        assert rates(lambda z, s=before: torch.relu(z + s), 1.0).bend > share * plain
+        shift = shift_for(torch.relu(GRID), share)
+        assert bend(shift) <= share * bend(0.0) < bend(shift - STEP)
 
 
-@pytest.mark.parametrize("kind", ["tanh", "sin", "identity", "no such function"])
-def test_what_bends_most_away_from_zero_is_not_shifted(kind):
-    assert shift_for(kind, 0.5) == 0.0
+@pytest.mark.parametrize("function", [torch.tanh, torch.sin, lambda z: z, torch.zeros_like])
+def test_what_bends_most_away_from_zero_is_not_shifted(function):
+    assert shift_for(function(GRID), 0.5) == 0.0
 
 
 def test_norm_shifts_hold_gradients_down_where_no_weight_can():
@@ -47,9 +73,79 @@ def test_norm_shifts_hold_gradients_down_where_no_weight_can():
     assert diagnose(model, x).healthy
 
 
-def test_a_net_within_its_limits_is_not_shifted():
+def test_a_shallow_net_is_not_shifted():
     model = normed(8)
     assert plan(model, noise(128, 32)).chosen != "shifted"
+
+
+class Swish(nn.Module):
+    """Written by hand: no operation has its name."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.sigmoid(1.7 * x)
+
+
+@pytest.mark.parametrize(
+    "function", [nn.ReLU(), nn.ReLU6(), nn.GELU(), Swish()], ids=lambda one: type(one).__name__
+)
+def test_deep_nets_of_norms_are_shifted_long_before_the_limit_but_for_what_the_head_reads(function):
+    depth = {"ReLU": 20, "ReLU6": 20, "GELU": 28, "Swish": 36}[type(function).__name__]
+    with seeded():
+        layers = [[nn.Linear(32, 32, bias=False), nn.BatchNorm1d(32), function] for _ in range(depth)]
+        model = nn.Sequential(*[one for layer in layers for one in layer], nn.Linear(32, 4))
+    x = noise(128, 32)
+    before = diagnose(model, x)
+    assert before.healthy
+    made = plan(model, x)
+    assert made.chosen == "shifted"
+    moved = {one.name: one.params["value"] for one in made if one.rule == "shift"}
+    assert set(moved) == {f"{3 * index + 1}.bias" for index in range(depth - 1)}
+    assert len(set(moved.values())) == 1
+    made.apply(model)
+    assert gradient_span(diagnose(model, x)) < gradient_span(before)
+
+
+class Blocks(nn.Module):
+    """Residual blocks, each ending in a norm that the stream takes as it is."""
+
+    def __init__(self, depth: int) -> None:
+        super().__init__()
+        self.stem = nn.Linear(32, 32)
+        self.branches = nn.ModuleList(
+            nn.Sequential(
+                nn.Linear(32, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 32), nn.BatchNorm1d(32)
+            )
+            for _ in range(depth)
+        )
+        self.head = nn.Linear(32, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        for branch in self.branches:
+            x = x + branch(x)
+        return self.head(x)
+
+
+def test_streams_and_what_somebody_set_are_not_shifted():
+    x = noise(128, 32)
+    with seeded():
+        model = Blocks(6)
+    high = replace_span(diagnose(model, x))
+    assigned = assign(record(model, x), shipped, {}, sound=True)
+    moved = {one.name for one in shifted(record(model, x), high, assigned) if one.rule == "shift"}
+    assert moved == {f"branches.{index}.1.bias" for index in range(6)}
+    model.branches[0][1].bias.requires_grad_(False)
+    nn.init.constant_(model.branches[1][1].bias, 0.1)
+    moved = {one.name for one in shifted(record(model, x), high, assigned) if one.rule == "shift"}
+    assert moved == {f"branches.{index}.1.bias" for index in range(2, 6)}
+
+
+def replace_span(report: HealthReport) -> HealthReport:
+    """The report, with gradients that span nine tenths of the limit."""
+    criteria = tuple(
+        replace(one, used=0.9) if one.name == "gradient span" else one for one in report.criteria
+    )
+    return replace(report, criteria=criteria)
 
 
 class Scaled(nn.Module):

@@ -62,6 +62,14 @@ def test_learned_slopes_are_seen():
     torch.testing.assert_close(curve_of(function), GRID * torch.sigmoid(1.5 * GRID))
 
 
+def test_curves_begin_anew_at_norms():
+    net = nn.Sequential(nn.Linear(8, 8), nn.LayerNorm(8), nn.ReLU6(), nn.Linear(8, 3))
+    seen = record(net, torch.randn(16, 8))
+    found = seen.curves[seen.graph.nodes[seen.sites[1].node].inputs[0]]
+    assert seen.graph.nodes[found.origin].category == "norm"
+    torch.testing.assert_close(found.values, F.relu6(GRID))
+
+
 def test_what_is_not_pointwise_in_one_value_has_no_curve():
     noise = torch.randn(16, 8)
     mixing = (
@@ -69,7 +77,6 @@ def test_what_is_not_pointwise_in_one_value_has_no_curve():
         lambda z: z * noise,  # another factor for every sample
         lambda z: z.cumsum(1),
         lambda z: torch.cat([z[:, :4] * z[:, 4:], z[:, 4:]], 1),  # two windows of one value
-        nn.LayerNorm(8),
     )
     assert [curve_of(function) for function in mixing] == [None] * len(mixing)
 

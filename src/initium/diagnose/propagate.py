@@ -106,7 +106,7 @@ class Propagation(Held):
         return replace(found, reason=self._reason(node))
 
     def _by_curve(self, node: Node) -> Signal | None:
-        """The value as the function of one weight's output that the run drew, of whatever operations it is made."""
+        """The value as the function of one earlier output that the run drew, of whatever operations it is made."""
         curve = self.seen.curves.get(node.index)
         moves = node.category in ("copy", "pool") and node.op not in CHOOSING
         if curve is None or moves or curve.origin == node.index or not bool(curve.values.isfinite().all()):

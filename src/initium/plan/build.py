@@ -20,7 +20,7 @@ from initium.plan.plan import Plan
 from initium.plan.predicted import predicted
 from initium.plan.recipes.catalogue import recipe_by
 from initium.plan.recipes.decide import decide as decide_by_recipe
-from initium.plan.remedies import shifted
+from initium.plan.remedies import gradient_span, shifted
 from initium.plan.rules import Rule, first_matches
 from initium.plan.tables import faint_positions, spreads_of
 from initium.plan.trials import Run, first_run
@@ -239,11 +239,21 @@ def choose(
             continue
         candidate = try_out(model, run, seen, name, assignments)
         if _good(candidate, shipped):
-            return candidate
+            return _calmed(model, run, seen, candidate, shipped)
         tried.append(candidate)
     best = min(tried, key=lambda one: _illness(one.report))
     note = f"no candidate was better than {best.name}: tried {', '.join(one.name for one in tried)}"
     return replace(best, notes=(*best.notes, note))
+
+
+def _calmed(model: nn.Module, run: Run, seen: Record, good: Candidate, shipped: Candidate) -> Candidate:
+    """The candidate with norm shifts, if gradients grow less by them and it is as sound; else as it was."""
+    moved = shifted(seen, good.report, good.assignments)
+    if moved == good.assignments:
+        return good
+    candidate = try_out(model, run, seen, "shifted", moved)
+    calmer = gradient_span(candidate.report) < gradient_span(good.report)
+    return candidate if calmer and _good(candidate, shipped) else good
 
 
 def _undrawn(candidate: Candidate) -> tuple[Assignment, ...]:

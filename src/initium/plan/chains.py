@@ -82,7 +82,7 @@ def _next_site(seen: Record, node: int, sites: dict[int, Use]) -> tuple[int, Cur
                 continue
             if consumer in sites and len(set(graph.nodes[consumer].inputs)) == 1:
                 reached.add(consumer)
-            elif _passes(seen, consumer, node):
+            elif passes(seen, consumer, node):
                 region |= 1 << consumer
                 stack.append(consumer)
             else:
@@ -94,7 +94,7 @@ def _next_site(seen: Record, node: int, sites: dict[int, Use]) -> tuple[int, Cur
     return reached.pop(), curve
 
 
-def _passes(seen: Record, index: int, origin: int) -> bool:
+def passes(seen: Record, index: int, origin: int) -> bool:
     """Whether a node is a pointwise function of the origin alone, or moves or averages such values."""
     graph = seen.graph
     if index in graph.residuals or graph.normalizes(index):

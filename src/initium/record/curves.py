@@ -1,7 +1,7 @@
-"""Activations as they are: what the pointwise operations between two weights make of a grid of numbers.
+"""Activations as they are: what the pointwise operations after a weight or a norm make of a grid of numbers.
 
-Beside the data a run carries a grid from every weight's output on. Whatever is composed of pointwise operations,
-`x * sigmoid(x)`, `torch.where`, a learned slope, is then known by what it does, and no name is needed.
+Beside the data a run carries a grid from the output of every weight and norm on. Whatever is composed of pointwise
+operations, `x * sigmoid(x)`, `torch.where`, a learned slope, is then known by what it does, and no name is needed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CHANNELS = 256
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """A value as a function of one weight's output.
+    """A value as a function of the output of one weight or norm.
 
     Args:
         origin: node of that output.
@@ -46,14 +46,14 @@ class Curves:
         self._made: dict[object, Tensor | None] = {}
 
     def begin(self, node: int) -> None:
-        """The output of a weight: the grid itself."""
+        """The output of a weight or a norm: the grid itself."""
         self.known[node] = Curve(node, GRID)
 
     def follow(
         self, node: int, name: str, category: str, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any],
         sources: Mapping[int, int],
     ) -> None:  # fmt: skip
-        """Carry the grid through one operation, if it is pointwise in the values of one weight.
+        """Carry the grid through one operation, if it is pointwise in the values of one of them.
 
         Args:
             node: of its output.

@@ -67,7 +67,7 @@ class Record:
         notes: what the reader should know ("no backward: ...").
         losses: named parts of the loss, where the model returned them.
         chance: what the loss would be if the model knew nothing (ln C for a cross-entropy); None where not known.
-        curves: node -> the function of one weight's output that it is, where operations between are pointwise.
+        curves: node -> the function of a weight's or norm's output that it is, where operations between are pointwise.
 
     Example:
         >>> import torch

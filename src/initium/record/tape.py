@@ -239,8 +239,8 @@ class Tape(TorchDispatchMode):
         return Value("data", node=index, channels=draft.channels)
 
     def _note_curve(self, call: Call, draft: Draft, index: int) -> None:
-        """Which function of the last weight's output the operation yields, if it took all of every value."""
-        if draft.category == "weighted":
+        """Which function of the last weight's or norm's output the operation yields, if it took all of every value."""
+        if draft.category in ("weighted", "norm"):
             self.curves.begin(index)
             return
         sources = {
