@@ -8,7 +8,7 @@ import torch
 from tests.nets import noise, seeded
 from torch import Tensor, nn
 
-from initium import diagnose, init_, plan, record
+from initium import diagnose, init_, plan, record, repair_
 from initium.diagnose import HealthReport
 from initium.plan.build import assign
 from initium.plan.policies import shipped
@@ -71,6 +71,17 @@ def test_norm_shifts_hold_gradients_down_where_no_weight_can():
     assert len({one.params["value"] for one in moved}) == 1
     made.apply(model)
     assert diagnose(model, x).healthy
+
+
+def test_a_repair_of_such_a_net_touches_norm_shifts_only():
+    model = normed(48)
+    x = noise(128, 32)
+    found = next(one for one in diagnose(model, x).findings if one.code == "IN202")
+    assert "norm shifts" in found.remedy
+    assert found.rule is None
+    receipt = repair_(model, x)
+    assert receipt.verdict != "unhealthy"
+    assert set(receipt.written) == {f"{3 * index + 1}.bias" for index in range(47)}
 
 
 def test_a_shallow_net_is_not_shifted():

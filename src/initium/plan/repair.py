@@ -12,6 +12,7 @@ from initium.plan.apply import apply_assignments
 from initium.plan.assignment import KEEP, Assignment
 from initium.plan.build import assign, check_seed, try_out
 from initium.plan.receipt import Receipt
+from initium.plan.remedies import shifted
 from initium.plan.rules import Rule
 from initium.plan.trials import first_run
 from initium.record import Record
@@ -90,6 +91,7 @@ def _attempts(
     named = {name: auto[name] for name in blamed}
     options = (
         ("rules", ruled),
+        ("shifted", {one.name: one for one in shifted(seen, found, kept) if one.rule == "shift"}),
         ("named", {**named, **ruled}),
         ("all", {name: one for name, one in auto.items() if one.method != KEEP} | ruled),
     )

@@ -44,9 +44,24 @@ def _span(measures: Measures) -> Iterator[Finding]:
         f"S within {number(SPAN)} decades over all blocks",
         "early layers "
         + ("learn far slower than late ones" if vanishing else "take steps that wreck the late ones"),
-        "use weights that carry the gradient back unchanged (initium.init_ does), or add norms or skips",
+        _remedy(measures, vanishing),
         _rule(measures),
     )
+
+
+def _remedy(measures: Measures, vanishing: bool) -> str:
+    if not vanishing and _normed(measures):
+        return (
+            "no weight before a norm can hold the gradient down: move norm shifts up, so that the functions after them "
+            "bend less (initium.init_ does), or add skips"
+        )
+    return "use weights that carry the gradient back unchanged (initium.init_ does), or add norms or skips"
+
+
+def _normed(measures: Measures) -> bool:
+    """Whether norms or standardization take the scale of most weights out."""
+    weights = [part for part in measures.record.parts.values() if part.layer.kind != "vector"]
+    return 2 * sum(part.scale_free for part in weights) > len(weights)
 
 
 def _begin(points: list[tuple[TrunkPoint, float]], vanishing: bool) -> TrunkPoint:
@@ -77,5 +92,7 @@ def _zero(measures: Measures) -> Iterator[Finding]:
 
 
 def _rule(measures: Measures) -> dict[str, object] | None:
+    if _normed(measures):
+        return None
     roles = {part.role for part in measures.record.parts.values()}
     return plan_rule("weight", "orthogonal") if "weight" in roles else None
