@@ -63,6 +63,15 @@ def test_so_is_a_change_in_any_file_that_the_code_imports(project: Path) -> None
     assert len(seen) == 1 + len(FILES) - len(APART)  # each of them made another one
 
 
+def test_a_file_that_cannot_be_read_as_code_counts_as_it_is(tmp_path: Path) -> None:
+    path, old = tmp_path / "main.py", tmp_path / "old.py"
+    path.write_text("try:\n    import old\nexcept SyntaxError:\n    old = None\n" + SOURCE)
+    old.write_text("print 'another Python'\n")
+    before = fingerprint([f"{path}:make"])
+    old.write_text("print 'yet another'\n")
+    assert fingerprint([f"{path}:make"]) != before
+
+
 def test_so_is_another_version_of_a_package_that_it_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
     before = fingerprint(["timm:create_model"])
     real = home.version

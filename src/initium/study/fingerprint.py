@@ -88,7 +88,11 @@ def _versions(packages: set[str]) -> Iterator[str]:
 
 def _imported(file: Path, content: bytes, places: list[str]) -> Iterator[Path]:
     """The files that the import statements of a file name, wherever they stand in it."""
-    for node in ast.walk(ast.parse(content)):
+    try:
+        tree = ast.parse(content)
+    except (SyntaxError, ValueError):  # an optional import of code for another version of Python, say
+        return
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield from _found(alias.name.split("."), places)
