@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from initium.diagnose import HealthReport
+from initium.diagnose.criteria import FREE
 from initium.plan.assignment import Assignment
 from initium.plan.chains import passes
 from initium.record import Record
@@ -19,9 +20,10 @@ from initium.record.roles import Part
 STEP, STEPS = 0.05, 40
 """Shifts are tried at these multiples; beyond 2 nearly all of ReLU is a line."""
 CALM = 0.32
-"""Share of its limit that the gradient's span is brought to, by theory, where norms have shifts.
+"""Share of its limit that the gradient's span is brought to, by theory, where norms have shifts and it is past `FREE`.
 
-Nets of norms and ReLU train faster for it long before the limit: by 8 % from half of it, by 37 % close to it.
+Deep nets of norms then train faster: from half of the limit 3 to 22 % less loss, from nine tenths 25 to 50 %. Under half
+they do not: ResNet-18, at .4, ends 4 % higher if moved, ResNet-12, at .2, 5 %.
 """
 SPARE = 0.9
 """The same for biases, which move past the limit only."""
@@ -39,7 +41,7 @@ def shifted(
     thing that it learns of.
     """
     span = gradient_span(report)
-    if span <= CALM:
+    if span <= FREE:
         return assignments
     shares = {"norm_shift": CALM / span}
     if span > 1.0:
