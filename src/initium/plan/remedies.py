@@ -22,8 +22,8 @@ STEP, STEPS = 0.05, 40
 CALM = 0.32
 """Share of its limit that the gradient's span is brought to, by theory, where norms have shifts and it is past `FREE`.
 
-Deep nets of norms then train faster: from half of the limit 3 to 22 % less loss, from nine tenths 25 to 50 %. Under half
-they do not: ResNet-18, at .4, ends 4 % higher if moved, ResNet-12, at .2, 5 %.
+Deep nets of norms then train faster: from half of the limit 3 to 22 % less loss, from nine tenths 25 to 50 %. Under
+half they do not: ResNet-18, at .4, ends 4 % higher if moved, ResNet-12, at .2, 5 %.
 """
 SPARE = 0.9
 """The same for biases, which move past the limit only."""
