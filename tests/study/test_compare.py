@@ -11,13 +11,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import torch
+from tests.study.test_store import seen_elsewhere
 from torch import nn
 
 import initium
+from initium.engines.serial import SerialEngine
 from initium.errors import StoreError, TrialError
 from initium.study.compare import report
 from initium.study.comparison import Comparison
@@ -185,3 +187,37 @@ def test_killed_at_twenty_random_moments_the_table_is_the_same(tmp_path: Path) -
     assert told(report(path)) == told(undisturbed)
     with Store(path) as store:
         assert len(store) == sum(len(one.scores) for one in undisturbed.standings)
+
+
+class Packing(SerialEngine):
+    """Reads every file of a directory when it is entered, as an engine does that sends it to a cluster."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        self.directory = directory
+
+    def __enter__(self) -> Self:
+        for path in self.directory.iterdir():
+            path.read_bytes()
+        return self
+
+
+class Looking:
+    """A watch that has another process count the results after each trial."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.seen = path, []  # type: ignore[var-annotated]
+
+    def begin(self, phase: str, specs: Sequence[TrialSpec], most: int) -> None:
+        pass
+
+    def ended(self, one: Ended) -> None:
+        self.seen.append(seen_elsewhere(self.path))
+
+
+def test_results_are_seen_at_once_whatever_an_engine_reads(tmp_path: Path) -> None:
+    store = tmp_path / "study.db"
+    looking = Looking(store)
+    asked = {"inits": ["he_normal", "zeros"], "lrs": [1e-3], "seeds": 2, "confirm": 2, "steps": 2}
+    tiny(**asked, engine=Packing(tmp_path), store=store, progress=looking)
+    assert looking.seen == list(range(1, 9))

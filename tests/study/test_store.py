@@ -39,6 +39,14 @@ for seed in range(10_000):
 """
 
 
+COUNT = """
+import sqlite3, sys
+base = sqlite3.connect(sys.argv[1])
+print(base.execute("SELECT count(*) FROM trials").fetchone()[0])
+base.close()
+"""
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "study.db"
@@ -50,6 +58,24 @@ def filled(path: Path) -> Path:
         for seed in range(60):
             store.put(replace(SPEC, seed=seed), RESULT)
     return path
+
+
+def seen_elsewhere(path: Path) -> int:
+    """How many results another process finds, which closes the file again."""
+    done = subprocess.run(
+        [sys.executable, "-c", COUNT, str(path)], check=True, capture_output=True, text=True
+    )
+    return int(done.stdout)
+
+
+def test_readers_in_this_process_take_no_locks_from_the_writer(path: Path) -> None:
+    with Store(path) as store:
+        for seed in range(3):
+            store.put(replace(SPEC, seed=seed), RESULT)
+            assert len(Store(path, write=False)) == seed + 1
+            with pytest.raises(StoreError, match="another controller"):
+                Store(path)
+            assert seen_elsewhere(path) == seed + 1
 
 
 def put_many(store: Store) -> None:

@@ -79,7 +79,8 @@ def compare(  # type: ignore[misc] # the overloads leave out the options that bo
         engine: "processes", "serial", "ray", or an engine; see `initium.engines`.
         workers: trials at a time; all cores where it is None.
         address: of a running Ray cluster, for `engine="ray"`; the current directory is sent to it.
-        store: file that keeps every result, so that a study that was ended goes on where it was; None keeps nothing.
+        store: file that keeps every result, so that a study that was ended goes on where it was; None keeps nothing. A
+            `Store` that is open must not lie in the directory that an engine sends to a cluster.
         fresh: runs again what the store has.
         progress: whether to show it, or who is told of it.
         dry_run: measures a few steps and returns what the study would cost, instead of running it.
@@ -107,8 +108,7 @@ def compare(  # type: ignore[misc] # the overloads leave out the options that bo
             check_trials(design.base, design.inits, opened)
             return measured(design, workers=opened.num_workers)
     with ExitStack() as stack:
-        kept = store if isinstance(store, Store) else stack.enter_context(Store(store))
-        stack.enter_context(opened)
+        kept = entered(stack, opened, store)
         watch = (
             progress
             if not isinstance(progress, bool)
@@ -206,6 +206,19 @@ def opened_engine(engine: str | Engine, workers: int | None, address: str | None
         return open_engine(engine)
     options = {"address": address, "working_dir": str(Path.cwd())} if address is not None else {}
     return open_engine(engine, num_workers=workers, **options)
+
+
+def entered(stack: ExitStack, engine: Engine, store: str | Path | Store | None) -> Store:
+    """Enters the engine, then opens the store.
+
+    An engine may pack the files of a directory when it is entered; reading a store that is open ends its locks.
+    """
+    if isinstance(store, Store):
+        stack.enter_context(engine)
+        return store
+    Store(store).close()  # what is wrong with it is told before a cluster is joined
+    stack.enter_context(engine)
+    return stack.enter_context(Store(store))
 
 
 def _forget(design: Design, store: Store) -> None:

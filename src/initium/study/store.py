@@ -24,11 +24,20 @@ AT_ONCE = 500
 """Keys in one query; sqlite takes a limited number of values."""
 
 
+_HELD: set[tuple[int, int]] = set()
+"""Device and number of the files that stores of this process write to.
+
+A file's locks end when its process closes the file, also after a second opening: what reads such a file by other means
+than sqlite would let a reader elsewhere take the log of the newest results for nobody's, and delete it.
+"""
+
+
 class Store:
     """Results of trials by key.
 
     Args:
-        path: the file; made if it is not there. None keeps the results in memory only.
+        path: the file; made if it is not there. None keeps the results in memory only. While a store is open, its
+            process must not read the file by other means, which would end its locks.
         write: False takes what a file holds at this moment, also while a controller writes to it.
 
     Raises:
@@ -43,15 +52,20 @@ class Store:
     def __init__(self, path: str | Path | None, *, write: bool = True) -> None:
         self.path = None if path is None else Path(path)
         self._lock: sqlite3.Connection | None = None
+        self._held: tuple[int, int] | None = None
         if self.path is None:
             self._base = sqlite3.connect(":memory:", isolation_level=None)
             prepare(self._base)
             return
-        check_file(self.path, write=write)
+        if _identity(self.path) not in _HELD:
+            check_file(self.path, write=write)
         if write:
             self._lock = _locked(self.path)
         try:
             self._base = self._opened(self.path, write=write)
+            if write and (held := _identity(self.path)):
+                self._held = held
+                _HELD.add(held)
         except BaseException:
             self.close()
             raise
@@ -158,6 +172,9 @@ class Store:
 
     def close(self) -> None:
         """Closes the file and lets other controllers have it."""
+        if self._held is not None:
+            _HELD.discard(self._held)
+            self._held = None
         for one in (getattr(self, "_base", None), self._lock):
             if one is not None:
                 one.close()
@@ -169,6 +186,15 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Device and number of a file; None if there is none."""
+    try:
+        seen = path.stat()
+    except OSError:
+        return None
+    return seen.st_dev, seen.st_ino
 
 
 @contextmanager

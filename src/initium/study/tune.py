@@ -13,7 +13,7 @@ from initium.engines import Engine
 from initium.errors import UsageError
 from initium.plan import Plan
 from initium.study.checks import check_trials
-from initium.study.compare import KIND, SEARCH, conducted, opened_engine
+from initium.study.compare import KIND, SEARCH, conducted, entered, opened_engine
 from initium.study.comparison import Comparison
 from initium.study.cost import Cost, measured
 from initium.study.design import Design
@@ -121,8 +121,7 @@ def tune(  # type: ignore[misc] # the overloads leave out the options that both 
             return cost.after(batches(trials, design.base.steps))
     watch = _Counting()
     with ExitStack() as stack:
-        kept = store if isinstance(store, Store) else stack.enter_context(Store(store))
-        stack.enter_context(running)
+        kept = entered(stack, running, store)
         check_trials(design.base, design.inits, running)
         runner = Runner(running, kept, watch=watch)
         bars = _search_progress(running.num_workers) if progress else None
