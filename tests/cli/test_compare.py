@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -9,7 +10,7 @@ from tests.study.tasks.loaders import files
 from tests.study.tasks.loaders.files import coco
 
 from initium.cli.main import main
-from initium.cli.study import library_model, named_task, read_init
+from initium.cli.study import library_model, limited, named_task, read_init
 from initium.study.tasks import open_task
 
 FEW = [
@@ -159,3 +160,18 @@ def test_a_missing_or_foreign_store_is_told(tmp_path: Path) -> None:
         done = run("report", str(tmp_path / name))
         assert done.exit_code == 1
         assert words in done.stderr
+
+
+def test_limits_of_a_trial_reach_the_engine() -> None:
+    given: dict[str, Any] = {"engine": "processes", "workers": 1, "address": None, "steps": 5}
+    made = limited(time_limit=20.0, memory_limit=None, **given)
+    assert made["steps"] == 5
+    assert (made["engine"].limits.seconds, made["engine"].limits.memory_gb) == (20.0, None)
+    assert (made["engine"].num_workers, "workers" in made) == (1, False)
+    assert limited(time_limit=None, memory_limit=None, **given) == given
+
+
+def test_limits_need_processes_of_their_own(store: str) -> None:
+    done = run("compare", "mlp4-relu", "--store", store, *FEW, "--memory-limit", "2")
+    assert done.exit_code == 2
+    assert "serial engine" in done.stderr

@@ -14,6 +14,7 @@ from initium.cli.study import (
     MODEL_HELP,
     kept_on_interrupt,
     library_model,
+    limited,
     named_task,
     one_model,
     read_init,
@@ -78,7 +79,7 @@ def command(
     with aside(), kept_on_interrupt(store):
         found: Any = compare(
             named, opened, inits=chosen, seeds=seeds, confirm=confirm, lrs=rates, model_args=arguments,
-            store=store, fresh=not resume, **options,
+            store=store, fresh=not resume, **limited(**options),
         )  # fmt: skip
     if options["dry_run"]:
         click.echo(str(found))

@@ -71,6 +71,14 @@ def study_options(verb: Verb) -> Verb:
         click.option("--workers", type=click.IntRange(1), help="Trials at a time; all cores without it."),
         click.option("--address", help="Of a running Ray cluster; the engine ray starts one without it."),
         click.option(
+            "--time-limit", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+            help="Of one trial; one that takes longer is ended and counts as failed.",
+        ),
+        click.option(
+            "--memory-limit", type=click.FloatRange(0, min_open=True), metavar="GB",
+            help="The same, of the resident memory of a trial's process (Linux).",
+        ),
+        click.option(
             "--store", type=click.Path(dir_okay=False, path_type=Path), default=STORE, metavar="FILE",
             show_default=True, help="Keeps every result as it comes.",
         ),
@@ -95,6 +103,19 @@ def named_task(task: str, data: Sequence[str]) -> Task:
     if isinstance(given.get("classes"), str):
         given["classes"] = given["classes"].split(",")
     return opened_task(task, given)
+
+
+def limited(
+    time_limit: float | None, memory_limit: float | None, engine: str, workers: int | None, address: str | None,
+    **others: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """The options of a study as the library takes them: an engine that has the limits, where there are any."""
+    from initium.engines import Limits
+    from initium.study.compare import opened_engine
+
+    if time_limit is None and memory_limit is None:
+        return {**others, "engine": engine, "workers": workers, "address": address}
+    return {**others, "engine": opened_engine(engine, workers, address, Limits(time_limit, memory_limit))}
 
 
 def one_model(target: str, model: str) -> str:

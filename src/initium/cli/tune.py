@@ -15,6 +15,7 @@ from initium.cli.study import (
     MODEL_HELP,
     kept_on_interrupt,
     library_model,
+    limited,
     named_task,
     one_model,
     study_options,
@@ -81,7 +82,7 @@ def command(
         opened = named_task(task, data)
         named, arguments = library_model(one_model(target, model), arguments, opened)
     with aside(), kept_on_interrupt(store):
-        found: Any = tune(named, opened, lrs=rates, model_args=arguments, store=store, **options)
+        found: Any = tune(named, opened, lrs=rates, model_args=arguments, store=store, **limited(**options))
     if options["dry_run"]:
         click.echo(str(found))
         return

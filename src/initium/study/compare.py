@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal, overload
 
-from initium.engines import Engine, open_engine
+from initium.engines import Engine, Limits, open_engine
 from initium.errors import InitiumError, StoreError, UsageError
 from initium.study.checks import check_trials
 from initium.study.comparison import Comparison
@@ -186,7 +186,9 @@ def replayed(design: Design, store: Store) -> Conduct:
     return conduct
 
 
-def opened_engine(engine: str | Engine, workers: int | None, address: str | None) -> Engine:
+def opened_engine(
+    engine: str | Engine, workers: int | None, address: str | None, limits: Limits | None = None
+) -> Engine:
     """The engine that a user's arguments name."""
     if address is not None and engine != "ray":
         raise UsageError(
@@ -203,8 +205,16 @@ def opened_engine(engine: str | Engine, workers: int | None, address: str | None
                 expected="one",
                 remedy='leave workers out, or use engine="processes"',
             )
+        if limits is not None:
+            raise UsageError(
+                "a limit of time or memory on the serial engine",
+                expected="no limit: its trials run in the controller's own process",
+                remedy='use engine="processes"',
+            )
         return open_engine(engine)
-    options = {"address": address, "working_dir": str(Path.cwd())} if address is not None else {}
+    options: dict[str, Any] = {} if limits is None else {"limits": limits}
+    if address is not None:
+        options |= {"address": address, "working_dir": str(Path.cwd())}
     return open_engine(engine, num_workers=workers, **options)
 
 
