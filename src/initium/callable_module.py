@@ -16,9 +16,12 @@ class CallableModule(ModuleType):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function that bears the package's name."""
-        return vars(self)[self.__name__.rpartition(".")[2]](*args, **kwargs)
+        return self._function()(*args, **kwargs)
 
     @property
     def __signature__(self) -> inspect.Signature:
         """That of the function, for `help` and editors."""
-        return inspect.signature(vars(self)[self.__name__.rpartition(".")[2]])
+        return inspect.signature(self._function())
+
+    def _function(self) -> Any:
+        return vars(self)[self.__name__.rpartition(".")[2]]

@@ -72,29 +72,36 @@ def _simple(seen: Record, use: Use) -> bool:
 
 def _next_site(seen: Record, node: int, sites: dict[int, Use]) -> tuple[int, Curve] | None:
     """(the one site that an output reaches, the function on the way); None where it forks, ends or meets others."""
-    graph, region, stack, reached = seen.graph, 1 << node, [node], set()
+    found = region_after(seen, node)
+    if found is None or len(found[1]) != 1 or not found[1] <= sites.keys():
+        return None
+    (site,) = found[1]
+    ends = set(seen.graph.nodes[site].inputs)
+    curve = seen.curves.get(min(ends)) if len(ends) == 1 else None
+    if curve is None or curve.origin != node or not bool(curve.values.isfinite().all()):
+        return None
+    return site, curve
+
+
+def region_after(seen: Record, node: int) -> tuple[set[int], set[int]] | None:
+    """(the pointwise functions of a node, itself among them; what takes them); None where one is the model's output."""
+    graph, inside, outside, stack = seen.graph, {node}, set[int](), [node]
     while stack:
         current = stack.pop()
         if current in graph.outputs:
             return None
         for consumer in graph.consumers[current]:
-            if region >> consumer & 1:
+            if consumer in inside:
                 continue
-            if consumer in sites and len(set(graph.nodes[consumer].inputs)) == 1:
-                reached.add(consumer)
-            elif passes(seen, consumer, node):
-                region |= 1 << consumer
+            if _passes(seen, consumer, node):
+                inside.add(consumer)
                 stack.append(consumer)
             else:
-                return None
-    ends = {source for site in reached for source in graph.nodes[site].inputs}
-    curve = seen.curves.get(min(ends)) if len(reached) == len(ends) == 1 else None
-    if curve is None or curve.origin != node or not bool(curve.values.isfinite().all()):
-        return None
-    return reached.pop(), curve
+                outside.add(consumer)
+    return inside, outside
 
 
-def passes(seen: Record, index: int, origin: int) -> bool:
+def _passes(seen: Record, index: int, origin: int) -> bool:
     """Whether a node is a pointwise function of the origin alone, or moves or averages such values."""
     graph = seen.graph
     if index in graph.residuals or graph.normalizes(index):

@@ -11,11 +11,9 @@ from torch import Tensor
 from initium.diagnose import HealthReport
 from initium.diagnose.criteria import FREE
 from initium.plan.assignment import Assignment
-from initium.plan.chains import passes
+from initium.plan.chains import region_after, settable
 from initium.record import Record
 from initium.record.curves import GRID
-from initium.record.inventory import ParameterInfo
-from initium.record.roles import Part
 
 STEP, STEPS = 0.05, 40
 """Shifts are tried at these multiples; beyond 2 nearly all of ReLU is a line."""
@@ -72,7 +70,7 @@ class Shifts:
         """The assignment, moved if its parameter should be and can."""
         part = self._seen.parts[one.name]
         share = self._shares.get(part.role)
-        if share is None or not _plain(one, part, self._seen.parameter(one.name)):
+        if share is None or not _is_plain(one, self._seen):
             return one
         shift = self._shift(part.nodes[0], share)
         if shift == 0.0:
@@ -97,28 +95,22 @@ class Shifts:
 
 def _function_after(seen: Record, node: int, heads: Set[int]) -> Tensor | None:
     """What pointwise operations make of a node's output, on the grid; None if several do, or a head reads it."""
-    graph, stack, ends, met = seen.graph, [node], set(), {node}
-    while stack:
-        current = stack.pop()
-        if current in graph.outputs or not heads.isdisjoint(graph.consumers[current]):
-            return None
-        for consumer in graph.consumers[current]:
-            if not passes(seen, consumer, node):
-                ends.add(current)
-            elif consumer not in met:
-                met.add(consumer)
-                stack.append(consumer)
+    found = region_after(seen, node)
+    if found is None or not heads.isdisjoint(found[1]):
+        return None
+    inside, outside = found
+    ends = {source for taker in outside for source in seen.graph.nodes[taker].inputs} & inside
     curves = [seen.curves[end].values for end in ends if end in seen.curves]
     if not curves or len(curves) < len(ends) or not bool(curves[0].isfinite().all()):
         return None
     return curves[0] if all(one is curves[0] or one.equal(curves[0]) for one in curves) else None
 
 
-def _plain(one: Assignment, part: Part, info: ParameterInfo) -> bool:
+def _is_plain(one: Assignment, seen: Record) -> bool:
     """Whether the parameter adds nothing as planned, by nobody's wish."""
-    if info.frozen or info.tied or info.loaded or one.rule == "rule" or not part.nodes:
+    if one.rule == "rule" or not seen.parts[one.name].nodes or not all(settable(seen, (one.name,))):
         return False
-    return one.method == "zeros" or (one.keeps and info.zero)
+    return one.method == "zeros" or (one.keeps and seen.parameter(one.name).zero)
 
 
 def shift_for(values: Tensor, share: float) -> float:
@@ -137,7 +129,10 @@ def shift_for(values: Tensor, share: float) -> float:
 
 
 def _bends(values: Tensor, shifts: Tensor) -> Tensor:
-    """Log(E f'(z + s)^2 / Var f(z + s)) of z ~ N(0, 1) for every shift s."""
+    """Log(E f'(z + s)^2 / Var f(z + s)) of z ~ N(0, 1) for every shift s.
+
+    On the grid's own cells: those of `Sampled.moments` do not end at its kinks once it is moved.
+    """
     middle, width = (GRID[1:] + GRID[:-1]) / 2, GRID[1] - GRID[0]
     weights = torch.exp(-0.5 * (middle - shifts[:, None]) ** 2)
     weights /= weights.sum(1, keepdim=True)
