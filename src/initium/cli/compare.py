@@ -12,11 +12,9 @@ from initium.cli.options import aside, output_options
 from initium.cli.spec import keywords
 from initium.cli.study import (
     MODEL_HELP,
+    asked,
     kept_on_interrupt,
-    library_model,
     limited,
-    named_task,
-    one_model,
     read_init,
     study_options,
 )
@@ -72,9 +70,8 @@ def command(
     from initium.study.request import INITS
     from initium.study.view import document
 
+    named, arguments, opened = asked(target, model, arguments, task, data)
     with aside():
-        opened = named_task(task, data)
-        named, arguments = library_model(one_model(target, model), arguments, opened)
         chosen = INITS if inits is None else [read_init(text.strip()) for text in inits.split(",")]
     with aside(), kept_on_interrupt(store):
         found: Any = compare(

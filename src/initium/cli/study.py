@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from initium.cli.options import aside
 from initium.cli.spec import keywords
 from initium.errors import UsageError
 
@@ -39,7 +40,13 @@ A file or module named here is imported, also in every worker: name only code th
 
 def study_options(verb: Verb) -> Verb:
     """What is studied, and where it runs."""
-    options = [
+    for option in reversed([*_subject_options(), *_run_options()]):
+        verb = option(verb)
+    return verb
+
+
+def _subject_options() -> list[Callable[[Verb], Verb]]:
+    return [
         click.argument("target", metavar="[MODEL]", default=""),
         click.option("--model", default="", help="The same as MODEL; the task's first standard model without it."),
         click.option("--arg", "args", metavar="KEY=VALUE", multiple=True, help="Argument of MODEL; repeatable."),
@@ -64,6 +71,11 @@ def study_options(verb: Verb) -> Verb:
             "--optimizer", type=click.Choice(["adamw", "sgd"]), default="adamw", show_default=True,
             help="sgd has momentum .9 and clips the gradient's norm at 1.",
         ),
+    ]  # fmt: skip
+
+
+def _run_options() -> list[Callable[[Verb], Verb]]:
+    return [
         click.option(
             "--engine", type=click.Choice(["processes", "serial", "ray"]), default="processes", show_default=True,
             help="Where trials run.",
@@ -88,9 +100,15 @@ def study_options(verb: Verb) -> Verb:
         ),
         click.option("--dry-run", is_flag=True, help="Measure a few steps and print what the study would cost."),
     ]  # fmt: skip
-    for option in reversed(options):
-        verb = option(verb)
-    return verb
+
+
+def asked(
+    target: str, model: str, arguments: dict[str, Any], task: str, data: Sequence[str]
+) -> tuple[str, dict[str, Any], Task]:
+    """The model that a command names, the arguments it is made with, and the task; what others print goes aside."""
+    with aside():
+        opened = named_task(task, data)
+        return *library_model(_one_model(target, model), arguments, opened), opened
 
 
 def named_task(task: str, data: Sequence[str]) -> Task:
@@ -118,7 +136,7 @@ def limited(
     return {**others, "engine": opened_engine(engine, workers, address, Limits(time_limit, memory_limit))}
 
 
-def one_model(target: str, model: str) -> str:
+def _one_model(target: str, model: str) -> str:
     """The model that is named, as an argument or as an option."""
     if target and model and target != model:
         raise UsageError(

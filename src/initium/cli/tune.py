@@ -13,11 +13,9 @@ from initium.cli.options import aside, output_options
 from initium.cli.spec import keywords
 from initium.cli.study import (
     MODEL_HELP,
+    asked,
     kept_on_interrupt,
-    library_model,
     limited,
-    named_task,
-    one_model,
     study_options,
 )
 from initium.errors import UsageError
@@ -78,9 +76,7 @@ def command(
     from initium.study.tune import tune
     from initium.study.tuning import document
 
-    with aside():
-        opened = named_task(task, data)
-        named, arguments = library_model(one_model(target, model), arguments, opened)
+    named, arguments, opened = asked(target, model, arguments, task, data)
     with aside(), kept_on_interrupt(store):
         found: Any = tune(named, opened, lrs=rates, model_args=arguments, store=store, **limited(**options))
     if options["dry_run"]:
