@@ -4,8 +4,9 @@
     python -m benchmarks.arena [--only 'mlp*'] [--jobs 1]   everything: some hours
     python -m benchmarks.arena --table                 the table of what the store has
 
-Every start at its own best learning rate of the same grid, on the same seeds and data. The loss is the final training
-loss (mean of the last ten steps). Regret is the excess over the best of all starts on that net, `auto` included. The
+Every start at its own best learning rate of the same grid, on the same seeds and data: all rates on the first seed, the
+best, and the second best where that is near, on the others. The loss is the final training loss (mean of the last ten
+steps). Regret is the excess over the best of all starts on that net, `auto` included. The
 trials are those of initium.study, kept in its store: a run that was stopped goes on where it was. AnyInit takes part
 if the package is installed (`pip install anyinit`).
 """
@@ -34,9 +35,13 @@ from benchmarks.arena_kit.work import trial
 
 from initium.engines import open_engine
 from initium.study.runner import Ended, Runner
+from initium.study.spec import TrialSpec
 from initium.study.store import Store
 from initium.study.tasks import open_task
 from initium.study.trial import TrialResult
+
+NEAR = 0.1
+"""How much higher a loss may be on the first seed for its learning rate to be tried on the others."""
 
 
 class Progress:
@@ -109,15 +114,26 @@ def run(cells: tuple[Cell, ...], rates: tuple[float, ...], seeds: int, store: St
         runner = Runner(engine, store, watch=Progress(), work=trial)
         for cell in cells:
             begin = time.monotonic()
-            specs = [
-                one
-                for by_rate in cell.trials(rates, seeds).values()
-                for trials in by_rate.values()
-                for one in trials
-            ]
-            ended = runner.run(specs).values()
-            fresh = sum(not one.kept for one in ended)
+            starts = list(cell.trials(rates, seeds).values())
+            ended = runner.run(some[0] for by_rate in starts for some in by_rate.values())
+            ended |= runner.run(one for by_rate in starts for one in _more(by_rate, ended))
+            fresh = sum(not one.kept for one in ended.values())
             print(f"{cell.name:34} {fresh:4} trials {time.monotonic() - begin:6.1f} s", flush=True)
+
+
+def _more(by_rate: dict[float, list[TrialSpec]], ended: dict[str, Ended]) -> list[TrialSpec]:
+    """A start's trials on the other seeds, at the rates that the first seed speaks for."""
+    first = {
+        rate: result.final_loss if (result := ended[some[0].key].result) is not None else math.inf
+        for rate, some in by_rate.items()
+    }
+    return [one for rate in promising(first) for one in by_rate[rate][1:]]
+
+
+def promising(losses: dict[float, float]) -> list[float]:
+    """The learning rate with the lowest loss, and the next if it is within `NEAR` of it."""
+    best, *others = sorted(losses, key=lambda rate: losses[rate])
+    return [best, *(rate for rate in others[:1] if losses[rate] <= (1.0 + NEAR) * losses[best] < math.inf)]
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from benchmarks.arena import promising
 from benchmarks.arena_kit import nets
 from benchmarks.arena_kit.grid import SHORT, by_timm, long_grid, plain, short_grid
 from benchmarks.arena_kit.starts import anyinit_analytic, code_of, has_anyinit, starts, torch_default
@@ -35,6 +36,13 @@ def test_worse_needs_more_than_a_difference_of_means():
     assert clear.against("auto", "he") == "worse"
     equal = row(auto=[0.501, 0.601, 0.551], he=[0.5, 0.6, 0.55])
     assert equal.against("auto", "he") == "tie"
+
+
+def test_the_best_learning_rate_and_a_near_one_are_tried_on_all_seeds():
+    assert promising({3e-4: 2.0, 1e-3: 1.05, 3e-3: 1.0}) == [3e-3, 1e-3]
+    assert promising({3e-4: 1.01, 1e-3: 1.0, 3e-3: 1.02}) == [1e-3, 3e-4]
+    assert promising({3e-4: 2.0, 1e-3: 1.2, 3e-3: 1.0}) == [3e-3]
+    assert len(promising({3e-4: math.inf, 1e-3: math.inf})) == 1
 
 
 def test_the_table_names_the_dead_the_best_and_the_totals():
