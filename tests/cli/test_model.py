@@ -113,6 +113,17 @@ def test_models_of_timm_and_torchvision_have_random_weights_and_a_usual_input():
     assert not is_detector(model)
 
 
+@pytest.mark.parametrize(
+    ("name", "outputs"), [("mlp8-tanh", (1, 10)), ("unet", (1, 5, 48, 48)), ("detector12", (1, 8, 12, 12))]
+)
+def test_standard_models_of_studies_are_made_for_their_task(name, outputs):
+    model = build(name, {})
+    shape = default_shape(name, model)
+    assert model(torch.zeros(1, *shape)).shape == outputs
+    with pytest.raises(UsageError, match="names no model"):
+        build(name + "x", {})
+
+
 def test_a_detector_is_built_without_fetching_its_backbone(monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("nothing may be fetched")

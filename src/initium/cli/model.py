@@ -16,8 +16,10 @@ import torch
 from torch import nn
 
 from initium.errors import MissingExtraError, UsageError
+from initium.study.tasks import Task, open_task
+from initium.study.tasks.models import parse
 
-FORMS = "timm:NAME, torchvision:NAME, file.py:factory or package.module:factory"
+FORMS = "a standard model such as cnn20-relu, timm:NAME, torchvision:NAME, file.py:factory or package.module:factory"
 
 
 def build(target: str, arguments: Mapping[str, Any], *, seed: int = 0) -> nn.Module:
@@ -28,8 +30,9 @@ def build(target: str, arguments: Mapping[str, Any], *, seed: int = 0) -> nn.Mod
         arguments: keyword arguments of the factory.
         seed: for torch's generator while the factory runs, so that the same command shows the same model.
     """
-    source, colon, name = target.rpartition(":")
-    if not colon or not source or not name or "://" in target:
+    source, _, name = target.rpartition(":")
+    is_standard = standard_task(target) is not None
+    if not is_standard and (not source or not name or "://" in target):
         raise UsageError(
             f"{target!r} names no model",
             expected=FORMS,
@@ -37,7 +40,8 @@ def build(target: str, arguments: Mapping[str, Any], *, seed: int = 0) -> nn.Mod
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # noqa: TID251 - forked, and the factory knows no other generator
-        factory = {"timm": _timm, "torchvision": _torchvision}.get(source, _named)(source, name)
+        makers = {"": _standard, "timm": _timm, "torchvision": _torchvision}
+        factory = makers.get(source, _named)(source, name)
         model = _call(target, factory, arguments)
     if not isinstance(model, nn.Module):
         raise UsageError(
@@ -54,13 +58,32 @@ def is_detector(model: nn.Module) -> bool:
 
 
 def default_shape(target: str, model: nn.Module) -> tuple[int, ...] | None:
-    """The input that a model of timm or torchvision was made for; None for the user's own models."""
+    """The input that a model of timm, of torchvision or of a study was made for; None for the user's own models."""
+    task = standard_task(target)
+    if task is not None:
+        return task.shape
     if target.startswith("timm:"):
         config = getattr(model, "pretrained_cfg", None) or {}
         return tuple(config.get("input_size", (3, 224, 224)))
     if target.startswith("torchvision:"):
         return (3, 299, 299) if "inception" in target else (3, 224, 224)
     return None
+
+
+def standard_task(target: str) -> Task | None:
+    """The embedded task that a standard model of studies is made for; None where `target` names none."""
+    try:
+        family, _, _ = parse(target)
+    except UsageError:
+        return None
+    kind = "detection" if family.name == "detector" else "segmentation" if family.dense else "classification"
+    return open_task(kind)
+
+
+def _standard(source: str, name: str) -> Callable[..., object]:
+    task = standard_task(name)
+    assert task is not None
+    return lambda: task.make_model(name)
 
 
 def _call(target: str, factory: object, arguments: Mapping[str, Any]) -> object:

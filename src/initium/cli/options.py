@@ -20,6 +20,7 @@ MODEL is one of
     torchvision:NAME          a model of the package torchvision, random weights
     file.py:factory           a function or class in a Python file
     package.module:factory    the same in a module
+    cnn20-relu, vit6, ...     a standard model of studies, for the embedded pictures
 
 A file or module named here is imported and its factory called: name only code that you trust.
 """
