@@ -80,7 +80,7 @@ def standard_task(target: str) -> Task | None:
     return open_task(kind)
 
 
-def _standard(source: str, name: str) -> Callable[..., object]:
+def _standard(_: str, name: str) -> Callable[..., object]:
     task = standard_task(name)
     assert task is not None
     return lambda: task.make_model(name)
