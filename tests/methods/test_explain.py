@@ -4,7 +4,7 @@ import pytest
 
 from initium.errors import LayerError, UnknownNameError, UsageError
 from initium.methods.catalogue import CATALOGUE
-from initium.methods.explain import FIELDS, LANGUAGES, _texts, card, explain, labels, read_layer
+from initium.methods.explain import FIELDS, LANGUAGES, _texts, card, explain, labels, read_layer, summary
 from initium.theory.layer import Layer
 
 
@@ -18,6 +18,8 @@ def test_every_method_has_a_full_card(method, lang):
     assert str(method.paper) in text
     if lang == "zh":
         assert any("\u4e00" <= letter <= "\u9fff" for letter in about.meaning)
+        assert method.summary not in text or method.summary == summary(method, lang="zh")
+        assert not any(word in text for word in ("(at least", "(at most", "(from ", "(any)"))
 
 
 def test_no_card_without_a_method_and_no_word_without_a_translation():
@@ -28,6 +30,7 @@ def test_no_card_without_a_method_and_no_word_without_a_translation():
     assert labels("en").keys() == labels("zh").keys()
     helps = {param.help for method in CATALOGUE for param in method.params}
     assert helps <= set(_texts("zh", "helps")["helps"])
+    assert _texts("zh", "summaries")["summaries"].keys() == names
 
 
 def test_a_formula_is_worked_out_for_a_layer():
@@ -39,6 +42,12 @@ def test_a_formula_is_worked_out_for_a_layer():
     assert "std 0.125" in explain("lecun_normal", layer=Layer("linear", (192, 64), blocks=(64, 64, 64)))
     with pytest.raises(LayerError):
         explain("he_normal", layer="vector:7")
+
+
+def test_ranges_are_said_in_the_language_of_the_card():
+    assert "p = 0.5 (from 0 to 1): " in explain("dropout_he")
+    assert "p = 0.5 (0 至 1): " in explain("dropout_he", lang="zh")
+    assert "scale = 1.0 (至少 0): " in explain("variance_scaling", lang="zh")
 
 
 def test_zero_says_what_it_breaks():

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import tomllib
+from collections.abc import Mapping
 from importlib import resources
 
 from initium.errors import UsageError, unknown_name
 from initium.methods.catalogue import find
 from initium.methods.effect import effect
 from initium.methods.law import law
-from initium.methods.method import Card, Method
+from initium.methods.method import Card, Method, Param
 from initium.random.distributions import Blocks
 from initium.theory.fans import fans
 from initium.theory.layer import Layer
@@ -33,10 +34,11 @@ def explain(name: str, *, lang: str = "en", layer: Layer | str | None = None) ->
     """
     method, words = find(name), labels(lang)
     about = card(method, lang=lang)
-    lines = [f"{method.name}  ({words['left_out'] if method.left_out else method.family})"]
-    if lang == "en":
-        lines.append(method.summary)
-    lines.append("")
+    lines = [
+        f"{method.name}  ({words['left_out'] if method.left_out else method.family})",
+        summary(method, lang=lang),
+        "",
+    ]
     for field in FIELDS:
         lines.append(f"{words[field]}: {getattr(about, field)}")
         if field == "formula" and layer is not None:
@@ -50,6 +52,11 @@ def card(method: Method, *, lang: str = "en") -> Card:
     if method.name not in texts:
         raise unknown_name(f"card ({lang})", method.name, texts)
     return Card(**{field: texts[method.name][field].strip() for field in FIELDS})
+
+
+def summary(method: Method, *, lang: str = "en") -> str:
+    """What `method` is, in one line."""
+    return method.summary if lang == "en" else _texts(lang, "summaries")["summaries"][method.name]
 
 
 def labels(lang: str) -> dict[str, str]:
@@ -92,7 +99,9 @@ def _effect(method: Method, layer: Layer, words: dict[str, str]) -> str:
 def _facts(method: Method, words: dict[str, str], lang: str) -> list[str]:
     helps = _texts(lang, "helps")["helps"] if lang != "en" else {}
     lines = [f"{words['parameters']}:"] if method.params else []
-    lines += [f"  {p.name} = {p.default} ({p.range}): {helps.get(p.help, p.help)}" for p in method.params]
+    lines += [
+        f"  {p.name} = {p.default} ({_range(p, helps)}): {helps.get(p.help, p.help)}" for p in method.params
+    ]
     if method.layers:
         lines.append(f"{words['layers']}: {', '.join(method.layers)}")
     if method.activations:
@@ -101,6 +110,15 @@ def _facts(method: Method, words: dict[str, str], lang: str) -> list[str]:
     if method.aliases:
         lines.append(f"{words['aliases']}: {', '.join(method.aliases)}")
     return [*lines, f"{words['source']}: {method.paper}"]
+
+
+def _range(param: Param, helps: Mapping[str, str]) -> str:
+    """What may be given, in the words of `helps`, where number after number stands for {}."""
+    if param.choices:
+        return param.range
+    numbers = [f"{one:g}" for one in (param.low, param.high) if one is not None]
+    phrase = functools.reduce(lambda text, one: text.replace(one, "{}", 1), numbers, param.range)
+    return helps.get(phrase, phrase).format(*numbers)
 
 
 def read_layer(text: str) -> Layer:
