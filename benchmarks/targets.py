@@ -107,17 +107,20 @@ def table(rows: list[dict[str, Any]], policy: str) -> str:
     return "\n".join(lines)
 
 
-def demo(layers: int) -> None:
+def demo(layers: int, seeds: int) -> None:
     """Plain nets of a thousand layers that learn: a training loss under half of ln 10."""
     for name in (f"mlp{layers}-tanh", f"mlp{layers}-relu"):
-        start = time.perf_counter()
-        result = run_trial(spec_of(name, "adamw", DEMO_STEPS, "auto", DEMO_RATE, 0).to_data())
-        verdict = "learns" if result["final_loss"] < math.log(10) / 2 else "DOES NOT LEARN"
-        seconds = time.perf_counter() - start
-        print(
-            f"{name}: loss {result['final_loss']:.3f} after {DEMO_STEPS} steps, {seconds:.0f} s: {verdict}",
-            flush=True,
-        )
+        for seed in range(seeds):
+            start = time.perf_counter()
+            loss = run_trial(spec_of(name, "adamw", DEMO_STEPS, "auto", DEMO_RATE, seed).to_data())[
+                "final_loss"
+            ]
+            verdict = "learns" if loss < math.log(10) / 2 else "DOES NOT LEARN"
+            seconds = time.perf_counter() - start
+            print(
+                f"{name} seed {seed}: loss {loss:.3f} after {DEMO_STEPS} steps, {seconds:.0f} s: {verdict}",
+                flush=True,
+            )
 
 
 def main() -> None:
@@ -134,7 +137,7 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=1000, help="of the demo")
     options = parser.parse_args()
     if options.demo:
-        return demo(options.layers)
+        return demo(options.layers, options.seeds)
     for target in TARGETS:
         if options.table or not fnmatch.fnmatch(target.name, options.only):
             continue
