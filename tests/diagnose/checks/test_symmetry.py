@@ -107,6 +107,19 @@ def test_a_frozen_copy_is_a_teacher_and_silent() -> None:
         assert "IN303" not in codes(diagnose(Teacher(), noise(16, 16)))
 
 
+@pytest.mark.parametrize("factor", [1.0, -0.5])
+def test_layers_that_are_the_identity_are_no_copies_of_each_other(factor: float) -> None:
+    with seeded():
+        model = mlp(4, 16, nn.ReLU)
+    for layer in (2, 4):
+        nn.init.eye_(model[layer].weight).data.mul_(factor)  # type: ignore[arg-type]
+    assert "IN303" not in codes(diagnose(model, noise(16, 16)))
+    nearly = 0.01 * torch.randn(16, 16, generator=torch.Generator().manual_seed(0))
+    for layer in (2, 4):
+        model[layer].weight.data.add_(nearly)  # type: ignore[operator,union-attr]
+    assert "IN303" in codes(diagnose(model, noise(16, 16)))
+
+
 def test_tied_weights_are_no_copies() -> None:
     with seeded():
         model = mlp(2, 16, nn.ReLU)

@@ -72,6 +72,7 @@ def _copies(measures: Measures) -> Iterator[Finding]:
             and math.prod(info.shape) >= MIN_COPY
             and info.constant is None
             and _comparable(info)
+            and not _is_pattern(info)
         ):
             groups.setdefault((info.shape, info.mean, info.second, info.peak), []).append(info.name)
     copies = sorted((names for names in groups.values() if len(names) > 1), key=len, reverse=True)
@@ -88,6 +89,14 @@ def _copies(measures: Measures) -> Iterator[Finding]:
         "draw each layer anew (initium.init_ does)",
         cost=0.1,
     )
+
+
+def _is_pattern(info: ParameterInfo) -> bool:
+    """Whether it holds zeros and one other value, as an identity: set on purpose, not a draw that was copied.
+
+    Of all weights with |w| <= peak only those have E[w^2] = peak |E w|.
+    """
+    return math.isclose(info.second, info.peak * abs(info.mean), rel_tol=1e-3)
 
 
 def _comparable(info: ParameterInfo) -> bool:
