@@ -93,7 +93,8 @@ def _others() -> Iterator[Cell]:
         yield by_timm(name)
     yield by_timm("convnext_atto", 48)
     yield by_timm("vit_tiny_patch16_224", img_size=32, patch_size=8, depth=6)
-    yield by_timm("mixer_s16_224", img_size=32, patch_size=8, num_blocks=4)
+    mixer = {"size": 32, "patch": 8, "blocks": 4, "width": 128}
+    yield Cell("timm:mixer-nonorm", name_of(nets.mixer), mixer, steps=40, batch=64, own=True)
     yield Cell("resnet12", "resnet12", steps=50, normed=True)
     yield Cell("vit6", "vit6", steps=50, batch=64, normed=True)
     yield by_timm("resnet10t", strip=False)

@@ -52,3 +52,13 @@ def timm_model(name: str, size: int, strip: bool, **arguments: object) -> nn.Mod
 
     model = timm.create_model(name, in_chans=1, num_classes=CLASSES, drop_rate=0.0, **arguments)
     return Enlarged(drop_out_off(strip_norms(model) if strip else model), size)
+
+
+def mixer(size: int, patch: int, blocks: int, width: int) -> nn.Module:
+    """A small MLP-Mixer of timm without its norms; its own entries fix these sizes."""
+    from timm.models.mlp_mixer import MlpMixer
+
+    model = MlpMixer(
+        num_classes=CLASSES, img_size=size, in_chans=1, patch_size=patch, num_blocks=blocks, embed_dim=width
+    )
+    return Enlarged(strip_norms(model), size)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from benchmarks.arena import promising
 from benchmarks.arena_kit import nets
-from benchmarks.arena_kit.grid import SHORT, by_timm, long_grid, plain, short_grid
+from benchmarks.arena_kit.grid import SHORT, long_grid, plain, short_grid
 from benchmarks.arena_kit.starts import anyinit_analytic, code_of, has_anyinit, starts, torch_default
 from benchmarks.arena_kit.table import Row, table
 from torch import nn
@@ -96,12 +96,14 @@ def test_torchs_default_is_what_a_plain_net_ships():
 
 
 @pytest.mark.zoo
-def test_models_of_timm_take_the_small_pictures():
-    cell = by_timm("resnet10t")
-    model = nets.timm_model(name="resnet10t", size=32, strip=True)
+@pytest.mark.parametrize(
+    "cell", [cell for cell in long_grid() if cell.name.startswith("timm")], ids=lambda cell: cell.name
+)
+def test_models_of_timm_take_the_small_pictures(cell):
+    model = getattr(nets, cell.model.rpartition(":")[2])(**cell.args)
     assert cell.own
     assert model(torch.zeros(2, 1, 14, 14)).shape == (2, 10)
-    assert not any(isinstance(module, nn.BatchNorm2d) for module in model.modules())
+    assert any(isinstance(one, nn.BatchNorm2d | nn.LayerNorm) for one in model.modules()) == cell.normed
 
 
 @pytest.mark.skipif(not has_anyinit(), reason="anyinit is compared with where it is installed")
