@@ -8,6 +8,7 @@ import torch
 from tests.nets import Basic, TransformerBlock, mlp, noise, seeded, start
 from torch import Tensor, nn
 
+from initium import init_
 from initium.diagnose.prediction import Bar, predict
 from initium.diagnose.signal import Weights
 from initium.record import record
@@ -313,3 +314,33 @@ def test_a_fixed_kernel_is_named():
     last = predict(record(net, noise(8, 3, 12, 12)))[1]
     assert last.restarted
     assert last.inside
+
+
+@pytest.mark.parametrize("act", [nn.ReLU, nn.Tanh])
+def test_dropout_multiplies_signal_and_gradient(act):
+    """Half of the units dropped at each of six layers: 2^6 = 64 times, in the mean square of signal or gradient."""
+
+    def make() -> nn.Module:
+        layers = [part for _ in range(6) for part in (nn.Linear(64, 64), act(), nn.Dropout(0.5))]
+        return start(nn.Sequential(*layers, nn.Linear(64, 10)), nn.init.kaiming_normal_).train()
+
+    z = scores(make, (64, 64), 8)
+    # Sites of a net share their noise: 8 independent nets, of which one may be outside at most of its sites.
+    assert (z.abs() <= 2).float().mean() >= 0.8
+    assert z.mean().abs() < 0.8
+    with seeded():
+        sites = predict(record(make(), noise(64, 64)))
+    assert all(one.gradient is not None and one.gradient.inside for one in sites)
+    assert not any(one.gradient.outside for one in sites[:-1] if one.gradient is not None)
+
+
+def test_mirrored_weights_pass_on_what_dropout_adds():
+    """The odd part of ReLU is the identity: a keeps its size, and m z times a mask 1 / (1 - p) of it."""
+    with seeded():
+        layers = [part for _ in range(5) for part in (nn.Linear(64, 64), nn.ReLU(), nn.Dropout(0.2))]
+        model = nn.Sequential(*layers, nn.Linear(64, 10)).train()
+    init_(model, noise(64, 64), seed=1)
+    seen = record(model, noise(64, 64, seed=1))
+    sites = predict(seen)
+    assert not any(one.outside or one.restarted for one in sites)
+    assert all(one.inside for one in sites)

@@ -103,6 +103,19 @@ def uneven(function):
         return nn.Sequential(*layers[:-1])
 
 
+@pytest.mark.parametrize("drop", [nn.Dropout(0.2), Written(lambda z: F.dropout(z, 0.2))])
+def test_dropout_is_no_end_of_a_chain(drop):
+    """It keeps every mean, so the weights start as without it."""
+    layers = [part for _ in range(19) for part in (nn.Linear(16, 16), nn.ReLU(), drop)]
+    with seeded():
+        model = nn.Sequential(*layers, nn.Linear(16, 4)).train()
+    found, plain = starts_of(record(model, noise(64, 16))), starts_of(record(net(torch.relu), noise(64, 16)))
+    assert len(found) == 20
+    assert {start.method for start in found.values()} == {"mirrored"}
+    assert [start.params for start in found.values()] == [start.params for start in plain.values()]
+    assert init_(model, noise(256, 16)).verdict == "healthy"
+
+
 @pytest.mark.parametrize("function", [nn.ReLU(), nn.LeakyReLU(0.2)])
 def test_uneven_widths_share_the_burden_of_scale(function):
     """Outputs are in proportion to 1/sqrt(width)."""

@@ -93,7 +93,8 @@ class Propagation(Held):
             "concat": self._concat,
             "pool": self._moved,
             "copy": self._moved,
-        }.get(node.category)
+            "noise": lambda node, before: scaled(before[0], *node.noise),
+        }.get(node.category if node.noise is None else "noise")
         try:
             if rule is None:
                 raise Outside(_WORDS.get(node.category, f"the operation {node.op}"))
@@ -109,7 +110,13 @@ class Propagation(Held):
         """The value as the function of one earlier output that the run drew, of whatever operations it is made."""
         curve = self.seen.curves.get(node.index)
         moves = node.category in ("copy", "pool") and node.op not in CHOOSING
-        if curve is None or moves or curve.origin == node.index or not bool(curve.values.isfinite().all()):
+        if (
+            curve is None
+            or curve.noisy
+            or moves
+            or curve.origin == node.index
+            or not bool(curve.values.isfinite().all())
+        ):
             return None
         x = self.signals[curve.origin]
         if x.law is None or any(self.signals[index].root != curve.origin for index in node.inputs):

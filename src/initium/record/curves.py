@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
+from initium.record.noise import Noise
+
 GRID = torch.linspace(-16.0, 16.0, 6401, dtype=torch.float64, device="cpu")
 """Arguments at which every activation is known: 200 to a unit, far beyond what a start sends through it."""
 
@@ -31,11 +33,13 @@ class Curve:
 
     Args:
         origin: node of that output.
-        values: the value where the output is `GRID`; the mean over channels where they differ.
+        values: the value where the output is `GRID`; the mean over channels where they differ, and over noise.
+        noisy: whether noise that the run drew, as of dropout, made it differ from that.
     """
 
     origin: int
     values: Tensor
+    noisy: bool = False
 
 
 class Curves:
@@ -75,7 +79,16 @@ class Curves:
             inputs = {key: self.known[source].values for key, source in sources.items()}
             values = self._applied(func, args, kwargs, inputs)
         if values is not None:
-            self.known[node] = Curve(known[0].origin, values)
+            self.known[node] = Curve(known[0].origin, values, any(curve.noisy for curve in known))
+
+    def blur(self, node: int, category: str, source: int, noise: Noise) -> None:
+        """Carry the grid through random factors, or random terms without mean: on average a factor alone is left."""
+        before = self.known.get(source)
+        if before is None or not (category in ("mul", "copy") or (category == "add" and noise.mean == 0.0)):
+            return
+        factor = 1.0 if category == "add" else noise.mean
+        values = before.values if factor == 1.0 else before.values * factor
+        self.known[node] = Curve(before.origin, values, noisy=True)
 
     def _applied(
         self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], inputs: Mapping[int, Tensor]

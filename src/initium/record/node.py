@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from initium.record.noise import Noise
 from initium.record.ops import Category
 from initium.record.sampling import Moments
 
@@ -53,6 +54,7 @@ class Node:
         dead: for activations, the share of units that are zero everywhere; None where units are not known.
         units: number of units (channels, features) of the output; 0 where not known.
         saturated: for bounded activations, the share of outputs within 1 % of a bound.
+        noise: moments of the random factor that the run drew for every value, as dropout does; None where it drew none.
         unit_error: for weighted operations, the relative variance that the draw of their units leaves to E[x^2].
     """
 
@@ -75,6 +77,7 @@ class Node:
     saturated: float | None = None
     units: int = 0
     unit_error: float | None = None
+    noise: Noise | None = None
 
     @property
     def inverts(self) -> bool:

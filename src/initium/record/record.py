@@ -242,6 +242,7 @@ def _nodes(drafts: list[Draft], batch: int) -> tuple[Node, ...]:
             stride=d.stride,
             dtype=str(d.dtype).removeprefix("torch."),
             scalars=d.scalars,
+            noise=d.noise,
             forward=forward[index],
             backward=backward[index],
             gradient=norms[index],

@@ -20,6 +20,7 @@ from torch.utils._pytree import tree_leaves
 from initium.record import ops
 from initium.record.curves import Curves
 from initium.record.node import View
+from initium.record.noise import Noise, draws, noise_of, of_dropout
 from initium.record.sampling import norm_of, take_sample
 from initium.record.state import restore_parameters
 from initium.record.units import channels_of, dead_share
@@ -38,6 +39,7 @@ class Value:
     direct: bool = False
     contracted: bool = False
     standardized: bool = False
+    random: bool = False
     shape: tuple[int, ...] = ()
     stride: tuple[int, ...] = ()
     channels: tuple[int, int] | None = None
@@ -61,6 +63,7 @@ class Draft:
     dead: float | None = None
     channels: tuple[int, int] | None = None
     scalars: tuple[float, ...] = ()
+    noise: Noise | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +205,7 @@ class Tape(TorchDispatchMode):
                     or any(v.contracted for v in call.values),
                     standardized=call.info.name in ops.STANDARDIZERS
                     or any(v.standardized for v in call.values),
+                    random=not params and draws(call.func, (v.random for v in call.values)),
                     shape=tuple(tensor.shape),
                     stride=tensor.stride(),
                 ),
@@ -249,9 +253,22 @@ class Tape(TorchDispatchMode):
             if value.node >= 0
         }
         whole = all(view.numel == math.prod(self.drafts[view.node].shape) for view in draft.operands)
-        if sources and whole:
-            info = call.info
+        noise = self._noise(call)
+        draft.noise = noise if draft.category in ("mul", "copy") and call.info.name != "aten.div" else None
+        if not (sources and whole):
+            return
+        info = call.info
+        if noise is not None:
+            self.curves.blur(index, info.category, next(iter(sources.values())), noise)
+        else:
             self.curves.follow(index, info.name, info.category, call.func, call.args, call.kwargs, sources)
+
+    def _noise(self, call: Call) -> Noise | None:
+        """The random numbers that an operation on a value and such numbers takes or draws."""
+        random = [tensor for tensor, value in zip(call.tensors, call.values, strict=True) if value.random]
+        if len(call.tensors) == 2 and len(random) == 1:
+            return noise_of(random[0])
+        return of_dropout(call.info.name, call.args)
 
     def _written(self, call: Call, outputs: list[Tensor]) -> list[Tensor]:
         """Tensors whose storage this operation gave new contents."""
