@@ -161,7 +161,7 @@ class Propagation(Held):
         mean = sum(one for one, _ in biases)
         spread = power + sum(max(second - one**2, 0.0) for one, second in biases)
         second = spread + mean**2
-        constant = mean**4 / second**2 if second > 0 else 0.0
+        constant = (mean**2 / second) ** 2 if second > 0 else 0.0
         carried = x.variance * (power / spread) ** 2 if spread > 0 else 0.0
         law = gaussian(spread, self.spread(node, constant)).map(lambda v: v + mean)
         profile = blended([profile, raised(profile, 0.0)], [power, max(second - power, 0.0)])
