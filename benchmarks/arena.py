@@ -2,7 +2,7 @@
 
     python -m benchmarks.arena --short                 one or more nets of each family, 8 minutes on two quiet cores
     python -m benchmarks.arena [--only 'mlp*'] [--jobs 1]   everything: some hours
-    python -m benchmarks.arena --table                 the table of what the store has
+    python -m benchmarks.arena --table [--picture p.svg]   the table of what the store has, and a picture
 
 Every start at its own best learning rate of the same grid, on the same seeds and data: all rates on the first seed, the
 best, and the second best where that is near, on the others. The loss is the final training loss (mean of the last ten
@@ -29,11 +29,13 @@ from benchmarks.arena_kit.grid import (
     long_grid,
     short_grid,
 )
+from benchmarks.arena_kit.picture import profile
 from benchmarks.arena_kit.starts import has_anyinit
 from benchmarks.arena_kit.table import Row, table
 from benchmarks.arena_kit.work import trial
 
 from initium.engines import open_engine
+from initium.report import standalone, write_atomically
 from initium.study.runner import Ended, Runner
 from initium.study.spec import TrialSpec
 from initium.study.store import Store
@@ -85,6 +87,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("arena.sqlite"), help="the store")
     parser.add_argument("--jobs", type=int, default=2, help="trials at a time")
     parser.add_argument("--table", action="store_true", help="run nothing")
+    parser.add_argument("--picture", type=Path, help="also draw how near each start comes to the best (SVG)")
     chosen = parser.parse_args()
     if not has_anyinit():
         print("AnyInit is not installed and does not take part: pip install anyinit")
@@ -105,6 +108,8 @@ def main() -> None:
         found = store.results(keys)
     rows = [row for cell in cells if (row := row_of(cell, found, rates, seeds)) is not None]
     print(table(rows) if rows else "nothing was run yet")
+    if chosen.picture is not None and rows:
+        write_atomically(chosen.picture, standalone(profile(rows)))
     print(f"\n{len(rows)} of {len(cells)} nets, {len(found)} trials, {math.ceil(time.monotonic() - begin)} s")
 
 

@@ -7,6 +7,7 @@ import torch
 from benchmarks.arena import promising
 from benchmarks.arena_kit import nets
 from benchmarks.arena_kit.grid import SHORT, long_grid, plain, short_grid
+from benchmarks.arena_kit.picture import profile, within
 from benchmarks.arena_kit.starts import anyinit_analytic, code_of, has_anyinit, starts, torch_default
 from benchmarks.arena_kit.table import Row, table
 from torch import nn
@@ -52,6 +53,16 @@ def test_the_table_names_the_dead_the_best_and_the_totals():
     totals = text.splitlines()[-3:]
     assert totals[1].split()[:4] == ["he", "100.0%", "100.0%", "100%"]
     assert totals[2].split()[0] == "shipped" or totals[0].split()[0] == "auto"
+
+
+def test_the_picture_counts_nets_within_a_distance_of_the_best_and_not_the_dead():
+    rows = [row(auto=[0.5], he=[0.55], shipped=[2.3]), row(auto=[2.29], he=[2.25], shipped=[2.3])]
+    assert [within(rows, "he", limit) for limit in (0.05, 0.11)] == [0.0, 0.5]
+    assert within(rows, "auto", 0.05) == 0.5
+    text = str(profile(rows))
+    assert ">auto<" in text
+    assert ">He<" in text
+    assert "on 2 nets" in text
 
 
 def test_every_family_and_activation_of_the_grid_is_there():
