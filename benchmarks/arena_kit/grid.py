@@ -50,7 +50,7 @@ class Cell:
         )  # fmt: skip
         made: dict[str, dict[float, list[TrialSpec]]] = {}
         for label, init in starts(own=self.own).items():
-            names = [one for one in (self.model, str(init.get("function", ""))) if ":" in one]
+            names = tuple(one for one in (self.model, str(init.get("function", ""))) if ":" in one)
             code = code_of(label, names)
             made[label] = {
                 rate: [

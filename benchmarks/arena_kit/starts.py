@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.util
 import warnings
@@ -68,14 +69,18 @@ def has_anyinit() -> bool:
     return importlib.util.find_spec("anyinit") is not None
 
 
-def code_of(label: str, references: list[str]) -> str:
+@functools.cache
+def code_of(label: str, references: tuple[str, ...]) -> str:
     """The digest that a trial depends on: for `auto` also of the code that plans."""
     known = fingerprint(references)
-    if label != "auto":
-        return known
+    return f"{known} {_digest_of_auto()}" if label == "auto" else known
+
+
+@functools.cache
+def _digest_of_auto() -> str:
     root = Path(initium.__file__).parent
     files = sorted(file for part in ("plan", "theory", "methods") for file in (root / part).glob("*.py"))
     digest = hashlib.blake2b(digest_size=8)
     for file in files:
         digest.update(file.read_bytes())
-    return f"{known} {digest.hexdigest()}"
+    return digest.hexdigest()

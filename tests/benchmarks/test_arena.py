@@ -92,7 +92,7 @@ def test_trials_differ_by_start_rate_and_seed_alone():
     trials = plain("mlp", 8, "tanh").trials((1e-3, 3e-3), 2)
     keys = [one.key for by_rate in trials.values() for some in by_rate.values() for one in some]
     assert len(set(keys)) == len(keys) == 4 * len(trials)
-    assert code_of("auto", []) != code_of("he", [])
+    assert code_of("auto", ()) != code_of("he", ())
 
 
 def test_torchs_default_is_what_a_plain_net_ships():
