@@ -144,6 +144,27 @@ def test_the_ends_of_branches_share_the_stream() -> None:
         )
 
 
+def test_a_branch_is_as_loud_as_a_skip_that_goes_through_weights() -> None:
+    class Widened(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.skip = nn.Linear(32, 32), nn.Linear(32, 48)
+            self.first, self.last = nn.Linear(32, 64), nn.Linear(64, 48)
+            self.inner, self.end = nn.Linear(48, 48), nn.Linear(48, 48)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.stem(x)
+            x = F.relu(self.skip(x) + self.last(F.relu(self.first(x))))
+            return x + self.end(F.relu(self.inner(x)))
+
+    model, x = Widened(), noise(128, 32)
+    swept(model, x)
+    found = outputs_of(model, x)
+    assert found["last.weight"] == pytest.approx(found["skip.weight"], rel=0.05)
+    stream = F.relu(model.skip(model.stem(x)) + model.last(F.relu(model.first(model.stem(x)))))
+    assert found["end.weight"] == pytest.approx(second_moment(stream) / 2 / QUIET, rel=0.1)
+
+
 def test_the_stream_is_measured_behind_a_norm_too() -> None:
     """A batch norm returns its statistics beside its output."""
 

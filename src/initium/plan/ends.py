@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from initium.plan.branches import Target, source_of, target_of
+from initium.plan.branches import Target, is_projected, source_of, target_of
 from initium.plan.degrees import degree_of
 from initium.record import Record
 from initium.record.graph import SHORT_BRANCH, Graph, Residual
@@ -49,8 +49,7 @@ def loose_ends(record: Record, names: Collection[str]) -> dict[int, End]:
 
 def _is_block(graph: Graph, residual: Residual) -> bool:
     """Whether the stream passes unchanged, and the branch is no network of its own."""
-    skip = graph.ancestors[residual.stream] & ~graph.ancestors[residual.branch]
-    return residual.depth <= SHORT_BRANCH and not skip & graph.weighted
+    return residual.depth <= SHORT_BRANCH and not is_projected(graph, residual)
 
 
 def _ends(record: Record, residual: Residual, made: int, names: Collection[str]) -> Iterator[End]:
