@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import pytest
@@ -12,10 +11,7 @@ from initium import diagnose, init_, plan, record, repair_
 from initium.diagnose import HealthReport
 from initium.plan.build import assign
 from initium.plan.policies import shipped
-from initium.plan.remedies import STEP, _bends, gradient_span, shift_for, shifted
-from initium.record.curves import GRID
-from initium.theory.criticality import rates
-from initium.theory.gains import ACTIVATIONS
+from initium.plan.remedies import gradient_span, shifted
 
 
 def normed(depth: int, width: int = 32) -> nn.Sequential:
@@ -25,38 +21,6 @@ def normed(depth: int, width: int = 32) -> nn.Sequential:
         made = [nn.Linear(width, width) if i % 3 == 0 else layers[i % 3].__class__(*([width] if i % 3 == 1 else []))
                 for i in range(3 * depth)]  # fmt: skip
         return nn.Sequential(*made, nn.Linear(width, 4))
-
-
-def bend(shift: float) -> float:
-    """Of ReLU at z + shift, in closed form: P = Phi(s), E f = s Phi + phi, E f^2 = (1 + s^2) Phi + s phi."""
-    below, density = (
-        0.5 * math.erfc(-shift / math.sqrt(2)),
-        math.exp(-shift * shift / 2) / math.sqrt(2 * math.pi),
-    )
-    mean, second = shift * below + density, (1 + shift * shift) * below + shift * density
-    return math.log(below / (second - mean * mean))
-
-
-def test_bends_are_those_of_the_closed_form_and_of_theory():
-    shifts = torch.tensor([0.0, 0.3, 1.0, 2.0], dtype=torch.float64)
-    closed = torch.tensor([bend(float(shift)) for shift in shifts], dtype=torch.float64)
-    torch.testing.assert_close(
-        _bends(torch.relu(GRID), shifts), closed, rtol=1e-4, atol=1e-6
-    )  # the grid's step is 5e-3
-    for name in ("gelu", "silu", "tanh"):
-        expected = rates(name, 1.0).bend
-        assert float(_bends(ACTIVATIONS[name](GRID), shifts)[0]) == pytest.approx(expected, rel=1e-4)
-
-
-def test_the_shift_is_the_least_that_theory_asks_for():
-    for share in (0.9, 0.6, 0.4, 0.1):
-        shift = shift_for(torch.relu(GRID), share)
-        assert bend(shift) <= share * bend(0.0) < bend(shift - STEP)
-
-
-@pytest.mark.parametrize("function", [torch.tanh, torch.sin, lambda z: z, torch.zeros_like])
-def test_what_bends_most_away_from_zero_is_not_shifted(function):
-    assert shift_for(function(GRID), 0.5) == 0.0
 
 
 def test_norm_shifts_hold_gradients_down_where_no_weight_can():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import replace
 
-import torch
 from torch import Tensor
 
 from initium.diagnose import HealthReport
@@ -14,15 +13,17 @@ from initium.plan.assignment import Assignment
 from initium.plan.chains import region_after, settable
 from initium.record import Record
 from initium.record.curves import GRID
+from initium.theory.normed import Over, shift_for
+from initium.theory.sampled import Sampled
 
-STEP, STEPS = 0.05, 40
-"""Shifts are tried at these multiples; beyond 2 nearly all of ReLU is a line."""
 CALM = 0.32
 """Share of its limit that the gradient's span is brought to, by theory, where norms have shifts and it is past `FREE`.
 
 Deep nets of norms then train faster: from half of the limit 3 to 22 % less loss, from nine tenths 25 to 50 %. Under
 half they do not: ResNet-18, at .4, ends 4 % higher if moved, ResNet-12, at .2, 5 %.
 """
+OVER_UNITS = frozenset({"layer", "group", "rms"})
+"""Norms whose statistics are those of one sample."""
 SPARE = 0.9
 """The same for biases, which move past the limit only."""
 
@@ -32,9 +33,8 @@ def shifted(
 ) -> tuple[Assignment, ...]:
     """The assignments with norm shifts and biases that move activations to where they bend less.
 
-    A norm sets the scale of the signal anew, not that of the gradient: through norm and activation it grows by the
-    activation's bend log(E f'^2 / Var f) a layer, as through rows without mean, whatever the weights (Yang+ 2019,
-    1902.08129). For f(z + s) the bend falls with s. As little is moved as brings the gradient's span down to `CALM`,
+    A norm sets the scale of the signal anew, not that of the gradient: that grows by chi a layer, whatever the weights,
+    and less by a shift (`initium.theory.normed`). As little is moved as brings the gradient's span down to `CALM`,
     or, by biases, below its limit. What a head reads is not moved: a mean that all samples share would be the first
     thing that it learns of.
     """
@@ -64,7 +64,7 @@ class Shifts:
     def __init__(self, seen: Record, shares: dict[str, float]) -> None:
         self._seen, self._shares = seen, shares
         self._heads = {node for part in seen.parts.values() if part.role == "head" for node in part.nodes}
-        self._known: dict[tuple[int, float], float] = {}
+        self._known: dict[tuple[int, float, Over], float] = {}
 
     def of(self, one: Assignment) -> Assignment:
         """The assignment, moved if its parameter should be and can."""
@@ -87,9 +87,10 @@ class Shifts:
         values = _function_after(self._seen, node, self._heads)
         if values is None:
             return 0.0
-        key = id(values), share
+        over: Over = "units" if self._seen.graph.nodes[node].kind in OVER_UNITS else "samples"
+        key = id(values), share, over
         if key not in self._known:
-            self._known[key] = shift_for(values, share)
+            self._known[key] = shift_for(Sampled(GRID, values), share, over=over)
         return self._known[key]
 
 
@@ -111,31 +112,3 @@ def _is_plain(one: Assignment, seen: Record) -> bool:
     if one.rule == "rule" or not seen.parts[one.name].nodes or not all(settable(seen, (one.name,))):
         return False
     return one.method == "zeros" or (one.keeps and seen.parameter(one.name).zero)
-
-
-def shift_for(values: Tensor, share: float) -> float:
-    """The least shift at which a function's bend falls to that share; the largest if none does; 0 for odd ones.
-
-    Args:
-        values: of the function on `GRID`.
-        share: of its bend without shift.
-    """
-    shifts = torch.arange(STEPS + 1, dtype=torch.float64, device="cpu") * STEP
-    bends = _bends(values, shifts)
-    if not bends[0] > 0 or not bends[1] < bends[0]:
-        return 0.0
-    enough = (bends <= share * bends[0]).nonzero()
-    return round(float(shifts[enough[0, 0]] if len(enough) else shifts[-1]), 2)
-
-
-def _bends(values: Tensor, shifts: Tensor) -> Tensor:
-    """Log(E f'(z + s)^2 / Var f(z + s)) of z ~ N(0, 1) for every shift s.
-
-    On the grid's own cells: those of `Sampled.moments` do not end at its kinks once it is moved.
-    """
-    middle, width = (GRID[1:] + GRID[:-1]) / 2, GRID[1] - GRID[0]
-    weights = torch.exp(-0.5 * (middle - shifts[:, None]) ** 2)
-    weights /= weights.sum(1, keepdim=True)
-    slope, value = values.diff() / width, (values[1:] + values[:-1]) / 2
-    variance = weights @ value.square() - (weights @ value).square()
-    return ((weights @ slope.square()) / variance).log()

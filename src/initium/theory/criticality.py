@@ -19,12 +19,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import torch
-
 from initium.errors import UsageError
 from initium.theory.gains import Activation, Moments, function_of
 from initium.theory.meanfield import moments_of
-from initium.theory.sampled import Sampled
+from initium.theory.sampled import Sampled, tabulated
 
 Function = Activation | Sampled
 Geometry = Literal["orthogonal", "mirrored"]
@@ -41,7 +39,6 @@ CLEARLY_WIDER = 20.0
 SHIFTS = tuple(sign * size for size in (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0) for sign in (1, -1))
 SMALLEST_MOVED_Q = 0.01
 _STEP = 1.02
-_TABLE = 16.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +186,7 @@ def start_of(
 
 def _moved(several: tuple[Function, ...], depth: int) -> Start | None:
     """The smallest equal bias at which the chain bends little at unit scale, else the one that allows the largest q."""
-    table = {f: _tabulated(f) for f in several}
+    table = {f: tabulated(f) for f in several}
     best: tuple[float, float, _Chain] | None = None
     for shift in SHIFTS:
         moved = {f: known.shifted(shift) for f, known in table.items()}
@@ -304,15 +301,6 @@ def _reflected(f: Function, sign: float) -> Function:
         return f.reflected(sign)
     function = function_of(f)
     return lambda z: function(z) + sign * function(-z)
-
-
-def _tabulated(f: Function) -> Sampled:
-    """A table of f, many times faster to integrate than f itself, and good enough to choose a bias by."""
-    if isinstance(f, Sampled):
-        return f
-    x = torch.linspace(-_TABLE, _TABLE, 6401, dtype=torch.float64, device="cpu")
-    with torch.no_grad():
-        return Sampled(x, function_of(f)(x * 1.0))
 
 
 def _several(f: Function | Sequence[Function]) -> tuple[Function, ...]:

@@ -168,7 +168,7 @@ def _named_moments(name: str, q: float) -> Moments:
 
 
 def _moments(f: Callable[[Tensor], Tensor], q: float) -> Moments:
-    pointwise = _checked(_doubled(f))
+    pointwise = checked(_doubled(f))
     start, scale = torch.linspace(-_REACH, _REACH, 25, dtype=torch.float64), math.sqrt(q)
     left, right, total = start[:-1], start[1:], torch.zeros(3, dtype=torch.float64)
     whole = _panels(pointwise, left, right, scale)
@@ -232,7 +232,7 @@ def function_of(f: Activation) -> Callable[[Tensor], Tensor]:
     return activation(f) if isinstance(f, str) else _doubled(f)
 
 
-def _checked(f: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+def checked(f: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     """`f` guarded against in-place writes, after a test that it is pointwise and deterministic."""
 
     def guarded(x: Tensor) -> Tensor:

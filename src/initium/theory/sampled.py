@@ -9,12 +9,11 @@ import torch
 from torch import Tensor
 
 from initium.errors import UsageError
-from initium.theory.gains import Moments
+from initium.theory.gains import Activation, Moments, checked, function_of
 
 _FEWEST = 16
-_CELLS = 4096
-_REACH = 9.0
 _STRAIGHT = 1e-5
+_TABLE = 16.0
 
 
 class Sampled:
@@ -77,17 +76,56 @@ class Sampled:
         """The samples of f(z + shift)."""
         return Sampled(self._x - shift, self._y)
 
-    def moments(self, q: float) -> Moments:
-        """Moments under N(0, q) on an even grid: as exact as pairs can be, without hunting their kinks."""
-        edges = torch.linspace(-_REACH, _REACH, _CELLS + 1, dtype=torch.float64, device="cpu")
-        middle = (edges[1:] + edges[:-1]) / 2
-        weight = torch.exp(-middle * middle / 2)
-        weight /= weight.sum()
+    def moments(self, q: float, shift: float = 0.0) -> Moments:
+        """Moments of f(z + shift) for z ~ N(0, q): those of the lines between pairs, in closed form.
+
+        On a cell from a to b, in standard deviations, the density has the moments P = Phi(b) - Phi(a),
+        phi(a) - phi(b) and P + a phi(a) - b phi(b).
+
+        Example:
+            >>> x = torch.linspace(-16, 16, 6401)
+            >>> round(Sampled(x, torch.relu(x)).moments(1.0, shift=1.0).d, 6)  # Phi(1)
+            0.841345
+        """
         scale = math.sqrt(q)
-        value, ends = self(middle * scale), self(edges * scale)
-        slope = ends.diff() / (edges.diff() * scale)
-        m, s, d = (float((t * weight).sum()) for t in (value, value * value, slope * slope))
+        edges = (self._x - shift) / scale
+        slope = self._slope * scale
+        level = self._y[:-1] - slope * edges[:-1]
+        zero, one, two = _partial(edges)
+        m = float(level @ zero + slope @ one)
+        s = float(level.square() @ zero + 2 * (level * slope) @ one + slope.square() @ two)
+        d = float(self._slope.square() @ zero)
         return Moments(m, s, max(s - m * m, 0.0), d)
+
+
+def tabulated(f: Activation | Sampled) -> Sampled:
+    """A table of f from -16 to 16, many times faster to integrate than f itself; exact where f is made of lines.
+
+    Args:
+        f: an activation, by name or callable; samples are passed on.
+
+    Raises:
+        UsageError: unknown name, or f is not pointwise, deterministic and finite.
+
+    Example:
+        >>> round(tabulated("tanh").moments(1.0).s, 4)
+        0.3943
+    """
+    if isinstance(f, Sampled):
+        return f
+    x = torch.linspace(-_TABLE, _TABLE, 6401, dtype=torch.float64, device="cpu")
+    with torch.no_grad():
+        return Sampled(x, checked(function_of(f))(x))
+
+
+def _partial(edges: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Integrals of 1, z and z^2 against the normal density over every cell; the outer ones reach to infinity."""
+    density = torch.exp(-0.5 * edges.square()) / math.sqrt(2 * math.pi)
+    below, bend = torch.special.ndtr(edges), edges * density
+    for ends, first, last in ((below, 0.0, 1.0), (density, 0.0, 0.0), (bend, 0.0, 0.0)):
+        ends[0], ends[-1] = first, last
+    zero = below.diff()
+    return zero, -density.diff(), zero - bend.diff()
 
 
 def _unusable(seen: str) -> UsageError:
