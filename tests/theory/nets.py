@@ -12,7 +12,9 @@ from torch import Tensor, nn
 SAMPLES = 256
 
 
-def logs(make: Callable[[], nn.Module], width: int, nets: int, *, centred: bool = False, samples: int = SAMPLES) -> Tensor:
+def logs(
+    make: Callable[[], nn.Module], width: int, nets: int, *, centred: bool = False, samples: int = SAMPLES
+) -> Tensor:
     """Log growth of the second moment of the signal, and of the gradient on its way back, (2, nets).
 
     Args:
@@ -25,7 +27,9 @@ def logs(make: Callable[[], nn.Module], width: int, nets: int, *, centred: bool 
     return torch.tensor([_logs(make, width, seed, centred, samples) for seed in range(nets)]).T
 
 
-def _logs(make: Callable[[], nn.Module], width: int, seed: int, centred: bool, samples: int) -> tuple[float, float]:
+def _logs(
+    make: Callable[[], nn.Module], width: int, seed: int, centred: bool, samples: int
+) -> tuple[float, float]:
     with seeded(seed):
         model = make()
         x = torch.randn(samples, width, requires_grad=True)

@@ -53,7 +53,9 @@ def test_sines_have_closed_forms_in_the_gain():
     """
     for gain in (0.2, 0.5, 1.0, 1.5):
         for over in ("samples", "units"):
-            assert growth("sin", gain=gain, over=over) == pytest.approx(gain**2 / math.tanh(gain**2), rel=1e-5)
+            assert growth("sin", gain=gain, over=over) == pytest.approx(
+                gain**2 / math.tanh(gain**2), rel=1e-5
+            )
 
 
 @pytest.mark.parametrize("name", SMOOTH)
@@ -149,7 +151,7 @@ CASES = [
 def test_real_nets_grow_as_predicted(kind, name, gain, shift):
     """The mean log growth over 12 nets, of gradients in units of the signal there, within 4 of its standard errors.
 
-    To this comes what theory leaves out: a batch of B adds log((B - 2) / (B - 3)) a layer, and a width of n about 2 / n.
+    To this comes what theory leaves out: a batch of B adds log((B - 2) / (B - 3)) a layer, a width of n about 2 / n.
     """
     norms = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm, "rms": nn.RMSNorm}
     over = "samples" if kind == "batch" else "units"
@@ -163,8 +165,8 @@ def test_real_nets_grow_as_predicted(kind, name, gain, shift):
 def test_a_small_batch_adds_what_is_published():
     """Yang+ 2019: (B - 2) / (B - 3) a layer for linear f in wide nets.
 
-    The first norm meets independent samples, of (B - 1) / B of the variance of those later on, and the last gradient loses
-    as much: it has a mean over the batch.
+    The first norm meets independent samples, of (B - 1) / B of the variance of those later on, and the last gradient
+    loses as much: it has a mean over the batch.
     """
     batch, deep = 8, range(DEPTH)
     make = lambda: nn.Sequential(*[Layer(nn.BatchNorm1d(WIDTH), "identity", 1.0, 0.0) for _ in deep])  # noqa: E731

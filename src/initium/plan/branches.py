@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from initium.plan.degrees import degree_of
 from initium.record.graph import Graph, Residual, bits
+from initium.theory.streams import refill, share_for
 
 Target = Callable[[Mapping[int, float]], float]
 """From the second moments of the operations so far to the one that an output should have."""
@@ -36,7 +37,7 @@ def share_of(graph: Graph, branch: Residual) -> float:
     if not normed and is_projected(graph, branch):
         return 1.0
     num_blocks = sum(other.number == branch.number for other in graph.residuals.values())
-    return 1.0 / num_blocks if normed else 1.0 / (num_blocks * QUIET)
+    return share_for(num_blocks, 1.0 if normed else 1.0 / QUIET)
 
 
 def is_projected(graph: Graph, branch: Residual) -> bool:
@@ -60,8 +61,9 @@ def target_of(graph: Graph, branch: Residual) -> Target:
 
     def target(seconds: Mapping[int, float]) -> float:
         held = seconds.get(leak.source, 1.0)
-        lost = 0.0 if is_steep else 1.0 - leak.kept * held
-        return min(max(lost, share * held) / leak.taken, LOUDEST * held)
+        least = share * held / leak.taken
+        needed = least if is_steep else refill(held, share, kept=leak.kept, taken=leak.taken)
+        return min(needed, LOUDEST * held)
 
     return target
 

@@ -3,7 +3,8 @@
 A layer is norm, gain g, shift s, function f, weight: x -> W f(g u + s), with u the normalized x, N(0, 1). The norm sets
 the signal's scale anew, so nothing drifts, but it divides the gradient by the size of what it was given. Where its
 statistics are taken over samples (batch and instance norm) that size is the spread of a unit, w Var f; where they are
-taken over the units of one sample (layer, group and RMS norm) it is their second moment, w E f^2. The variance w of the weights cancels, and gradients grow on their way back by
+taken over the units of one sample (layer, group and RMS norm) it is their second moment, w E f^2. The variance w of the
+weights cancels, and gradients grow on their way back by
 
     chi(g, s) = g^2 E f'^2 / Var f            over samples  (Yang+ 2019, 1902.08129)
     chi(g, s) = g^2 E f'^2 / E f^2            over units
@@ -59,7 +60,9 @@ def growth(
     if not (gain > 0 and math.isfinite(gain)):
         raise UsageError(f"norm gain {gain}", expected="a positive number", remedy="pass gain > 0")
     if over not in ("samples", "units"):
-        raise UsageError(f"over={over!r}", expected='"samples" or "units"', remedy="see initium.theory.normed")
+        raise UsageError(
+            f"over={over!r}", expected='"samples" or "units"', remedy="see initium.theory.normed"
+        )
     chi = math.exp(_bend(tabulated(f), gain, shift, over))
     if not chi < math.inf:
         raise UsageError(
