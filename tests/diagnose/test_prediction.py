@@ -344,3 +344,19 @@ def test_mirrored_weights_pass_on_what_dropout_adds():
     sites = predict(seen)
     assert not any(one.outside or one.restarted for one in sites)
     assert all(one.inside for one in sites)
+
+
+def test_a_signal_that_died_out_is_predicted_without_error():
+    """Products square it: 1e-4 after two of them is 1e-256 after eight, whose square is no longer a number."""
+
+    class Squared(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Linear(8, 8, bias=False), nn.Linear(8, 8, bias=False)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.a(x) * self.b(x)
+
+    with seeded():
+        net = nn.Sequential(*[Squared().double() for _ in range(12)])
+    assert all(math.isfinite(one.second) for one in predict(record(net, 0.1 * noise(8, 8).double())))

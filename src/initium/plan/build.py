@@ -18,6 +18,7 @@ from initium.plan.data_driven import decide as decide_by_data
 from initium.plan.data_driven import driven_by
 from initium.plan.plan import Plan
 from initium.plan.predicted import predicted
+from initium.plan.products import steadied
 from initium.plan.recipes.catalogue import recipe_by
 from initium.plan.recipes.decide import decide as decide_by_recipe
 from initium.plan.remedies import gradient_span, shifted
@@ -193,9 +194,10 @@ def assign(
     context = policies.Context(seen, sound)
     if decide is policies.auto:
         context = policies.Context(seen, sound, starts_of(seen), spreads_of(seen), faint_positions(seen))
-    return tuple(
+    made = tuple(
         ruled.get(info.name) or decide(seen.parts[info.name], info, context) for info in seen.parameters
     )
+    return steadied(seen, made) if decide is policies.auto else made
 
 
 def _ruled(model: nn.Module, seen: Record, rules: Sequence[Rule]) -> dict[str, Assignment]:

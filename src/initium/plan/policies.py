@@ -14,6 +14,7 @@ from initium.errors import LayerError
 from initium.methods.catalogue import read_method
 from initium.plan.assignment import KEEP, Assignment
 from initium.plan.critical import DEEP, Start
+from initium.plan.products import NEAR_LINEAR
 from initium.plan.tables import FAINT_POSITIONS, padding_of
 from initium.record.inventory import ParameterInfo
 from initium.record.record import Record
@@ -311,15 +312,15 @@ def without_geometry(one: Assignment, record: Record) -> Assignment:
     if one.rule == FAINT_POSITIONS:
         part, info = record.parts[one.name], record.parameter(one.name)
         return keep(part, info, "author", "louder positions did not make the model healthier")
-    if one.rule not in ("long chain", "unaided"):
+    if one.rule not in ("long chain", "unaided", NEAR_LINEAR):
         return one
     if one.layer.kind == "vector":
         return replace(
-            one, method="zeros", params={}, reason="the special geometry did not make the model healthier"
+            one, method="zeros", params={}, units=(), reason="the special geometry did not make the model healthier"
         )
     reason = "its scale is calibrated to a unit output; the special geometry did not make the model healthier"
     source = "He+ 2015, 1502.01852"
-    return replace(one, method="he_normal", params={}, reason=reason, source=source, target=1.0)
+    return replace(one, method="he_normal", params={}, reason=reason, source=source, target=1.0, units=())
 
 
 def shipped(part: Part, info: ParameterInfo, context: Context) -> Assignment:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
+from initium.record.node import View
 from initium.record.noise import Noise
 
 GRID = torch.linspace(-16.0, 16.0, 6401, dtype=torch.float64, device="cpu")
@@ -35,11 +36,13 @@ class Curve:
         origin: node of that output.
         values: the value where the output is `GRID`; the mean over channels where they differ, and over noise.
         noisy: whether noise that the run drew, as of dropout, made it differ from that.
+        window: the part of the output that it is a function of; None for all of it.
     """
 
     origin: int
     values: Tensor
     noisy: bool = False
+    window: View | None = None
 
 
 class Curves:
@@ -55,7 +58,7 @@ class Curves:
 
     def follow(
         self, node: int, name: str, category: str, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any],
-        sources: Mapping[int, int],
+        sources: Mapping[int, tuple[int, View | None]],
     ) -> None:  # fmt: skip
         """Carry the grid through one operation, if it is pointwise in the values of one of them.
 
@@ -66,29 +69,37 @@ class Curves:
             func: the operation itself.
             args: its arguments.
             kwargs: its keyword arguments.
-            sources: id of each data tensor among the arguments -> its node.
+            sources: id of each data tensor among the arguments -> its node, and what it sees of it, if but a part.
         """
-        curves = {node: self.known.get(node) for node in sources.values()}
+        curves = {key: self._seen(*source) for key, source in sources.items()}
         known = [curve for curve in curves.values() if curve is not None]
-        if not known or len(known) < len(curves) or len({curve.origin for curve in known}) > 1:
+        if not known or len(known) < len(curves) or len({(one.origin, one.window) for one in known}) > 1:
             return
         values: Tensor | None = None
         if category in ("copy", "pool") and name not in CHOOSING:
-            values = known[0].values if len(known) == 1 else None
+            values = known[0].values if len({source for source, _ in sources.values()}) == 1 else None
         elif category == "activation" or torch.Tag.pointwise in getattr(func, "tags", ()):
-            inputs = {key: self.known[source].values for key, source in sources.items()}
+            inputs = {key: curve.values for key, curve in curves.items() if curve is not None}
             values = self._applied(func, args, kwargs, inputs)
         if values is not None:
-            self.known[node] = Curve(known[0].origin, values, any(curve.noisy for curve in known))
+            noisy = any(curve.noisy for curve in known)
+            self.known[node] = Curve(known[0].origin, values, noisy, known[0].window)
 
-    def blur(self, node: int, category: str, source: int, noise: Noise) -> None:
+    def _seen(self, node: int, window: View | None) -> Curve | None:
+        """The curve of a value, or of a part of one; none is kept for a part of a part."""
+        curve = self.known.get(node)
+        if window is None or curve is None:
+            return curve
+        return replace(curve, window=window) if curve.window is None else None
+
+    def blur(self, node: int, category: str, source: int, window: View | None, noise: Noise) -> None:
         """Carry the grid through random factors, or random terms without mean: on average a factor alone is left."""
-        before = self.known.get(source)
+        before = self._seen(source, window)
         if before is None or not (category in ("mul", "copy") or (category == "add" and noise.mean == 0.0)):
             return
         factor = 1.0 if category == "add" else noise.mean
         values = before.values if factor == 1.0 else before.values * factor
-        self.known[node] = Curve(before.origin, values, noisy=True)
+        self.known[node] = replace(before, values=values, noisy=True)
 
     def _applied(
         self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], inputs: Mapping[int, Tensor]

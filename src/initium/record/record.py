@@ -68,6 +68,7 @@ class Record:
         losses: named parts of the loss, where the model returned them.
         chance: what the loss would be if the model knew nothing (ln C for a cross-entropy); None where not known.
         curves: node -> the function of a weight's or norm's output that it is, where operations between are pointwise.
+        part_curves: the same of values that are functions of but a part of such an output, as one half of it.
 
     Example:
         >>> import torch
@@ -89,6 +90,7 @@ class Record:
     losses: Mapping[str, float] = field(default_factory=dict)
     chance: float | None = None
     curves: Mapping[int, Curve] = field(default_factory=dict, compare=False)
+    part_curves: Mapping[int, Curve] = field(default_factory=dict, compare=False)
 
     @cached_property
     def graph(self) -> Graph:
@@ -180,7 +182,8 @@ def record(
         batch=batch,
         training=model.training,
         notes=(*back.notes, *((made_up,) if made_up else ())),
-        curves=tape.curves.known,
+        curves={node: curve for node, curve in tape.curves.known.items() if curve.window is None},
+        part_curves={node: curve for node, curve in tape.curves.known.items() if curve.window is not None},
     )
 
 

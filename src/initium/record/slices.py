@@ -55,7 +55,7 @@ def _reads(graph: Graph, use: Use) -> dict[str, tuple[int, int]]:
             node = graph.nodes[consumer]
             if node.category in ("attention", "matmul"):
                 for word, view in _attention_operands(graph, consumer, current):
-                    columns = _columns(graph, view, use.node, axis)
+                    columns = columns_of(graph, view, use.node, axis)
                     if columns is not None:
                         found[word] = columns
             elif consumer not in seen and _keeps_columns(graph, consumer, use.node):
@@ -110,7 +110,7 @@ def _from_softmax(graph: Graph, index: int) -> bool:
     return False
 
 
-def _columns(graph: Graph, view: View, origin: int, axis: int) -> tuple[int, int] | None:
+def columns_of(graph: Graph, view: View, origin: int, axis: int) -> tuple[int, int] | None:
     """Range of the origin's output columns that a window reads, by following sampled elements back; None if lost."""
     draw = random.Random(0)  # noqa: S311 - fixed probes, no secret
     corners = [tuple(0 for _ in view.shape), tuple(side - 1 for side in view.shape)]

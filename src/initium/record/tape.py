@@ -243,23 +243,25 @@ class Tape(TorchDispatchMode):
         return Value("data", node=index, channels=draft.channels)
 
     def _note_curve(self, call: Call, draft: Draft, index: int) -> None:
-        """Which function of the last weight's or norm's output the operation yields, if it took all of every value."""
+        """Which function of the last weight's or norm's output, or of one part of it, the operation yields."""
         if draft.category in ("weighted", "norm"):
             self.curves.begin(index)
             return
+        tensors = [tensor for tensor, value in zip(call.tensors, call.values, strict=True) if value.node >= 0]
         sources = {
-            id(tensor): value.node
-            for tensor, value in zip(call.tensors, call.values, strict=True)
-            if value.node >= 0
+            id(tensor): (
+                view.node,
+                None if view.numel == math.prod(self.drafts[view.node].shape) else view,
+            )
+            for tensor, view in zip(tensors, draft.operands, strict=True)
         }
-        whole = all(view.numel == math.prod(self.drafts[view.node].shape) for view in draft.operands)
         noise = self._noise(call)
         draft.noise = noise if draft.category in ("mul", "copy") and call.info.name != "aten.div" else None
-        if not (sources and whole):
+        if not sources:
             return
         info = call.info
         if noise is not None:
-            self.curves.blur(index, info.category, next(iter(sources.values())), noise)
+            self.curves.blur(index, info.category, *next(iter(sources.values())), noise)
         else:
             self.curves.follow(index, info.name, info.category, call.func, call.args, call.kwargs, sources)
 

@@ -50,7 +50,7 @@ class Law:
         """Var(x^2) / (E x^2)^2: the relative variance of one squared value; 2 for a Gaussian."""
         squares = self.values[0].square()
         second = float(squares @ self.weights)
-        return max(float(squares.square() @ self.weights) / second**2 - 1.0, 0.0) if second > 0 else 0.0
+        return max(float((squares / second).square() @ self.weights) - 1.0, 0.0) if second > 0 else 0.0
 
     @property
     def slope(self) -> float:
