@@ -79,9 +79,32 @@ def test_odd_widths_are_refused(shape, params, what):
     assert refused.value.remedy == "use scaled_orthogonal"
 
 
-def test_groups_are_refused():
+def test_groups_pass_on_a_linear_map():
+    """Dense, 4 groups, 2 groups, dense, with ReLU between: the net of half the units, in which nothing bends."""
+    shapes = [
+        (Layer("conv", (16, 8, 1, 1)), {"position": "first", "parts_out": 4}),
+        (Layer("conv", (16, 4, 3, 3), groups=4), {}),
+        (Layer("conv", (16, 8, 1, 1), groups=2), {"parts_in": 2, "parts_out": 1}),
+        (Layer("conv", (8, 16, 1, 1)), {"position": "last", "parts_in": 2}),
+    ]
+    weights = [made("mirrored", layer, seed, **params) for seed, (layer, params) in enumerate(shapes)]
+
+    def net(x):
+        for (layer, _), weight in zip(shapes, weights, strict=True):
+            x = F.conv2d(x if weight is weights[0] else x.relu(), weight, groups=layer.groups, padding="same")
+        return x
+
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.randn(2, 8, 5, 5, generator=generator), torch.randn(2, 8, 5, 5, generator=generator)
+    torch.testing.assert_close(net(x - 3 * y), net(x) - 3 * net(y), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(net(x).square().sum(), x.square().sum(), rtol=1e-4, atol=0)
+
+
+def test_parts_that_cannot_be_halved_are_refused():
+    with pytest.raises(LayerError, match="4 even parts of its outputs"):
+        find("mirrored")(Layer("linear", (12, 8)), parts_out=4)
     with pytest.raises(LayerError, match="one group"):
-        find("mirrored")(Layer("conv", (8, 4, 3), groups=2))
+        find("risotto")(Layer("conv", (8, 4, 3), groups=2), part="last", alpha=0.5)
 
 
 def test_risotto_blocks_are_isometric_at_any_depth():

@@ -146,3 +146,53 @@ def test_functions_with_a_scale_of_their_own_keep_one_size():
         for function in (nn.ReLU(), nn.GELU(), nn.Tanh())
     }
     assert [len(sizes[kind]) > 2 for kind in sizes] == [True, False, False]
+
+
+class Grouped(nn.Module):
+    """Dense and grouped convolutions in turn, with something done to the channels between them."""
+
+    def __init__(self, between, act=torch.relu, width=16, groups=4):
+        super().__init__()
+        self.between, self.act = between, act
+        self.layers = nn.ModuleList(
+            nn.Conv2d(
+                width if i else 3, width, 3 if i % 2 else 1, padding="same", groups=groups if i % 2 else 1
+            )
+            for i in range(12)
+        )
+        self.head = nn.Linear(width, 4)
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = self.between(self.act(layer(x)))
+        return self.head(x.mean((2, 3)))
+
+
+def shuffled(z):
+    return z.unflatten(1, (4, -1)).transpose(1, 2).flatten(1, 2)
+
+
+def test_groups_are_mirrored_one_by_one():
+    """The net is then linear in its input: what the sum of two inputs gives is the sum of what they give."""
+    with seeded():
+        model = Grouped(lambda z: z)
+    starts = starts_of(record(model, noise(16, 3, 8, 8)))
+    init_(model, noise(64, 3, 8, 8))
+    assert {start.method for name, start in starts.items() if "weight" in name} == {"mirrored"}
+    x, y = noise(4, 3, 8, 8).double(), noise(4, 3, 8, 8, seed=1).double()
+    model.double()
+    torch.testing.assert_close(model(x - 3 * y), model(x) - 3 * model(y), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("between", [shuffled, nn.ChannelShuffle(4), lambda z: z.flip(1)])
+def test_shuffled_groups_are_no_chain(between):
+    """A unit and its twin would end in different groups."""
+    with seeded():
+        model = Grouped(between)
+    assert not starts_of(record(model, noise(16, 3, 8, 8)))
+
+
+def test_groups_of_odd_width_are_no_chain():
+    with seeded():
+        model = Grouped(lambda z: z, width=12)
+    assert not starts_of(record(model, noise(16, 3, 8, 8)))

@@ -36,7 +36,12 @@ def net(function, depth=12, width=32, **kwargs):
         return nn.Sequential(*[Gated(width, function, **kwargs) for _ in range(depth)], nn.Linear(width, 10))
 
 
-FUNCTIONS = {"silu": F.silu, "relu": torch.relu, "by hand": lambda z: z * torch.sigmoid(z), "bilinear": lambda z: z}
+FUNCTIONS = {
+    "silu": F.silu,
+    "relu": torch.relu,
+    "by hand": lambda z: z * torch.sigmoid(z),
+    "bilinear": lambda z: z,
+}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -51,13 +56,25 @@ def test_chains_of_products_start_healthy(name, kind):
     assert diagnose(model, noise(128, 32, seed=1)).healthy
 
 
+@pytest.mark.parametrize(
+    ("packed", "reason"), [(False, ""), (True, "parts of one value with biases of their own")]
+)
+def test_predictions_say_where_halves_differ(packed, reason):
+    """One law cannot hold for a line around 0 and a gate around 2; two weights are predicted throughout."""
+    found = plan(net(F.silu, packed=packed), noise(128, 32)).predicted[2:]
+    assert {one.restarted for one in found} == {reason}
+    assert all(one.inside for one in found)
+
+
 @pytest.mark.parametrize("depth", [2, 12])
 def test_the_spread_is_that_of_the_closed_form(depth):
     """Of y = a (c + s z): u = s^2 / (c^2 + s^2) is BEND / depth."""
     share = BEND / depth
     found = gates_of(record(net(lambda z: z, depth), noise(32, 32)))
     assert len(found) == depth
-    assert [gate.spread for gate in found] == pytest.approx([BIAS * math.sqrt(share / (1 - share))] * depth, rel=1e-3)
+    assert [gate.spread for gate in found] == pytest.approx(
+        [BIAS * math.sqrt(share / (1 - share))] * depth, rel=1e-3
+    )
 
 
 def test_halves_of_one_weight_start_like_two_weights():
@@ -83,7 +100,9 @@ def test_the_function_on_the_gate_makes_it_one():
 
     with seeded():
         model = nn.Sequential(*[Turned(16, F.silu) for _ in range(4)], nn.Linear(16, 4))
-    assert {gate.weight for gate in gates_of(record(model, noise(32, 16)))} == {f"{i}.gate.weight" for i in range(4)}
+    assert {gate.weight for gate in gates_of(record(model, noise(32, 16)))} == {
+        f"{i}.gate.weight" for i in range(4)
+    }
 
 
 class Within(nn.Module):
@@ -126,6 +145,6 @@ def test_what_may_not_be_set_is_left():
     assert gates_of(record(net(F.silu, bias=False), x)) == ()
     frozen = net(F.silu)
     frozen[0].gate.bias.requires_grad_(False)
-    assert "0.gate.weight" not in {gate.weight for gate in gates_of(record(frozen, x)) }
+    assert "0.gate.weight" not in {gate.weight for gate in gates_of(record(frozen, x))}
     ruled = plan(net(F.silu), x, rules=[Rule(where="*.gate.weight", method="he_normal")])
     assert not any(one.rule == "near-linear product" for one in ruled)

@@ -55,6 +55,17 @@ class Gate(nn.Module):
         return first * torch.sigmoid(second)
 
 
+class Two(nn.Module):
+    """A gated unit of two weights."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.line, self.gate = nn.Linear(width, width), nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.line(x) * nn.functional.silu(self.gate(x))
+
+
 def chain(act: Callable[[], nn.Module], depth: int, wide: int = 1) -> nn.Sequential:
     layers = [part for _ in range(depth) for part in (nn.Linear(48, wide * 48), act())]
     return nn.Sequential(*layers, nn.Linear(48, 10))
@@ -69,10 +80,11 @@ def chain(act: Callable[[], nn.Module], depth: int, wide: int = 1) -> nn.Sequent
         lambda: chain(Gate, 12, 2),
         lambda: chain(lambda: nn.Sequential(nn.ReLU(), nn.Dropout(0.2)), 12),
         lambda: Blocks(12),
+        lambda: nn.Sequential(*[Two(48) for _ in range(12)], nn.Linear(48, 10)),
     ],
 )
 def test_models_are_healthy_though_nothing_was_measured(make: Callable[[], nn.Module]) -> None:
-    """Each but the last two was unhealthy as long as a weight got the gain of the activation before it."""
+    """Each but the last three was unhealthy as long as a weight got the gain of the activation before it."""
     with torch.device("meta"):
         empty = make()
     width = next(iter(empty.parameters())).shape[1]

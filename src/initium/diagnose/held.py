@@ -13,6 +13,9 @@ from initium.record.uses import Use
 STRUCTURED = 0.2
 """Share of exact zeros from which a weight is no set of independent draws."""
 
+UNEVEN = 0.1
+"""Share of an output's second moment that the spread of its biases has where its parts are not alike."""
+
 
 @dataclass
 class Held:
@@ -61,6 +64,13 @@ class Held:
         """Whether the outputs of a node come in pairs of opposite sign, the one half of them and the other."""
         use = self.weight_at(index)
         return use is not None and len(use.names) == 1 and self.weights_of(use.names[0]).structure.opposite
+
+    def check_parts(self, node: Node, second: float, differ: bool | None) -> None:
+        """Raise unless one law holds for all parts of a node's output, of that second moment."""
+        if differ is None:
+            raise Outside("parts of one value that may be alike")
+        if differ and any(of - mean**2 > UNEVEN * second for mean, of in self.vectors(node, "bias")):
+            raise Outside("parts of one value with biases of their own")
 
     def vectors(self, node: Node, how: str, *, found: bool = False) -> list[tuple[float, float]]:
         """(mean, second moment) of the parameters that a node takes in that way, as planned or as `found`."""

@@ -269,8 +269,7 @@ class Propagation(Held):
         if x.law is None or y.law is None or x.root != y.root:
             return None
         differ = reads_apart(self.seen, node)
-        if differ is None:
-            raise Outside("parts of one value that may be alike")
+        self.check_parts(self.seen.nodes[x.root], self.signals[x.root].second, differ)
         if not differ:
             return from_law(x, x.law.join(y.law, f))
         law = apart(x.law, y.law, f)
@@ -326,15 +325,8 @@ class Propagation(Held):
         self._check_apart(node, x, y)
         law = independent(x.law, y.law, torch.mul) if x.law and y.law else None
         drawn = max(x.drawn, y.drawn)
-        return Signal(
-            x.second * y.second,
-            x.mean * y.mean,
-            x.variance + y.variance,
-            law=law,
-            root=node.index,
-            drawn=drawn,
-            profile=x.over_map or y.over_map,
-        )
+        return Signal(x.second * y.second, x.mean * y.mean, x.variance + y.variance, law=law, root=node.index,
+                      drawn=drawn, profile=x.over_map or y.over_map)  # fmt: skip
 
     def _concat(self, node: Node, _before: Sequence[Signal]) -> Signal:
         tokens = self.vectors(node, "token")

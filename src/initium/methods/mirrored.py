@@ -23,21 +23,38 @@ _SERVED: tuple[Kind, ...] = ("linear", "conv")
 _ODD_PART = ("relu", "leaky_relu", "gelu", "silu", "hardswish", "identity")
 
 
-def mirrored(layer: Layer, *, position: str, gain: float, a: float | None, taps: str, scale: str) -> Draw:
+def mirrored(
+    layer: Layer,
+    *,
+    position: str,
+    gain: float,
+    a: float | None,
+    taps: str,
+    scale: str,
+    parts_out: int,
+    parts_in: int,
+) -> Draw:
     """W = [[W0, -W0], [-W0, W0]] with W0 orthogonal: at the start the whole net computes a linear map.
 
     Units come in pairs (h, -h), and f(h) - f(-h) = h for ReLU, GELU, SiLU and hardswish, (1 + a) h
     for a leaky ReLU, so W f(h, -h) = (W0 h, -W0 h): exactly linear, exactly isometric, at any depth.
     position="first" is [W0; -W0], "last" is [W0, -W0]. Convolutions put W0 at the centre tap
     (taps="all": over all taps, linear but not isometric; taps="isometric": over all taps as
-    `conv_orthogonal`, where W0 is no wider than high). The halves must be even.
+    `conv_orthogonal`, where W0 is no wider than high). The halves must be even. Groups are mirrored one by
+    one; where a neighbour has more groups, parts_out or parts_in of this layer are halved each, since a unit
+    and its twin must feed the same group.
 
     Reference: Balduzzi et al. (2017), arXiv:1702.08591, section 4; Burkholz and Dubatovka (2018),
     arXiv:1806.06362.
     """
     taps = _taps(layer, position, taps)
     gain = _half_gain(layer, position, gain, a, taps, scale)
-    return built(layer, functools.partial(_mirrored, position=position, gain=gain, taps=taps))
+    parts = (1 if position == "last" else parts_out, 1 if position == "first" else parts_in)
+    rows, cols = _halves("mirrored", layer, position)
+    for side, count, word in zip((rows, cols), parts, ("outputs", "inputs"), strict=True):
+        if side % count:
+            raise refuse("mirrored", layer, f"{count} even parts of its {word}", instead="scaled_orthogonal")
+    return built(layer, functools.partial(_mirrored, position=position, gain=gain, taps=taps, parts=parts))
 
 
 def _taps(layer: Layer, position: str, taps: str) -> str:
@@ -57,11 +74,12 @@ def _half_gain(layer: Layer, position: str, gain: float, a: float | None, taps: 
 
 
 def _mirrored_energy(
-    layer: Layer, *, position: str, gain: float, a: float | None, taps: str, scale: str
+    layer: Layer, *, position: str, gain: float, a: float | None, taps: str, scale: str, **_parts: int
 ) -> Energy:
     rows, cols = _halves("mirrored", layer, position)
     taps = _taps(layer, position, taps)
     half = _half_gain(layer, position, gain, a, taps, scale) ** 2 * (4 if position == "hidden" else 2)
+    half *= canonical(layer).groups
     if taps == "all":
         return Energy(even=half * min(rows, cols * canonical(layer).taps))
     if taps == "isometric" and canonical(layer).taps > 1:
@@ -70,10 +88,8 @@ def _mirrored_energy(
 
 
 def _halves(name: str, layer: Layer, position: str) -> tuple[int, int]:
-    """Rows and columns of W0."""
+    """Rows and columns of W0, in each group."""
     sizes = canonical(layer)
-    if sizes.groups > 1:
-        raise refuse(name, layer, "one group: a unit and its twin must meet", instead="scaled_orthogonal")
     odd_out, odd_in = position != "last" and sizes.num_out % 2, position != "first" and sizes.num_in % 2
     if odd_out or odd_in:
         side = f"{sizes.num_out} outputs" if odd_out else f"{sizes.num_in} inputs"
@@ -82,22 +98,30 @@ def _halves(name: str, layer: Layer, position: str) -> tuple[int, int]:
     return rows, sizes.num_in if position == "first" else sizes.num_in // 2
 
 
-def _mirrored(sizes: Canonical, key: Key, *, position: str, gain: float, taps: str) -> Tensor:
-    rows = sizes.num_out if position == "last" else sizes.num_out // 2
+def _mirrored(
+    sizes: Canonical, key: Key, *, position: str, gain: float, taps: str, parts: tuple[int, int]
+) -> Tensor:
+    groups, rows = sizes.groups, sizes.num_out if position == "last" else sizes.num_out // 2
     cols = sizes.num_in if position == "first" else sizes.num_in // 2
-    half = torch.zeros(1, rows, cols, *sizes.kernel)
+    half = torch.zeros(groups, rows, cols, *sizes.kernel)
     if taps == "isometric":
-        half = conv_isometry(Canonical(1, rows, cols, sizes.kernel), key, gain=gain)
+        half = conv_isometry(Canonical(groups, rows, cols, sizes.kernel), key, gain=gain)
     elif taps == "all":
-        half = drawn((1, rows, cols, *sizes.kernel), Orthogonal(gain, rows, cols * sizes.taps), key)
+        half = drawn(tuple(half.shape), Orthogonal(gain, rows, cols * sizes.taps, groups), key)
     else:
-        tap(half, sizes.centre).copy_(drawn((1, rows, cols), Orthogonal(gain, rows, cols), key))
-    return _paired(half, position)
+        tap(half, sizes.centre).copy_(drawn((groups, rows, cols), Orthogonal(gain, rows, cols, groups), key))
+    return _paired(half, position, parts)
 
 
-def _paired(half: Tensor, position: str) -> Tensor:
-    wide = half if position == "first" else torch.cat([half, -half], 2)
-    return wide if position == "last" else torch.cat([wide, -wide], 1)
+def _paired(half: Tensor, position: str, parts: tuple[int, int] = (1, 1)) -> Tensor:
+    wide = half if position == "first" else _twins(half, 2, parts[1])
+    return wide if position == "last" else _twins(wide, 1, parts[0])
+
+
+def _twins(half: Tensor, axis: int, parts: int) -> Tensor:
+    """Every part of an axis and, after it, the same with the other sign."""
+    cut = half.reshape(*half.shape[:axis], parts, -1, *half.shape[axis + 1 :])
+    return torch.cat([cut, -cut], axis + 1).flatten(axis, axis + 1)
 
 
 def risotto(layer: Layer, *, part: str, alpha: float) -> Draw:
@@ -112,9 +136,11 @@ def risotto(layer: Layer, *, part: str, alpha: float) -> Draw:
 
     Reference: Gadhikar and Burkholz (2022), arXiv:2210.02411, theorems 2.3 and 2.4.
     """
-    if part != "first":
-        _halves("risotto", layer, "hidden")
     sizes = canonical(layer)
+    if part != "first":
+        if sizes.groups > 1:
+            raise refuse("risotto", layer, "one group: a unit and its twin must meet", instead="mirrored")
+        _halves("risotto", layer, "hidden")
     if part in ("first", "last") and sizes.num_in != sizes.num_out:
         raise refuse("risotto", layer, f'as many inputs as outputs for part="{part}"', instead="mirrored")
     return built(layer, functools.partial(_risotto, part=part, alpha=alpha))
@@ -164,6 +190,8 @@ METHODS = (
                 "for rectangular W0, what is kept",
                 choices=("isometry", "forward", "backward"),
             ),
+            Param("parts_out", 1, "parts of a group's outputs that are halved each", low=1),
+            Param("parts_in", 1, "parts of a group's inputs that are halved each", low=1),
         ),
         _SERVED,
         _BALDUZZI,

@@ -5,13 +5,21 @@ On such a chain theory speaks exactly: every weight is drawn for the activations
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from initium.record import Record
 from initium.record.curves import GRID, Curve
 from initium.record.uses import Use
 from initium.theory.sampled import Sampled
+
+MOVES = frozenset(
+    {"aten.channel_shuffle", "aten.pixel_shuffle", "aten.pixel_unshuffle", "aten.roll", "aten.flip", "aten.index",
+     "aten.index_select", "aten.gather", "aten.repeat", "aten.im2col", "aten.col2im", "aten._unsafe_index"}
+)  # fmt: skip
+"""Copies that may give channels another place."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,11 +30,13 @@ class Chain:
         names: the weights, in order.
         biases: the bias of each weight's operation, "" where there is none.
         activations: the function between each weight and the next, as it acted in the run.
+        parts: into how many parts the units between each weight and the next fall, none of which meets another.
     """
 
     names: tuple[str, ...]
     biases: tuple[str, ...]
     activations: tuple[Sampled, ...]
+    parts: tuple[int, ...]
 
     def __len__(self) -> int:
         return len(self.names)
@@ -46,7 +56,8 @@ def chains_of(seen: Record) -> tuple[Chain, ...]:
             nodes.append(follower[nodes[-1]])
         functions = tuple(_sampled(reached[node][1], made) for node in nodes[:-1])
         names = tuple(sites[node].names[0] for node in nodes)
-        chains.append(Chain(names, tuple(biases.get(node, "") for node in nodes), functions))
+        parts = tuple(_parts(sites[one], sites[other]) for one, other in pairwise(nodes))
+        chains.append(Chain(names, tuple(biases.get(node, "") for node in nodes), functions, parts))
     return tuple(sorted(chains, key=lambda chain: chain.names))
 
 
@@ -56,9 +67,11 @@ def _sampled(curve: Curve, made: dict[int, Sampled]) -> Sampled:
 
 
 def _simple(seen: Record, use: Use) -> bool:
-    """Whether the weight is used once, whole, as a dense linear map or an ungrouped convolution."""
+    """Whether the weight is used once, whole, as a dense linear map or a convolution, in groups of even widths."""
     layer = use.layer
-    if layer is None or layer.kind not in ("linear", "conv") or layer.groups > 1 or len(use.names) > 1:
+    if layer is None or layer.kind not in ("linear", "conv") or len(use.names) > 1:
+        return False
+    if layer.groups > 1 and (layer.num_out % (2 * layer.groups) or layer.num_in % (2 * layer.groups)):
         return False
     part = seen.parts.get(use.names[0])
     return (
@@ -80,7 +93,26 @@ def _next_site(seen: Record, node: int, sites: dict[int, Use]) -> tuple[int, Cur
     curve = seen.curves.get(min(ends)) if len(ends) == 1 else None
     if curve is None or curve.origin != node or not bool(curve.values.isfinite().all()):
         return None
+    if _parts(sites[node], sites[site]) > 1 and not _in_order(seen, node, site, found[0]):
+        return None
     return site, curve
+
+
+def _parts(use: Use, after: Use) -> int:
+    """Parts of the units between two weights that neither mixes with others."""
+    return math.lcm(*(one.layer.groups for one in (use, after) if one.layer is not None))
+
+
+def _in_order(seen: Record, node: int, site: int, inside: set[int]) -> bool:
+    """Whether the channels of a value reach a weight as they are: no channel shuffle moves them to other groups."""
+    nodes = seen.graph.nodes
+    for index in (inside | {site}) - {node}:
+        if nodes[index].op in MOVES:
+            return False
+        for view in nodes[index].operands:
+            if (view.shape, view.stride) != (nodes[view.node].shape, nodes[view.node].stride):
+                return False
+    return True
 
 
 def region_after(seen: Record, node: int) -> tuple[set[int], set[int]] | None:

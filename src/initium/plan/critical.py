@@ -84,7 +84,13 @@ def _weight(chain: Chain, place: int, start: criticality.Start, layer: Layer) ->
     reason = f"weight {place + 1} of {start.reason}"
     if start.geometry == "mirrored":
         position = "first" if place == 0 else "last" if last else "hidden"
-        return Start("mirrored", target, reason, {"position": position, "taps": "isometric"})
+        params: dict[str, Value] = {"position": position, "taps": "isometric"}
+        inputs, outputs = (1, *chain.parts)[place], (*chain.parts, 1)[place]
+        if place > 0 and inputs > layer.groups:
+            params["parts_in"] = inputs // layer.groups
+        if not last and outputs > layer.groups:
+            params["parts_out"] = outputs // layer.groups
+        return Start("mirrored", target, reason, params)
     if place > 0 and start.centring:
         return Start("centred_orthogonal", target, reason, {"centring": start.centring})
     isometric = layer.kind == "conv" and layer.receptive > 1 and layer.num_out >= layer.num_in
@@ -96,9 +102,13 @@ def _bias(start: criticality.Start) -> Start:
 
 
 def _can_mirror(seen: Record, chain: Chain) -> bool:
-    """Whether every width between the chain's weights is even, so that units can be paired, and all are ours to set."""
+    """Whether the units between the chain's weights can be paired, in every part of them, and all are ours to set."""
     layers = [seen.parts[name].layer for name in chain.names]
-    even = [layer.num_out % 2 == 0 for layer in layers[:-1]] + [layer.num_in % 2 == 0 for layer in layers[1:]]
+    even = [
+        width % (2 * parts) == 0
+        for one, other, parts in zip(layers, layers[1:], chain.parts, strict=False)
+        for width in (one.num_out, other.num_in)
+    ]
     return all(even) and all(settable(seen, chain.names))
 
 

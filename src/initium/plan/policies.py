@@ -316,7 +316,11 @@ def without_geometry(one: Assignment, record: Record) -> Assignment:
         return one
     if one.layer.kind == "vector":
         return replace(
-            one, method="zeros", params={}, units=(), reason="the special geometry did not make the model healthier"
+            one,
+            method="zeros",
+            params={},
+            units=(),
+            reason="the special geometry did not make the model healthier",
         )
     reason = "its scale is calibrated to a unit output; the special geometry did not make the model healthier"
     source = "He+ 2015, 1502.01852"

@@ -1,7 +1,7 @@
 """Chains of products, as of gated units, without norm or skip: one factor of each starts near a constant.
 
-A product of two linear maps squares the signal's scale, so what is a little louder than usual is much louder after a few
-of them, whatever the weights: after L products the logarithm has grown 2^L times. With a bias c on the gate g,
+A product of two linear maps squares the signal's scale, so what is a little louder than usual is much louder after a
+few of them, whatever the weights: after L products the logarithm has grown 2^L times. With a bias c on the gate g,
 y = f(a) g(c + b) is nearly linear in its input where b is small: by u = E (b g'(c + b))^2 / E g(c + b)^2 more or less.
 """
 
@@ -22,7 +22,7 @@ from initium.theory.sampled import Sampled
 NEAR_LINEAR = "near-linear product"
 """Name of the rule."""
 BIAS = 2.0
-"""Of a gate: SiLU and its kin are nearly lines there, as ReLU is. At 1 or 3 chains of 6 to 24 bear lower learning rates."""
+"""Of a gate: SiLU and its kin are nearly lines there, as ReLU is. At 1 or 3 chains of 24 bear lower rates."""
 BEND = 0.3
 """Sum of u over a chain. 12 gated units, 100 steps: loss .50 at .3, .59 at 1, nothing is learned at 3."""
 BORNE = 1.0
@@ -63,7 +63,10 @@ def steadied(seen: Record, assignments: tuple[Assignment, ...]) -> tuple[Assignm
     weights, biases = {gate.weight: gate for gate in gates}, {gate.bias: gate for gate in gates}
     free = {one.name for one in assignments if one.method == "zeros" and one.rule != "rule"}
     drawn = {one.name for one in assignments if not one.keeps and one.rule != "rule"}
-    usable = {gate for gate in gates if gate.bias in free and gate.weight in drawn}
+    measured = any(node.forward is not None for node in seen.nodes)  # theory alone does not tell halves apart
+    usable = {
+        gate for gate in gates if gate.bias in free and gate.weight in drawn and (measured or not gate.rows)
+    }
     made = []
     for one in assignments:
         gate = weights.get(one.name) or biases.get(one.name)
@@ -118,7 +121,7 @@ def _lengths(seen: Record, products: set[int]) -> list[int]:
 
 
 def _gate(seen: Record, node: Node, sites: dict[int, Use]) -> Gate | None:
-    """The factor with a bias of its own that is less linear; None where there is none, or the product is no such one."""
+    """The factor with a bias of its own that is less linear; None where there is none, or on another product."""
     if node.op != "aten.mul" or len(node.operands) != 2:
         return None
     curves = [_curve(seen, view) for view in node.operands]
@@ -130,7 +133,9 @@ def _gate(seen: Record, node: Node, sites: dict[int, Use]) -> Gate | None:
     same_input = {seen.nodes[curve.origin].inputs for curve in (first, second)}
     if len(same_input) > 1 or not all(_is_alone(seen, curve, node.index) for curve in (first, second)):
         return None
-    gates = [gate for curve in (first, second) if (gate := _factor(seen, curve, sites[curve.origin])) is not None]
+    gates = [
+        gate for curve in (first, second) if (gate := _factor(seen, curve, sites[curve.origin])) is not None
+    ]
     return max(gates, key=lambda gate: (_bend(gate.function), gate.rows), default=None)
 
 
@@ -153,7 +158,11 @@ def _is_alone(seen: Record, curve: Curve, product: int) -> bool:
 
 def _factor(seen: Record, curve: Curve, use: Use) -> Gate | None:
     """The factor as a gate; None where it has no bias that may be set."""
-    biases = [one.names[0] for one in seen.uses if one.how == "bias" and one.node == use.node and len(one.names) == 1]
+    biases = [
+        one.names[0]
+        for one in seen.uses
+        if one.how == "bias" and one.node == use.node and len(one.names) == 1
+    ]
     layer, shape = use.layer, seen.nodes[use.node].shape
     if len(biases) != 1 or layer is None or not all(settable(seen, (use.names[0], biases[0]))):
         return None
@@ -163,7 +172,10 @@ def _factor(seen: Record, curve: Curve, use: Use) -> Gate | None:
     if curve.window is not None:
         axis = len(shape) - 1 if layer.kind == "linear" else 1
         columns = columns_of(seen.graph, curve.window, use.node, axis)
-        if columns is None or (columns[1] - columns[0]) * math.prod(shape) != curve.window.numel * layer.num_out:
+        if (
+            columns is None
+            or (columns[1] - columns[0]) * math.prod(shape) != curve.window.numel * layer.num_out
+        ):
             return None
         rows = columns
     return Gate(use.names[0], biases[0], rows, Sampled(GRID, curve.values))

@@ -19,7 +19,8 @@ class Structure:
         sums: mean of (sum of a row)^2 / (its length x E w^2): 1 for independent values, 0 for rows without mean.
         zeros: share of exact zeros, in the first few rows.
         paired: share of these rows whose values come in pairs of opposite sign.
-        opposite: whether the second half of the rows is the first with the other sign, as far as was looked.
+        opposite: whether the rows, or those of each part, are a half and the same half with the other sign, as far as
+            was looked.
         rows: number of rows that were summed.
     """
 
@@ -42,7 +43,9 @@ def structure_of(tensor: Tensor) -> Structure:
     if tensor.dim() < 2 or tensor.is_meta or tensor.numel() == 0 or not tensor.is_floating_point():
         return Structure()
     rows = tensor.detach()[:: -(-tensor.shape[0] // PROBED_ROWS)].flatten(1)
-    total = float(torch.linalg.vector_norm(rows, dtype=torch.float32)) ** 2 / len(rows)
+    total = float(
+        torch.linalg.vector_norm(rows, dtype=torch.promote_types(rows.dtype, torch.float32))
+    ) ** 2 / len(rows)
     if not (0 < total < math.inf):
         return Structure()
     sums = float(rows.sum(1, dtype=torch.float32).square_().mean()) / total
@@ -53,9 +56,13 @@ def structure_of(tensor: Tensor) -> Structure:
 
 
 def _is_opposite(tensor: Tensor) -> bool:
-    half, odd = divmod(len(tensor), 2)
-    few = slice(0, min(half, CLOSE_ROWS))
-    return half > 0 and not odd and bool((tensor[:half][few] == -tensor[half:][few]).all())
+    """Whether the first rows come again with the other sign, all at one distance: half of all rows, or of a part."""
+    rows = tensor.flatten(1)
+    for twin in (rows[:, 0] == -rows[0, 0]).nonzero()[:PROBED_ROWS, 0].tolist():
+        few = min(twin, CLOSE_ROWS)
+        if twin and len(rows) % (2 * twin) == 0 and bool((rows[:few] == -rows[twin : twin + few]).all()):
+            return True
+    return False
 
 
 INDEPENDENT = Structure()
