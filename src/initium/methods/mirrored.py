@@ -139,7 +139,9 @@ def risotto(layer: Layer, *, part: str, alpha: float) -> Draw:
     sizes = canonical(layer)
     if part != "first":
         if sizes.groups > 1:
-            raise refuse("risotto", layer, "one group: a unit and its twin must meet", instead="mirrored")
+            raise refuse(
+                "risotto", layer, "one group: a unit and its twin must meet", instead="scaled_orthogonal"
+            )
         _halves("risotto", layer, "hidden")
     if part in ("first", "last") and sizes.num_in != sizes.num_out:
         raise refuse("risotto", layer, f'as many inputs as outputs for part="{part}"', instead="mirrored")
