@@ -112,9 +112,8 @@ def demo(layers: int, seeds: int) -> None:
     for name in (f"mlp{layers}-tanh", f"mlp{layers}-relu"):
         for seed in range(seeds):
             start = time.perf_counter()
-            loss = run_trial(spec_of(name, "adamw", DEMO_STEPS, "auto", DEMO_RATE, seed).to_data())[
-                "final_loss"
-            ]
+            result = run_trial(spec_of(name, "adamw", DEMO_STEPS, "auto", DEMO_RATE, seed).to_data())
+            loss = result["final_loss"]
             verdict = "learns" if loss < math.log(10) / 2 else "DOES NOT LEARN"
             seconds = time.perf_counter() - start
             print(

@@ -51,6 +51,17 @@ def start(model: nn.Module, weight: Callable[[Tensor], object]) -> nn.Module:
     return model
 
 
+class Applied(nn.Module):
+    """A function as a module."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)
+
+
 class Basic(nn.Module):
     """A residual block of two convolutions, with a projection where the width changes."""
 

@@ -19,11 +19,7 @@ def profile(rows: Sequence[Row]) -> Svg:
 
     A net that has not learned is within no distance. Starts that are not on every net are left out.
     """
-    labels = [
-        label
-        for label in dict.fromkeys(one for row in rows for one in row.losses)
-        if _everywhere(rows, label)
-    ]
+    labels = [label for label in rows[0].losses if all(label in row.losses for row in rows)]
     step = math.log(FARTHEST / NEAREST) / POINTS
     x = [NEAREST * math.exp(step * i) for i in range(POINTS + 1)]
     lines = {label: [100.0 * within(rows, label, limit) for limit in x] for label in labels}
@@ -36,13 +32,9 @@ def profile(rows: Sequence[Row]) -> Svg:
         x_log=True,
         y_zero=True,
         height=380,
-    )  # fmt: skip
+    )
 
 
 def within(rows: Sequence[Row], label: str, limit: float) -> float:
     """Share of the nets on which a start is alive and its regret at most `limit`."""
     return sum(row.regret(label) <= limit and not row.dead(label) for row in rows) / len(rows)
-
-
-def _everywhere(rows: Sequence[Row], label: str) -> bool:
-    return all(label in row.losses for row in rows)

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from tests.nets import noise, seeded
+from tests.nets import Applied, noise, seeded
 from torch import nn
 from torch.nn import functional as F
 
@@ -16,20 +16,9 @@ from initium.record import record
 from initium.theory import criticality
 
 
-class Written(nn.Module):
-    """An activation of the user's own."""
-
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, z):
-        return self.function(z)
-
-
 def net(function, depth=20, width=16, bias=True):
     layers = [
-        layer for _ in range(depth - 1) for layer in (nn.Linear(width, width, bias=bias), Written(function))
+        layer for _ in range(depth - 1) for layer in (nn.Linear(width, width, bias=bias), Applied(function))
     ]
     with seeded():
         return nn.Sequential(*layers, nn.Linear(width, 4, bias=bias))
@@ -103,7 +92,7 @@ def uneven(function):
         return nn.Sequential(*layers[:-1])
 
 
-@pytest.mark.parametrize("drop", [nn.Dropout(0.2), Written(lambda z: F.dropout(z, 0.2))])
+@pytest.mark.parametrize("drop", [nn.Dropout(0.2), Applied(lambda z: F.dropout(z, 0.2))])
 def test_dropout_is_no_end_of_a_chain(drop):
     """It keeps every mean, so the weights start as without it."""
     layers = [part for _ in range(19) for part in (nn.Linear(16, 16), nn.ReLU(), drop)]

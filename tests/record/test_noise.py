@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests.nets import Applied
 from torch import nn
 from torch.nn import functional as F
 
@@ -12,18 +13,9 @@ from initium.record.noise import of_dropout
 def second_of(function, width=64):
     """The node of the operation that draws, and the run."""
     first, second = nn.Linear(width, width), nn.Linear(width, 3)
-    model = nn.Sequential(first, Apply(function), second).train()
+    model = nn.Sequential(first, Applied(function), second).train()
     seen = record(model, torch.randn(256, width, generator=torch.Generator().manual_seed(0)))
     return next((node for node in seen.nodes if node.noise is not None), None), seen
-
-
-class Apply(nn.Module):
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x):
-        return self.function(x)
 
 
 WRITTEN = {

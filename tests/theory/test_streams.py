@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from tests.nets import Applied
 from tests.theory.nets import logs, within
 from torch import nn
 
@@ -94,12 +95,7 @@ def perceptron(name: str) -> nn.Sequential:
         layers = [nn.Linear(WIDTH, WIDTH, bias=False) for _ in range(2)]
         for layer in layers:
             nn.init.normal_(layer.weight, std=WIDTH**-0.5)
-
-    class Function(nn.Module):
-        def forward(self, x):
-            return ACTIVATIONS[name](x)
-
-    return nn.Sequential(layers[0], Function(), layers[1])
+    return nn.Sequential(layers[0], Applied(ACTIVATIONS[name]), layers[1])
 
 
 class Blocks(nn.Module):

@@ -8,16 +8,18 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from initium.errors import MissingExtraError, UsageError
-from initium.study.tasks import Task, open_task
-from initium.study.tasks.models import parse
+
+if TYPE_CHECKING:
+    from initium.study.tasks import Task
 
 FORMS = "a standard model such as cnn20-relu, timm:NAME, torchvision:NAME, file.py:factory or package.module:factory"
 
@@ -31,8 +33,8 @@ def build(target: str, arguments: Mapping[str, Any], *, seed: int = 0) -> nn.Mod
         seed: for torch's generator while the factory runs, so that the same command shows the same model.
     """
     source, _, name = target.rpartition(":")
-    is_standard = standard_task(target) is not None
-    if not is_standard and (not source or not name or "://" in target):
+    task = standard_task(target)
+    if task is None and (not source or not name or "://" in target):
         raise UsageError(
             f"{target!r} names no model",
             expected=FORMS,
@@ -40,8 +42,8 @@ def build(target: str, arguments: Mapping[str, Any], *, seed: int = 0) -> nn.Mod
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # noqa: TID251 - forked, and the factory knows no other generator
-        makers = {"": _standard, "timm": _timm, "torchvision": _torchvision}
-        factory = makers.get(source, _named)(source, name)
+        makers = {"timm": _timm, "torchvision": _torchvision}
+        factory = partial(task.make_model, name) if task else makers.get(source, _named)(source, name)
         model = _call(target, factory, arguments)
     if not isinstance(model, nn.Module):
         raise UsageError(
@@ -72,18 +74,17 @@ def default_shape(target: str, model: nn.Module) -> tuple[int, ...] | None:
 
 def standard_task(target: str) -> Task | None:
     """The embedded task that a standard model of studies is made for; None where `target` names none."""
+    if ":" in target:
+        return None
+    from initium.study.tasks import open_task
+    from initium.study.tasks.models import parse
+
     try:
         family, _, _ = parse(target)
     except UsageError:
         return None
     kind = "detection" if family.name == "detector" else "segmentation" if family.dense else "classification"
     return open_task(kind)
-
-
-def _standard(_: str, name: str) -> Callable[..., object]:
-    task = standard_task(name)
-    assert task is not None
-    return lambda: task.make_model(name)
 
 
 def _call(target: str, factory: object, arguments: Mapping[str, Any]) -> object:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from collections.abc import Mapping
 from importlib import resources
 
 from initium.errors import UsageError, unknown_name
 from initium.methods.catalogue import find
 from initium.methods.effect import effect
 from initium.methods.law import law
-from initium.methods.method import Card, Method, Param
+from initium.methods.method import Card, Method
 from initium.random.distributions import Blocks
 from initium.theory.fans import fans
 from initium.theory.layer import Layer
@@ -100,7 +99,7 @@ def _facts(method: Method, words: dict[str, str], lang: str) -> list[str]:
     helps = _texts(lang, "helps")["helps"] if lang != "en" else {}
     lines = [f"{words['parameters']}:"] if method.params else []
     lines += [
-        f"  {p.name} = {p.default} ({_range(p, helps)}): {helps.get(p.help, p.help)}" for p in method.params
+        f"  {p.name} = {p.default} ({p.range_in(helps)}): {helps.get(p.help, p.help)}" for p in method.params
     ]
     if method.layers:
         lines.append(f"{words['layers']}: {', '.join(method.layers)}")
@@ -110,15 +109,6 @@ def _facts(method: Method, words: dict[str, str], lang: str) -> list[str]:
     if method.aliases:
         lines.append(f"{words['aliases']}: {', '.join(method.aliases)}")
     return [*lines, f"{words['source']}: {method.paper}"]
-
-
-def _range(param: Param, helps: Mapping[str, str]) -> str:
-    """What may be given, in the words of `helps`, where number after number stands for {}."""
-    if param.choices:
-        return param.range
-    numbers = [f"{one:g}" for one in (param.low, param.high) if one is not None]
-    phrase = functools.reduce(lambda text, one: text.replace(one, "{}", 1), numbers, param.range)
-    return helps.get(phrase, phrase).format(*numbers)
 
 
 def read_layer(text: str) -> Layer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -87,13 +87,20 @@ class Param:
     @property
     def range(self) -> str:
         """What may be given, in words."""
+        return self.range_in({})
+
+    def range_in(self, phrases: Mapping[str, str]) -> str:
+        """The same in another language.
+
+        Args:
+            phrases: "at least {}" and its like -> what they are there.
+        """
         if self.choices:
             return " | ".join(self.choices)
-        if self.low is None and self.high is None:
-            return "any"
-        if self.high is None:
-            return f"at least {self.low:g}"
-        return f"at most {self.high:g}" if self.low is None else f"from {self.low:g} to {self.high:g}"
+        limits = [f"{one:g}" for one in (self.low, self.high) if one is not None]
+        one_sided = "at least {}" if self.high is None else "at most {}"
+        phrase = ("any", one_sided, "from {} to {}")[len(limits)]
+        return phrases.get(phrase, phrase).format(*limits)
 
     def _wrong(self, value: object, owner: str, expected: str) -> UsageError:
         remedy = f"see `initium explain {owner}`; the default is {self.default}"

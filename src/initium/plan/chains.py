@@ -47,7 +47,7 @@ def chains_of(seen: Record) -> tuple[Chain, ...]:
     sites = {use.node: use for use in seen.sites if _simple(seen, use)}
     reached = {node: found for node in sites if (found := _next_site(seen, node, sites)) is not None}
     follower = {node: found[0] for node, found in reached.items()}
-    biases = {use.node: use.names[0] for use in seen.uses if use.how == "bias" and len(use.names) == 1}
+    biases = biases_of(seen)
     made: dict[int, Sampled] = {}
     chains = []
     for head in follower.keys() - set(follower.values()):
@@ -59,6 +59,11 @@ def chains_of(seen: Record) -> tuple[Chain, ...]:
         parts = tuple(_parts(sites[one], sites[other]) for one, other in pairwise(nodes))
         chains.append(Chain(names, tuple(biases.get(node, "") for node in nodes), functions, parts))
     return tuple(sorted(chains, key=lambda chain: chain.names))
+
+
+def biases_of(seen: Record) -> dict[int, str]:
+    """Node of a weighted operation -> its bias, where that is a parameter of its own."""
+    return {use.node: use.names[0] for use in seen.uses if use.how == "bias" and len(use.names) == 1}
 
 
 def _sampled(curve: Curve, made: dict[int, Sampled]) -> Sampled:

@@ -86,9 +86,9 @@ def _weight(chain: Chain, place: int, start: criticality.Start, layer: Layer) ->
         position = "first" if place == 0 else "last" if last else "hidden"
         params: dict[str, Value] = {"position": position, "taps": "isometric"}
         inputs, outputs = (1, *chain.parts)[place], (*chain.parts, 1)[place]
-        if place > 0 and inputs > layer.groups:
+        if inputs > layer.groups:
             params["parts_in"] = inputs // layer.groups
-        if not last and outputs > layer.groups:
+        if outputs > layer.groups:
             params["parts_out"] = outputs // layer.groups
         return Start("mirrored", target, reason, params)
     if place > 0 and start.centring:
@@ -106,7 +106,7 @@ def _can_mirror(seen: Record, chain: Chain) -> bool:
     layers = [seen.parts[name].layer for name in chain.names]
     even = [
         width % (2 * parts) == 0
-        for one, other, parts in zip(layers, layers[1:], chain.parts, strict=False)
+        for one, other, parts in zip(layers[:-1], layers[1:], chain.parts, strict=True)
         for width in (one.num_out, other.num_in)
     ]
     return all(even) and all(settable(seen, chain.names))

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, replace
 
 from initium.plan.assignment import Assignment
-from initium.plan.chains import settable
+from initium.plan.chains import biases_of, settable
 from initium.record import Record
 from initium.record.curves import GRID, Curve
 from initium.record.node import Node, View
@@ -95,7 +95,10 @@ def _started(one: Assignment, gate: Gate) -> Assignment:
 def gates_of(seen: Record) -> tuple[Gate, ...]:
     """The gate of every product on a chain of such."""
     sites = {use.node: use for use in seen.sites if len(use.names) == 1 and use.direct and not use.rows}
-    found = {node.index: gate for node in seen.nodes if (gate := _gate(seen, node, sites)) is not None}
+    biases = biases_of(seen)
+    found = {
+        node.index: gate for node in seen.nodes if (gate := _gate(seen, node, sites, biases)) is not None
+    }
     lengths = _lengths(seen, set(found))
     known: dict[tuple[Sampled, int], float] = {}
     gates = []
@@ -120,7 +123,7 @@ def _lengths(seen: Record, products: set[int]) -> list[int]:
     return counts
 
 
-def _gate(seen: Record, node: Node, sites: dict[int, Use]) -> Gate | None:
+def _gate(seen: Record, node: Node, sites: dict[int, Use], biases: dict[int, str]) -> Gate | None:
     """The factor with a bias of its own that is less linear; None where there is none, or on another product."""
     if node.op != "aten.mul" or len(node.operands) != 2:
         return None
@@ -131,10 +134,13 @@ def _gate(seen: Record, node: Node, sites: dict[int, Use]) -> Gate | None:
     if (first.origin, first.window) == (second.origin, second.window):
         return None
     same_input = {seen.nodes[curve.origin].inputs for curve in (first, second)}
-    if len(same_input) > 1 or not all(_is_alone(seen, curve, node.index) for curve in (first, second)):
+    factors = [(curve, sites[curve.origin]) for curve in (first, second)]
+    if len(same_input) > 1 or not all(_is_alone(seen, use, node.index) for _, use in factors):
         return None
     gates = [
-        gate for curve in (first, second) if (gate := _factor(seen, curve, sites[curve.origin])) is not None
+        gate
+        for curve, use in factors
+        if use.node in biases and (gate := _factor(seen, curve, use, biases[use.node])) is not None
     ]
     return max(gates, key=lambda gate: (_bend(gate.function), gate.rows), default=None)
 
@@ -148,23 +154,18 @@ def _curve(seen: Record, view: View) -> Curve | None:
     return Curve(view.node, GRID, window=view) if is_origin else None
 
 
-def _is_alone(seen: Record, curve: Curve, product: int) -> bool:
+def _is_alone(seen: Record, use: Use, product: int) -> bool:
     """Whether a weight's output goes nowhere but into the product, and on no branch."""
-    part = seen.parts[next(use.names[0] for use in seen.sites if use.node == curve.origin)]
+    part = seen.parts[use.names[0]]
     ancestors, descendants = seen.graph.ancestors[product], seen.graph.descendants[product]
-    stray = seen.graph.descendants[curve.origin] & ~ancestors & ~descendants
+    stray = seen.graph.descendants[use.node] & ~ancestors & ~descendants
     return part.branch is None and len(part.nodes) == 1 and not part.standardized and stray == 0
 
 
-def _factor(seen: Record, curve: Curve, use: Use) -> Gate | None:
-    """The factor as a gate; None where it has no bias that may be set."""
-    biases = [
-        one.names[0]
-        for one in seen.uses
-        if one.how == "bias" and one.node == use.node and len(one.names) == 1
-    ]
+def _factor(seen: Record, curve: Curve, use: Use, bias: str) -> Gate | None:
+    """The factor as a gate; None where its weight or bias may not be set."""
     layer, shape = use.layer, seen.nodes[use.node].shape
-    if len(biases) != 1 or layer is None or not all(settable(seen, (use.names[0], biases[0]))):
+    if layer is None or not all(settable(seen, (use.names[0], bias))):
         return None
     if not bool(curve.values.isfinite().all()):
         return None
@@ -178,7 +179,7 @@ def _factor(seen: Record, curve: Curve, use: Use) -> Gate | None:
         ):
             return None
         rows = columns
-    return Gate(use.names[0], biases[0], rows, Sampled(GRID, curve.values))
+    return Gate(use.names[0], bias, rows, Sampled(GRID, curve.values))
 
 
 def _bend(f: Sampled) -> float:
