@@ -107,6 +107,21 @@ def test_paired_units_are_named_and_rows_without_mean_predicted():
     assert all(one.inside and not one.outside for one in found)
 
 
+def test_centred_taps_are_predicted_on_padded_maps():
+    import initium
+
+    def make() -> nn.Module:
+        layers: list[nn.Module] = []
+        for i in range(8):
+            conv = nn.Conv2d(16 if i else 3, 16, 3, padding=1)
+            start(conv, lambda w: initium.fill_(w, "centred_orthogonal", gain=5.0, over="tap"))
+            layers += [conv, nn.Sigmoid()]
+        return nn.Sequential(*layers, nn.Conv2d(16, 4, 3))
+
+    z = scores(make, (8, 3, 8, 8), 10)
+    assert (z.abs() <= 2).float().mean() >= 0.93
+
+
 def test_a_norm_by_running_statistics_is_named():
     net = nn.Sequential(nn.Linear(16, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 4)).eval()
     found = predict(record(net, 5 * noise(32, 16)))

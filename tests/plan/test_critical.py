@@ -45,6 +45,68 @@ def test_the_plan_is_what_theory_says_of_the_function_itself(function):
     assert "20" in hidden.reason
 
 
+def test_sigmoid_convolutions_tell_samples_apart_at_depth():
+    """Rows without mean pass one at the border: after 40 layers the samples would differ in 1e-6 of the features."""
+    with seeded():
+        layers = [one for _ in range(40) for one in (nn.Conv2d(16, 16, 3, padding=1), nn.Sigmoid())]
+        deep = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), *layers, nn.Flatten(), nn.Linear(1024, 10))
+    made = plan(deep, noise(16, 3, 8, 8))
+    assert made.verdict == "healthy"
+    assert made["1.weight"].params == {"centring": 1.0, "over": "tap"}
+
+
+class Sine(nn.Module):
+    """sin(omega z)."""
+
+    def __init__(self, omega: float) -> None:
+        super().__init__()
+        self.omega = omega
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        """The sine."""
+        return torch.sin(self.omega * z)
+
+
+def sines(omega: float, num_in: int, *, bias: bool = True) -> nn.Sequential:
+    """Four layers of sines and a head."""
+    with seeded():
+        layers = [one for _ in range(3) for one in (nn.Linear(64, 64), Sine(omega))]
+        return nn.Sequential(
+            nn.Linear(num_in, 64, bias=bias), Sine(omega), *layers, nn.Linear(64, 3, bias=bias)
+        )
+
+
+@pytest.mark.parametrize("omega", [1.0, 30.0])
+@pytest.mark.parametrize("num_in", [1, 2, 4])
+def test_sines_of_coordinates_have_many_frequencies_and_all_phases(omega, num_in):
+    places = torch.rand(512, num_in, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    made = plan(net := sines(omega, num_in), places)
+    assert made.verdict == "healthy"
+    made.apply(net)
+    argument = omega * (net[0](places) - net[0].bias)
+    assert argument.square().mean().item() == pytest.approx(
+        100 / num_in, rel=0.05
+    )  # measured on other samples
+    low, high = made["0.bias"].params["low"], made["0.bias"].params["high"]
+    assert (low, high) == pytest.approx((-math.pi / omega, math.pi / omega), rel=1e-3)
+    assert made["8.weight"].target == 0.01
+    assert net(places).square().mean() < 0.05
+    shared = net(places) * net(-places)
+    assert shared.mean() > -0.9 * net(places).square().mean()  # an odd function has -1
+
+
+def test_other_inputs_and_functions_are_no_coordinates():
+    many = starts_of(record(sines(30.0, 16), noise(64, 16)))
+    assert many["0.weight"].target == many["2.weight"].target
+    assert "0.bias" not in many
+    with seeded():
+        layers = [one for _ in range(3) for one in (nn.Linear(64, 64), nn.Tanh())]
+        smooth = nn.Sequential(nn.Linear(2, 64), nn.Tanh(), *layers, nn.Linear(64, 3))
+    found = starts_of(record(smooth, noise(64, 2)))
+    assert found["0.weight"].target == found["2.weight"].target
+    assert "0.bias" not in starts_of(record(sines(30.0, 2, bias=False), noise(64, 2)))
+
+
 def test_biases_are_part_of_the_start():
     """cos is even: its chain starts best with biases near 3/2, and the last bias is left out."""
     seen = record(net(torch.cos), noise(32, 16))

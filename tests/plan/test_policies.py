@@ -294,3 +294,21 @@ def test_the_next_candidate_has_no_special_geometry(activation: type[nn.Module])
     assert first.rule == "long chain"
     assert first.method in ("mirrored", "orthogonal", "centred_orthogonal")
     assert (second.method, second.params, second.target) == ("he_normal", {}, 1.0)
+
+
+@pytest.mark.parametrize("norm", [True, False])
+def test_a_zero_head_starts_at_unit_scale_where_no_norm_sets_the_scale(norm: bool) -> None:
+    with seeded():
+        net = nn.Sequential(
+            nn.Linear(16, 32), nn.LayerNorm(32) if norm else nn.Identity(), nn.GELU(), nn.Linear(32, 10)
+        )
+    nn.init.zeros_(net[3].weight)
+    head = plan(net, noise(32, 16))["3.weight"]
+    assert (head.rule, head.keeps) == (("zero by design", True) if norm else ("head", False))
+
+
+def test_a_zero_end_of_maps_or_tokens_stays() -> None:
+    with seeded():
+        net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 3, 3, padding=1))
+    nn.init.zeros_(net[2].weight)
+    assert plan(net, noise(8, 3, 8, 8))["2.weight"].keeps

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from tests.nets import noise
 
@@ -19,6 +20,18 @@ def test_rows_without_mean_are_seen():
     assert structure_of(weight - weight.mean(1, keepdim=True)).row_sum < 1e-6
     centred = initium.fill_(torch.empty(48, 80), "centred_orthogonal", centring=0.5)
     assert 0.15 < structure_of(centred).row_sum < 0.4  # (1 - c)^2 = 0.25
+
+
+def test_taps_without_mean_are_seen():
+    rows, taps = (
+        structure_of(initium.fill_(torch.empty(32, 16, 3, 3), "centred_orthogonal", over=over))
+        for over in ("row", "tap")
+    )
+    assert (rows.row_sum, taps.row_sum) == (pytest.approx(0, abs=1e-6), pytest.approx(0, abs=1e-6))
+    assert rows.tap_sum == 1.0
+    assert taps.tap_sum < 1e-6
+    matrix = structure_of(noise(48, 80) + 1.0)
+    assert matrix.tap_sum == matrix.row_sum
 
 
 def test_rows_that_add_up_are_seen():

@@ -54,6 +54,13 @@ def test_raw_matmul(square: bool, transposed: bool) -> None:
     assert (one.in_axis, one.out_axis) == ((1, 0) if transposed else (0, 1))
 
 
+@pytest.mark.parametrize("leading", [(8,), (8, 5)])
+@pytest.mark.parametrize(("num_in", "num_out"), [(1, 6), (6, 1), (1, 1)])
+def test_axes_of_one(leading: tuple[int, ...], num_in: int, num_out: int) -> None:
+    layer = record(nn.Linear(num_in, num_out), noise(*leading, num_in)).parts["weight"].layer
+    assert (layer.num_in, layer.num_out, layer.out_axis) == (num_in, num_out, 0)
+
+
 def test_weight_on_the_left() -> None:
     one = layer(record(Holder(lambda self, x: self.w @ x, w=(4, 6)), noise(3, 6, 5)), "w")
     assert (one.in_axis, one.out_axis) == (1, 0)

@@ -4,11 +4,12 @@ import math
 
 import pytest
 import torch
+from tests.nets import noise
 from torch.nn import functional as F
 
 from initium.theory.fans import fans
 from initium.theory.layer import Layer
-from initium.theory.profiles import blended, raised, through
+from initium.theory.profiles import blended, passed_mean, raised, through
 
 CASES = [
     Layer("conv", (4, 4, 3, 3), stride=(1, 1), padding=(1, 1), dilation=(1, 1), input_size=(7, 9)),
@@ -75,3 +76,18 @@ def test_powers_of_a_profile_keep_its_mean():
 def test_sums_blend_and_maps_of_other_sizes_do_not():
     assert blended([((0.5, 1.5),), ((1.0, 1.0),)], [1.0, 3.0])[0] == pytest.approx((0.875, 1.125))
     assert blended([((0.5, 1.5),), ()], [1.0, 1.0]) == ()
+
+
+@pytest.mark.parametrize(("row", "tap"), [(1.0, 0.0), (1.0, 1.0), (0.0, 1.0), (0.5, 0.5), (0.0, 0.0)])
+def test_what_is_left_of_an_even_input_at_borders(row, tap):
+    """Shares of the mean that are left over rows, and over taps; 64 x 63 outputs, deviations within 4 in a hundred."""
+    weight = noise(64, 64, 3, 3, seed=3).double()
+    whole = weight.mean((1, 2, 3), keepdim=True)
+    taps = weight.mean(1, keepdim=True) - whole
+    weight = weight - (1 - tap) * taps - (1 - row) * whole
+    out = F.conv2d(torch.ones(1, 64, 7, 9, dtype=torch.float64), weight, padding=1)
+    ones = torch.ones(1, 1, 3, 3, dtype=torch.float64)
+    covered = F.conv2d(torch.ones(1, 1, 7, 9, dtype=torch.float64), ones, padding=1).mean()
+    at_taps = tap**2 * 8 / 9 + row**2 / 9
+    expected = float(covered) * 64 * passed_mean(CASES[0], row**2, 1.0 if tap == 1.0 else at_taps)
+    assert float(out.square().mean()) == pytest.approx(expected, rel=0.15, abs=1e-9)

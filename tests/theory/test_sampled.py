@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from hypothesis import given
@@ -47,3 +49,19 @@ def test_reflections_and_shifts():
 def test_pairs_that_are_no_function_say_so(x, y):
     with pytest.raises(UsageError, match="samples"):
         Sampled(x, y)
+
+
+@pytest.mark.parametrize("omega", [1.0, 3.0, 30.0])
+@pytest.mark.parametrize("wave", [torch.sin, torch.cos, lambda z: torch.sin(z) + 0.5 * torch.sin(2 * z)])
+def test_periods(omega, wave):
+    x = torch.linspace(-16, 16, 6401, dtype=torch.float64)
+    assert Sampled(x, wave(omega * x)).period == pytest.approx(2 * math.pi / omega, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "f", [torch.tanh, torch.relu, torch.zeros_like, lambda z: z + torch.sin(z), lambda z: torch.exp(-z * z), torch.sinc,
+          lambda z: torch.sin(z * z), lambda z: torch.sin(0.3 * z)]
+)  # fmt: skip
+def test_functions_without_a_period_on_the_samples(f):
+    x = torch.linspace(-16, 16, 6401, dtype=torch.float64)
+    assert Sampled(x, f(x)).period is None

@@ -145,7 +145,8 @@ class Propagation(Held):
         if weights.structure.paired:
             x, weights = self._mirrored(x), Weights(weights.second / 2)
         middle, profile = through(layer, x.over_map)
-        varying = x.second - x.mean**2 + passed_mean(layer, weights.structure.row_sum) * x.mean**2
+        shape = weights.structure
+        varying = x.second - x.mean**2 + passed_mean(layer, shape.row_sum, shape.tap_sum) * x.mean**2
         return x, weights.second * fans(layer).fan_in * max(varying, 0.0) * middle, profile
 
     def _mirrored(self, x: Signal) -> Signal:

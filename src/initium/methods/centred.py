@@ -18,34 +18,43 @@ _HUANG = Paper("Huang et al.", 2017, "Centered Weight Normalization in Accelerat
 _SERVED: tuple[Kind, ...] = ("linear", "conv")
 
 
-def centred_orthogonal(layer: Layer, *, gain: float, centring: float) -> Draw:
+def centred_orthogonal(layer: Layer, *, gain: float, centring: float, over: str) -> Draw:
     """W = gain (Q - c mean_row(Q)), Q orthogonal per group, scaled to E[w^2] = 1 / fan_in before centring.
 
     An activation with a mean (sigmoid, softplus, ELU) sends the same large component through every row, so all
     inputs look alike after a few layers. With c = 1 rows sum to zero and only the varying part E f^2 - (E f)^2
     passes: the forward fixed point is w = q / (v + (1 - c)^2 m^2) for weights of variance w / fan_in.
 
-    Published as a constraint kept during training; here it is the start alone.
+    A convolution that pads with zeros sees part of its row at the border, and a part of a row that sums to zero does
+    not. With over="tap" the inputs at each tap sum to zero (where there are two or more), and so does every part:
+    without that the border's pattern, the same for all inputs, is what is left after some 20 sigmoid layers.
+
+    Published over rows and as a constraint kept during training; here it is the start alone.
 
     Reference: Huang et al. (2017), Centered Weight Normalization, ICCV.
     """
-    return built(layer, functools.partial(_centred, gain=gain, centring=centring))
+    return built(layer, functools.partial(_centred, gain=gain, centring=centring, over=over))
 
 
-def _centred(sizes: Canonical, key: Key, *, gain: float, centring: float) -> Tensor:
+def _centred(sizes: Canonical, key: Key, *, gain: float, centring: float, over: str) -> Tensor:
     cols = sizes.num_in * sizes.taps
     unit = gain * (max(sizes.num_out, cols) / cols) ** 0.5
     whole = drawn(sizes.shape, Orthogonal(unit, sizes.num_out, cols, sizes.groups), key)
-    axes = tuple(range(2, whole.dim()))
+    axes = (2,) if _by_tap(sizes, over) else tuple(range(2, whole.dim()))
     return whole - centring * whole.mean(axes, keepdim=True) if cols > 1 else whole
 
 
-def _centred_energy(layer: Layer, *, gain: float, centring: float) -> Energy:
-    """Of a row, 1 / cols lies along its mean on average, of which (1 - c)^2 is left."""
+def _by_tap(sizes: Canonical, over: str) -> bool:
+    return over == "tap" and sizes.num_in > 1
+
+
+def _centred_energy(layer: Layer, *, gain: float, centring: float, over: str) -> Energy:
+    """Of n values with a mean of their own, 1 / n lies along it on average, of which (1 - c)^2 is left."""
     sizes = canonical(layer)
     cols = sizes.num_in * sizes.taps
     whole = gain**2 * max(sizes.num_out, cols) / cols * min(sizes.num_out, cols) * sizes.groups
-    left = 1 - (1 - (1 - centring) ** 2) / cols if cols > 1 else 1.0
+    values = sizes.num_in if _by_tap(sizes, over) else cols
+    left = 1 - (1 - (1 - centring) ** 2) / values if cols > 1 else 1.0
     return Energy(even=whole * left)
 
 
@@ -54,7 +63,13 @@ METHODS = (
         "centred_orthogonal",
         "centred",
         "Orthogonal rows with their mean taken out, for activations with a mean.",
-        (GAIN, Param("centring", 1.0, "share of each row's mean that is taken out", low=0.0, high=1.0)),
+        (
+            GAIN,
+            Param("centring", 1.0, "share of each mean that is taken out", low=0.0, high=1.0),
+            Param(
+                "over", "row", "what a mean is of: a row, or its inputs at each tap", choices=("row", "tap")
+            ),
+        ),
         _SERVED,
         _HUANG,
         centred_orthogonal,

@@ -109,7 +109,7 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         name, bias = use.names[0], self._bias(call)
         measured, target = self._size(out), self._targets[name](self._needed_seconds)
         if bias is not None:
-            share = measured - self._size(bias)
+            share = self._size(out.detach() - _along_units(call, bias, out))
             measured = share if share > LEAST_SHARE * measured else 0.0
         if not (math.isfinite(measured) and measured > 0 and math.isfinite(target) and target > 0):
             if name not in self.factors:
@@ -163,6 +163,12 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         position = 0 if call.info.name in ops.BIAS_FIRST else 2
         bias = call.args[position] if position < len(call.args) else None
         return bias if isinstance(bias, Tensor) and bias.dim() <= 1 and bool(bias.any()) else None
+
+
+def _along_units(call: Call, bias: Tensor, out: Tensor) -> Tensor:
+    """The bias of an operation in the shape that is added to its output."""
+    after = out.dim() - 2 if call.info.name in ops.CONVOLUTIONS else 0
+    return bias.detach().reshape(*bias.shape, *[1] * after)
 
 
 def _only(names: Sequence[str]) -> str:

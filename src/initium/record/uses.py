@@ -167,12 +167,7 @@ def _weight_side(left: Operand, right: Operand) -> tuple[Operand | None, str]:
 def _linear_layer(weight: Operand, contraction: int) -> tuple[Layer, tuple[int, ...]]:
     """The layer of a weight operand whose axis `contraction` is summed over, in the axis order of the parameter."""
     tensor, shape, stride = weight.tensor, weight.base_shape, weight.base_stride
-    inner = tensor.stride(contraction)
-    matches = [
-        a
-        for a in range(len(shape))
-        if stride[a] == inner and shape[a] >= tensor.shape[contraction] and shape[a] > 1
-    ]
+    matches = _contracted(weight, contraction)
     if len(shape) < 2 or not matches:
         return _plain_layer(tensor, contraction), ()
     in_axis = matches[0]
@@ -185,6 +180,19 @@ def _linear_layer(weight: Operand, contraction: int) -> tuple[Layer, tuple[int, 
         start = int(tensor.storage_offset()) // stride[out_axis]
         rows = (start, start + covered)
     return Layer("linear", shape, out_axis=out_axis, in_axis=in_axis), rows
+
+
+def _contracted(weight: Operand, contraction: int) -> list[int]:
+    """The axes of the parameter that an axis of the operand may be."""
+    tensor, shape = weight.tensor, weight.base_shape
+    size, inner = tensor.shape[contraction], tensor.stride(contraction)
+    if size == 1 and tensor.numel() == math.prod(shape):  # its stride tells nothing
+        return [axis for axis in range(len(shape)) if shape[axis] == 1][-1:]
+    return [
+        axis
+        for axis in range(len(shape))
+        if weight.base_stride[axis] == inner and shape[axis] >= size and shape[axis] > 1
+    ]
 
 
 def _plain_layer(tensor: Tensor, contraction: int) -> Layer:

@@ -51,14 +51,16 @@ def through(layer: Layer, profile: Profile, *, backward: bool = False) -> tuple[
     return factor, tuple(rows)
 
 
-def passed_mean(layer: Layer, row_sum: float) -> float:
+def passed_mean(layer: Layer, row_sum: float, tap_sum: float = 1.0) -> float:
     """What a weight makes of an even input's power, against independent draws: `row_sum` where no tap meets padding.
 
-    Taps that fall on zeros leave a row of a convolution without their share: at the border rows have a mean.
+    Taps that fall on zeros leave a row of a convolution without their share: at the border rows have a mean, if not
+    the inputs at each tap sum to zero.
 
     Args:
         layer: the weight.
         row_sum: mean of (sum of a row)^2 / (its length x E w^2).
+        tap_sum: the same of the inputs of a row at each tap.
 
     Example:
         >>> conv = Layer("conv", (8, 8, 3), padding=(1,), stride=(1,), dilation=(1,), input_size=(4,))
@@ -74,7 +76,7 @@ def passed_mean(layer: Layer, row_sum: float) -> float:
             return row_sum
         covered = (taps.T if layer.transposed else taps).sum(1) / layer.kernel[axis]
         full *= float(covered.square().mean() / covered.mean().clamp_min(1e-12))
-    return 1.0 - (1.0 - row_sum) * full
+    return tap_sum - (tap_sum - row_sum) * full
 
 
 def raised(profile: Profile, slope: float) -> Profile:

@@ -14,6 +14,7 @@ from initium.theory.gains import Activation, Moments, checked, function_of
 _FEWEST = 16
 _STRAIGHT = 1e-5
 _TABLE = 16.0
+_FEWEST_PERIODS, _SAME_AGAIN = 4, 0.05
 
 
 class Sampled:
@@ -66,6 +67,25 @@ class Sampled:
         lines = [self._slope[side] for side in (self._x[1:] <= 0, self._x[:-1] >= 0)]
         flat = all(bool((line - line.mean()).abs().max() < _STRAIGHT) for line in lines if len(line))
         return flat and bool(self(torch.zeros(1, dtype=torch.float64, device="cpu")).abs() < _STRAIGHT)
+
+    @cached_property
+    def period(self) -> float | None:
+        """The T > 0 with f(z + T) = f(z) for all z, as of sines, if the samples hold four of them; else None.
+
+        Example:
+            >>> x = torch.linspace(-16, 16, 6401)
+            >>> round(Sampled(x, torch.sin(30 * x)).period or 0, 4), Sampled(x, torch.tanh(x)).period
+            (0.2094, None)
+        """
+        least, most = float(self._y.min()), float(self._y.max())
+        above = self._y > (least + most) / 2
+        rises = self._x[1:][above[1:] & ~above[:-1]]
+        if len(rises) < _FEWEST_PERIODS:
+            return None
+        period = float(rises[-1] - rises[0]) / (len(rises) - 1)
+        early = self._x[self._x <= self._x[-1] - period]
+        apart = float((self(early + period) - self(early)).abs().max())
+        return period if apart <= _SAME_AGAIN * (most - least) else None
 
     def reflected(self, sign: float) -> Sampled:
         """The samples of f(z) + sign f(-z)."""

@@ -120,6 +120,24 @@ def test_layers_that_are_the_identity_are_no_copies_of_each_other(factor: float)
     assert "IN303" in codes(diagnose(model, noise(16, 16)))
 
 
+def test_equal_factors_of_different_signals_are_no_copies() -> None:
+    """The decay rates of state spaces start alike in every block."""
+
+    class Decays(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rate = nn.Parameter(torch.arange(1.0, 5.0).repeat(16, 1))
+            self.linear = nn.Linear(16, 16)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            out: torch.Tensor = x + (self.linear(x)[..., None] * self.rate).mean(-1)
+            return out
+
+    with seeded():
+        model = nn.Sequential(Decays(), nn.LayerNorm(16), Decays())
+    assert "IN303" not in codes(diagnose(model, noise(16, 16)))
+
+
 def test_tied_weights_are_no_copies() -> None:
     with seeded():
         model = mlp(2, 16, nn.ReLU)

@@ -73,6 +73,8 @@ def _copies(measures: Measures) -> Iterator[Finding]:
             and info.constant is None
             and _comparable(info)
             and not _is_pattern(info)
+            and measures.record.parts[info.name].role
+            != "scale"  # factors of one signal each, which differ by it
         ):
             groups.setdefault((info.shape, info.mean, info.second, info.peak), []).append(info.name)
     copies = sorted((names for names in groups.values() if len(names) > 1), key=len, reverse=True)
