@@ -312,3 +312,17 @@ def test_a_zero_end_of_maps_or_tokens_stays() -> None:
         net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 3, 3, padding=1))
     nn.init.zeros_(net[2].weight)
     assert plan(net, noise(8, 3, 8, 8))["2.weight"].keeps
+
+
+@pytest.mark.parametrize(("std", "rule"), [(None, "author"), (0.02, "author"), (0.5, "head")])
+def test_a_head_of_a_sound_model_with_norms_stays_unless_it_is_loud(std: float | None, rule: str) -> None:
+    """Features of second moment 1/2 and width 64: outputs of second moment .17, .013 and 8."""
+    with seeded():
+        net = nn.Sequential(nn.Linear(16, 64), nn.LayerNorm(64), nn.ReLU(), nn.Linear(64, 10))
+        if std is not None:
+            nn.init.normal_(net[3].weight, std=std)
+    made = plan(net, noise(64, 16))
+    assert made["3.weight"].rule == rule
+    if rule == "head":
+        made.apply(net)
+        assert net(noise(64, 16)).square().mean().item() == pytest.approx(1.0, rel=0.2)
