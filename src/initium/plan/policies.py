@@ -23,7 +23,7 @@ from initium.record.roles import Part
 TINY_GAIN = 1e-3**0.5
 """A factor below which a unit signal falls under the least second moment that is sound."""
 
-LOUD = 2.0
+LOUD = 1.5
 """Second moment of outputs above which a head is drawn anew at unit scale, whoever chose it (that of timm's
 mobilenetv3_small_050 starts at 4: training loss after 40 steps 1.19, at 1.4 1.00, at .4 .88)."""
 
