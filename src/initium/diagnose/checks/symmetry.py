@@ -65,6 +65,7 @@ def _twins(weights: list[ParameterInfo], serious: bool) -> Finding:
 
 
 def _copies(measures: Measures) -> Iterator[Finding]:
+    """Equal weights; factors of signals, each of its own, may be equal."""
     groups: dict[tuple[object, ...], list[str]] = {}
     for info in measures.record.parameters:
         if (
@@ -73,8 +74,7 @@ def _copies(measures: Measures) -> Iterator[Finding]:
             and info.constant is None
             and _comparable(info)
             and not _is_pattern(info)
-            and measures.record.parts[info.name].role
-            != "scale"  # factors of one signal each, which differ by it
+            and measures.record.parts[info.name].role != "scale"
         ):
             groups.setdefault((info.shape, info.mean, info.second, info.peak), []).append(info.name)
     copies = sorted((names for names in groups.values() if len(names) > 1), key=len, reverse=True)
