@@ -314,15 +314,22 @@ def test_a_zero_end_of_maps_or_tokens_stays() -> None:
     assert plan(net, noise(8, 3, 8, 8))["2.weight"].keeps
 
 
-@pytest.mark.parametrize(("std", "rule"), [(None, "author"), (0.02, "author"), (0.5, "head")])
-def test_a_head_of_a_sound_model_with_norms_stays_unless_it_is_loud(std: float | None, rule: str) -> None:
-    """Features of second moment 1/2 and width 64: outputs of second moment .17, .013 and 8."""
+@pytest.mark.parametrize(
+    ("std", "rule", "second"), [(None, "head", None), (0.02, "author", None), (0.5, "head", 1.0)]
+)
+def test_a_head_of_a_sound_model_with_norms_is_no_louder_than_found(
+    std: float | None, rule: str, second: float | None
+) -> None:
+    """Features of second moment 1/2 and width 64; the last two have outputs of second moment .013 and 8 as found."""
     with seeded():
         net = nn.Sequential(nn.Linear(16, 64), nn.LayerNorm(64), nn.ReLU(), nn.Linear(64, 10))
         if std is not None:
             nn.init.normal_(net[3].weight, std=std)
+    found = net(noise(64, 16)).square().mean().item()
     made = plan(net, noise(64, 16))
     assert made["3.weight"].rule == rule
-    if rule == "head":
-        made.apply(net)
-        assert net(noise(64, 16)).square().mean().item() == pytest.approx(1.0, rel=0.2)
+    made.apply(net)
+    out = net(noise(64, 16)) - net[3].bias
+    assert out.square().mean().item() == pytest.approx(
+        second or found, rel=0.15
+    )  # calibrated on half of them

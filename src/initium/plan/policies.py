@@ -212,23 +212,22 @@ def _author_weights(part: Part, info: ParameterInfo, context: Context) -> Assign
     """In a sound model with norms, weights that are not the framework's default were chosen on purpose.
 
     Where no norm sets the signal's scale, weights do, and those of many families were chosen for models with norms.
-    A head stays unless it is loud.
+    Loud heads do not stay.
     """
     if not (context.sound and context.record.graph.has_norms) or not info.finite or info.constant is not None:
         return None
-    if part.role == "head":
-        reason = "the model is sound, and its outputs start quiet"
-        return None if _is_loud(part, context) else keep(part, info, "author", reason)
+    if part.role == "head" and _loudness(part, context) > LOUD:
+        return None
     if not is_default(part, info, context):
         reason = "the model is sound and this is not the framework's default, so the author chose it"
         return keep(part, info, "author", reason)
     return None
 
 
-def _is_loud(part: Part, context: Context) -> bool:
-    """Whether outputs are guesses so sure that they must be unlearned first."""
+def _loudness(part: Part, context: Context) -> float:
+    """Second moment of what a weight makes, as found."""
     made = [context.record.graph.nodes[node].forward for node in part.nodes]
-    return max((one.second for one in made if one is not None), default=0.0) > LOUD
+    return max((one.second for one in made if one is not None), default=0.0)
 
 
 def _bias(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
@@ -310,9 +309,22 @@ def _isometric(part: Part, info: ParameterInfo, context: Context) -> Assignment 
     return _assign(part, info, "orthogonal", "unaided", reason, "Saxe+ 2013, 1312.6120")
 
 
+def _head(part: Part, info: ParameterInfo, context: Context) -> Assignment:
+    """Outputs of unit scale; quieter where a sound model with norms has them so.
+
+    There unit scale lost on timm's resnet10t: .73 against .71 after 40 steps, .43 against .39 after 200.
+    """
+    found = _loudness(part, context) if context.sound and context.record.graph.has_norms else 1.0
+    if 0.0 < found < 1.0:
+        reason = "outputs start as quiet as they were: the model is sound"
+        one = _assign(part, info, "lecun_normal", "head", reason, "LeCun+ 1998")
+        return replace(one, target=found)
+    return _assign(part, info, "lecun_normal", "head", "outputs start at unit scale", "LeCun+ 1998")
+
+
 def _plain(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
     if part.role == "head":
-        return _assign(part, info, "lecun_normal", "head", "outputs start at unit scale", "LeCun+ 1998")
+        return _head(part, info, context)
     return _assign(
         part, info, "he_normal", "chain", "its scale is calibrated to a unit output", "He+ 2015, 1502.01852"
     )
