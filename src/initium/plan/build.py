@@ -16,6 +16,7 @@ from initium.plan.calibrate import calibrate
 from initium.plan.critical import starts_of
 from initium.plan.data_driven import decide as decide_by_data
 from initium.plan.data_driven import driven_by
+from initium.plan.found import as_found
 from initium.plan.plan import Plan
 from initium.plan.predicted import predicted
 from initium.plan.products import steadied
@@ -213,7 +214,7 @@ def _by_rule(seen: Record, name: str, rule: Rule) -> Assignment:
     layer = replace(part.layer, shape=seen.parameter(name).shape)
     one = Assignment(name, rule.method, layer, part.role, "rule", f"the user's {rule!r}", rule.params)
     if rule.method == KEEP:
-        one = replace(one, found=policies.as_found(part, seen.parameter(name)))
+        one = replace(one, found=as_found(part, seen.parameter(name)))
     else:
         try:
             one.draw()

@@ -14,6 +14,7 @@ from initium.errors import LayerError
 from initium.methods.catalogue import read_method
 from initium.plan.assignment import KEEP, Assignment
 from initium.plan.critical import DEEP, Start
+from initium.plan.found import TABLE_STD, as_found, is_default
 from initium.plan.products import NEAR_LINEAR
 from initium.plan.tables import FAINT_POSITIONS, padding_of
 from initium.record.inventory import ParameterInfo
@@ -29,9 +30,6 @@ mobilenetv3_small_050 starts at 4: training loss after 40 steps 1.19, at 1.4 1.0
 
 OWN_BIASES = ("torch_default", "rnn_uniform")
 """Methods that are published with biases drawn like the weights; all others have zero biases."""
-
-TABLE_STD = 0.02
-"""Spread of tables whose rows must differ: embeddings, positions, tokens (Radford+ 2019)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +50,11 @@ class Context:
     tables: Mapping[str, float] = field(default_factory=dict)
     positions: frozenset[str] = frozenset()
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the model is sound and norms set the scale of its signal, so that its weights were made for it."""
+        return self.sound and self.record.graph.has_norms
+
 
 Decision = Callable[[Part, ParameterInfo, Context], Assignment | None]
 
@@ -66,32 +69,6 @@ def _assign(
 def keep(part: Part, info: ParameterInfo, rule: str, reason: str, source: str = "") -> Assignment:
     """Leave the parameter as it is."""
     return replace(_assign(part, info, KEEP, rule, reason, source), found=as_found(part, info))
-
-
-def as_found(part: Part, info: ParameterInfo) -> dict[str, float | str]:
-    """A draw like the values that a parameter holds, for a meta model that cannot keep them."""
-    if info.meta:
-        return _neutral(part, info)
-    if info.constant is not None:
-        return {"method": "constant", "value": info.constant}
-    if not info.finite or math.prod(info.shape) == 0:
-        return {"method": "constant", "value": 0.0}
-    if info.std > 0 and info.peak <= 1.05 * math.sqrt(3.0) * info.std + abs(info.mean):
-        half = math.sqrt(3.0) * info.std
-        return {"method": "uniform", "low": info.mean - half, "high": info.mean + half}
-    return {"method": "normal", "mean": info.mean, "std": info.std}
-
-
-def _neutral(part: Part, info: ParameterInfo) -> dict[str, float | str]:
-    """What stands for the unknown values of a parameter on meta; nothing where a guess could be wrong."""
-    constants = {"norm_gain": 1.0, "norm_shift": 0.0, "bias": 0.0, "offset": 0.0, "mask": 0.0}
-    if info.frozen or info.loaded:
-        return {}
-    if part.role in constants:
-        return {"method": "constant", "value": constants[part.role]}
-    if part.role in ("embedding", "position", "token") or (info.tied and len(info.shape) > 1):
-        return {"method": "normal", "mean": 0.0, "std": TABLE_STD}
-    return {}
 
 
 def protected(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
@@ -205,7 +182,7 @@ def _is_silent(part: Part, context: Context) -> bool:
 
 def _is_prior(part: Part, info: ParameterInfo, context: Context) -> bool:
     """Whether these are biases of the last layer that somebody set."""
-    return part.follows == ("output",) and not is_default(part, info, context)
+    return part.follows == ("output",) and not is_default(part, info, context.record)
 
 
 def _author_weights(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
@@ -214,11 +191,11 @@ def _author_weights(part: Part, info: ParameterInfo, context: Context) -> Assign
     Where no norm sets the signal's scale, weights do, and those of many families were chosen for models with norms.
     Loud heads do not stay.
     """
-    if not (context.sound and context.record.graph.has_norms) or not info.finite or info.constant is not None:
+    if not context.is_settled or not info.finite or info.constant is not None:
         return None
     if part.role == "head" and _loudness(part, context) > LOUD:
         return None
-    if not is_default(part, info, context):
+    if not is_default(part, info, context.record):
         reason = "the model is sound and this is not the framework's default, so the author chose it"
         return keep(part, info, "author", reason)
     return None
@@ -314,12 +291,11 @@ def _head(part: Part, info: ParameterInfo, context: Context) -> Assignment:
 
     There unit scale lost on timm's resnet10t: .73 against .71 after 40 steps, .43 against .39 after 200.
     """
-    found = _loudness(part, context) if context.sound and context.record.graph.has_norms else 1.0
-    if 0.0 < found < 1.0:
-        reason = "outputs start as quiet as they were: the model is sound"
-        one = _assign(part, info, "lecun_normal", "head", reason, "LeCun+ 1998")
-        return replace(one, target=found)
-    return _assign(part, info, "lecun_normal", "head", "outputs start at unit scale", "LeCun+ 1998")
+    found = _loudness(part, context) if context.is_settled else 0.0
+    if not 0.0 < found < 1.0:
+        return _assign(part, info, "lecun_normal", "head", "outputs start at unit scale", "LeCun+ 1998")
+    reason = "outputs start as quiet as they were: the model is sound"
+    return replace(_assign(part, info, "lecun_normal", "head", reason, "LeCun+ 1998"), target=found)
 
 
 def _plain(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
@@ -382,7 +358,7 @@ def everywhere(method: str) -> Callable[[Part, ParameterInfo, Context], Assignme
         kept = protected(part, info, context)
         if kept is not None:
             return kept
-        unset = part.role == "bias" and (info.meta or is_default(part, info, context))
+        unset = part.role == "bias" and (info.meta or is_default(part, info, context.record))
         if unset and found.name not in OWN_BIASES:
             reason = "the method is published with zero biases, and these are the framework's default or not set yet"
             return _assign(part, info, "zeros", f"policy {found.name}", reason, str(found.paper))
@@ -404,29 +380,3 @@ def everywhere(method: str) -> Callable[[Part, ParameterInfo, Context], Assignme
         return answer
 
     return policy
-
-
-def is_default(part: Part, info: ParameterInfo, context: Context) -> bool:
-    """Whether the values look like the framework's default: uniform within 1/sqrt(fan_in), by their peak and spread."""
-    bound = _default_bound(part, info, context)
-    if bound is None or not bound > 0:
-        return False
-    count = math.prod(info.shape)
-    spread = 6.0 / math.sqrt(count) + 0.01  # sampling error of the second moment of a uniform is 0.9/sqrt(n)
-    inside = info.peak <= bound * 1.001 and info.peak >= bound * (1.0 - min(8.0 / count, 1.0))
-    return inside and abs(info.second * 3.0 / bound**2 - 1.0) <= spread
-
-
-def _default_bound(part: Part, info: ParameterInfo, context: Context) -> float | None:
-    if part.layer.kind == "vector":
-        weights = [
-            p
-            for p in context.record.parts.values()
-            if p.layer.kind != "vector" and set(p.nodes) & set(part.nodes)
-        ]
-        shapes = [context.record.parameter(p.name).shape for p in weights]
-    else:
-        shapes = [info.shape]
-    if part.layer.kind == "embedding" or not shapes or len(shapes[0]) < 2:
-        return None
-    return 1.0 / math.sqrt(max(math.prod(shapes[0][1:]), 1))

@@ -55,20 +55,20 @@ def structure_of(tensor: Tensor) -> Structure:
     """The structure of a weight of at least two axes; what independent draws show for everything else."""
     if tensor.dim() < 2 or tensor.is_meta or tensor.numel() == 0 or not tensor.is_floating_point():
         return Structure()
-    seen = tensor.detach()[:: -(-tensor.shape[0] // PROBED_ROWS)]
-    rows = seen.flatten(1)
+    rows = tensor.detach()[:: -(-tensor.shape[0] // PROBED_ROWS)].flatten(1)
     total = float(
         torch.linalg.vector_norm(rows, dtype=torch.promote_types(rows.dtype, torch.float32))
     ) ** 2 / len(rows)
     if not (0 < total < math.inf):
         return Structure()
-    sums = float(rows.sum(1, dtype=torch.float32).square_().mean()) / total
-    taps = math.prod(tensor.shape[2:])
-    at_taps = float(seen.sum(1, dtype=torch.float32).square_().mean()) * taps / total
+    at_taps = rows.reshape(len(rows), tensor.shape[1], -1).sum(1, dtype=torch.float32)
+    taps = at_taps.shape[1]
+    sums = float(at_taps.sum(1).square_().mean()) / total
+    tap_sums = float(at_taps.square_().mean()) * taps / total
     few = rows[:CLOSE_ROWS].float().sort(1).values
     paired = ((few + few.flip(1)) == 0).all(1) & (few != 0).any(1)
     zeros, share = float((few == 0).float().mean()), float(paired.float().mean())
-    return Structure(sums, at_taps, zeros, share, _is_opposite(tensor.detach()), len(rows), taps)
+    return Structure(sums, tap_sums, zeros, share, _is_opposite(tensor.detach()), len(rows), taps)
 
 
 def _is_opposite(tensor: Tensor) -> bool:
