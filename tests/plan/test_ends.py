@@ -190,3 +190,37 @@ def degree(function: Callable[..., Tensor]) -> int:
 )
 def test_degrees(function: Callable[..., Tensor], expected: int) -> None:
     assert degree(function) == expected
+
+
+class Mixer(nn.Module):
+    """Blocks of two branches: over the positions of a picture, and over the units at each of them."""
+
+    def __init__(self, positions: int, units: int, *, over_positions: bool) -> None:
+        super().__init__()
+        sides = (positions if over_positions else units, units)
+        self.stem, self.head, self.over_positions = nn.Linear(6, units), nn.Linear(units, 5), over_positions
+        self.mixers, self.mlps = (
+            nn.ModuleList(
+                nn.Sequential(nn.Linear(side, 32), nn.GELU(), nn.Linear(32, side)) for _ in range(BLOCKS)
+            )
+            for side in sides
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        for mixer, mlp in zip(self.mixers, self.mlps, strict=True):
+            x = x + (mixer(x.transpose(1, 2)).transpose(1, 2) if self.over_positions else mixer(x))
+            x = x + mlp(x)
+        return self.head(x.mean(1))
+
+
+@pytest.mark.parametrize("positions", [9, 24])
+@pytest.mark.parametrize("over_positions", [True, False])
+def test_branches_that_bring_positions_together_are_heard(positions: int, over_positions: bool) -> None:
+    """All of them together add as much as the stream held, also where there are as many positions as units."""
+    with seeded():
+        model = Mixer(positions, 24, over_positions=over_positions)
+    init_(model, noise(6, positions, 6))
+    found = shares(record(model, noise(6, positions, 6)))
+    expected = 1 / (2 * BLOCKS) / (1 if over_positions else QUIET)
+    assert found == [pytest.approx(expected, rel=0.05)] * (2 * BLOCKS)

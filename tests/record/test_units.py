@@ -63,3 +63,40 @@ def test_units_are_followed_through_norms_and_activations() -> None:
     assert [node.units for node in seen.nodes[1:4]] == [12, 12, 12]
     assert seen.nodes[-1].units == 5
     assert seen.nodes[3].dead == 0.0
+
+
+class Holding(nn.Module):
+    """A linear map of the input, times its own transpose."""
+
+    def __init__(self, weight: nn.Parameter) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x @ self.weight
+        return y @ y.transpose(1, 2)
+
+
+def test_units_are_followed_through_copies_and_changes_of_layout() -> None:
+    """Also where another axis has the size and the stride that the units had before."""
+
+    class Moved(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.norm, self.end = nn.Conv2d(3, 8, 1), nn.LayerNorm(8), nn.Linear(8, 5)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.norm(self.stem(x).permute(0, 2, 3, 1)).contiguous()
+            return self.end(x)
+
+    seen = record(Moved(), noise(2, 3, 8, 8))
+    assert not seen.nodes[-1].mixes
+    x = nn.Parameter(noise(8, 8))
+    products = record(Holding(x), noise(2, 8, 8))
+    assert [node.units for node in products.nodes] == [0, 8, 0]
+
+
+@pytest.mark.parametrize("norm", [nn.BatchNorm2d(8), nn.GroupNorm(2, 8)])
+def test_units_after_a_norm_of_what_has_none(norm: nn.Module) -> None:
+    seen = record(nn.Sequential(nn.MaxPool2d(2), norm), noise(2, 8, 6, 6))
+    assert seen.nodes[-1].units == 8

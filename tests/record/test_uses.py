@@ -340,3 +340,39 @@ def test_unfold_as_convolution() -> None:
     seen = record(Holder(call, w=(8, 3, 3, 3)), noise(2, 3, 6, 6))
     assert seen.parts["w"].layer.shape == (8, 3, 3, 3)
     assert seen.parts["w"].role != "unused"
+
+
+MIXED = {
+    "linear over positions": (lambda m, x: F.linear(x.transpose(1, 2), m.w), (7, 9)),
+    "copied first": (lambda m, x: F.linear(x.transpose(1, 2).contiguous(), m.w), (7, 9)),
+    "weight on the left": (lambda m, x: torch.einsum("hn,bnc->bhc", m.w, x), (7, 9)),
+    "as many positions as units": (lambda m, x: F.linear(x[:, :8].transpose(1, 2).contiguous(), m.w), (7, 8)),
+}
+UNMIXED = {
+    "linear over units": (lambda m, x: F.linear(x, m.w), (7, 8)),
+    "units of a copy": (lambda m, x: F.linear(x.transpose(0, 1).contiguous(), m.w), (7, 8)),
+    "as many positions as units": (lambda m, x: F.linear(x[:, :8].contiguous(), m.w), (7, 8)),
+    "flattened": (lambda m, x: F.linear(x.transpose(1, 2).flatten(1), m.w), (7, 72)),
+    "pooled": (lambda m, x: F.linear(x.mean(1), m.w), (7, 8)),
+    "convolution": (lambda m, x: F.conv1d(x.transpose(1, 2), m.w), (7, 8, 3)),
+}
+
+
+@pytest.mark.parametrize("case", [*MIXED, *UNMIXED])
+@pytest.mark.parametrize("stem", ["linear", "convolution"])
+def test_sums_over_positions_are_told_from_sums_over_units(case: str, stem: str) -> None:
+    """A stem makes 8 units at 9 positions; the axis that a weight sums over is known by its stride, not its size."""
+    for cases, mixes in ((MIXED, True), (UNMIXED, False)):
+        if case not in cases:
+            continue
+        call, shape = cases[case]
+        taken = nn.Linear(5, 8) if stem == "linear" else nn.Conv1d(5, 8, 1)
+        through = (
+            (lambda m, x, taken=taken: taken(x))
+            if stem == "linear"
+            else (lambda m, x, taken=taken: taken(x.transpose(1, 2)).transpose(1, 2))
+        )
+        model = Holder(lambda m, x, call=call, through=through: call(m, through(m, x)), w=shape)
+        model.taken = taken
+        seen = record(model, noise(4, 9, 5))
+        assert [node.mixes for node in seen.nodes if node.category == "weighted"] == [False, mixes]

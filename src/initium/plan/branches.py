@@ -32,12 +32,15 @@ def share_of(graph: Graph, branch: Residual) -> float:
     The blocks of a stream add up to as much as it held, or to a `QUIET`th of it where no norm is on the branch. Where
     the skip itself goes through weights, as at a change of width, there is no identity to stay near: such a skip and a
     branch without norm are peers (timm's regnetx_002 without norms: loss .82 against 1.15; resnet10t: .81 against .86).
+    Where branches alone bring positions together, by weights that sum over them, near the identity a net sees a bag of
+    patches (MLP-Mixer without norms: .88 against 1.02).
     """
     normed = any(graph.normalizes(node) for node in bits(branch.inside))
     if not normed and is_projected(graph, branch):
         return 1.0
     num_blocks = sum(other.number == branch.number for other in graph.residuals.values())
-    return share_for(num_blocks, 1.0 if normed else 1.0 / QUIET)
+    is_quiet = not normed and branch.number not in graph.mixing
+    return share_for(num_blocks, 1.0 / QUIET if is_quiet else 1.0)
 
 
 def is_projected(graph: Graph, branch: Residual) -> bool:

@@ -89,6 +89,15 @@ class Graph:
         return sum(1 << index for index, node in enumerate(self.nodes) if node.category == "weighted")
 
     @cached_property
+    def mixing(self) -> frozenset[int]:
+        """The numbers of the streams with a branch whose weights sum over positions."""
+        return frozenset(
+            residual.number
+            for residual in self.residuals.values()
+            if any(self.nodes[index].mixes for index in bits(residual.inside & self.weighted))
+        )
+
+    @cached_property
     def residuals(self) -> dict[int, Residual]:
         """Every addition of a branch to a stream, by its node."""
         found: dict[int, Residual] = {}

@@ -56,6 +56,8 @@ class Node:
         saturated: for bounded activations, the share of outputs within 1 % of a bound.
         noise: moments of the random factor that the run drew for every value, as dropout does; None where it drew none.
         unit_error: for weighted operations, the relative variance that the draw of their units leaves to E[x^2].
+        mixes: for weighted operations, the sum runs over positions of the signal, such as the patches of a mixer, and
+            not over its units.
     """
 
     index: int
@@ -77,6 +79,7 @@ class Node:
     saturated: float | None = None
     units: int = 0
     unit_error: float | None = None
+    mixes: bool = False
     noise: Noise | None = None
 
     @property

@@ -246,6 +246,7 @@ def _nodes(drafts: list[Draft], batch: int) -> tuple[Node, ...]:
             dtype=str(d.dtype).removeprefix("torch."),
             scalars=d.scalars,
             noise=d.noise,
+            mixes=d.mixes,
             forward=forward[index],
             backward=backward[index],
             gradient=norms[index],

@@ -64,6 +64,7 @@ class Draft:
     channels: tuple[int, int] | None = None
     scalars: tuple[float, ...] = ()
     noise: Noise | None = None
+    mixes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,7 @@ class Tape(TorchDispatchMode):
                 value.contracted,
             )
             if value.origin == "pure"
-            else Operand(tensor)
+            else Operand(tensor, channels=value.channels)
             for tensor, value in zip(call.tensors, call.values, strict=True)
         ]
 
@@ -224,11 +225,10 @@ class Tape(TorchDispatchMode):
             scalars=tuple(float(a) for a in call.args if isinstance(a, (int, float)) and not isinstance(a, bool)),
         )  # fmt: skip
         new = uses_of(call.info.name, index, call.args, operands)
-        draft.channels = channels_of(
-            call.info.category, main, new, [v.channels for v in call.values if v.node >= 0]
-        )
+        draft.channels = channels_of(call.info.name, main, new, [one for one in operands if not one.pure])
         if any(use.how == "weight" for use in new) and draft.category != "lookup":
             draft.category = "weighted"
+            draft.mixes = any(use.mixes for use in new)
         elif ops.is_fixed_norm(call.info.name, call.args):
             draft.category = "mul"
         if self._measure and main.is_floating_point():

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from initium.record.ops import Category
-from initium.record.uses import Use
+from initium.record import ops
+from initium.record.uses import Operand, Use
 
 MAX_POSITIONS = 256
 """Positions, over all samples, at which a unit is looked at."""
@@ -19,19 +19,22 @@ ROW = 16
 
 
 def channels_of(
-    category: Category, out: Tensor, uses: Sequence[Use], inherited: Sequence[tuple[int, int] | None]
+    name: str, out: Tensor, uses: Sequence[Use], operands: Sequence[Operand]
 ) -> tuple[int, int] | None:
-    """(number of units, stride of their axis) of an output; None where the axis is not known."""
+    """(number of units, stride of their axis) of the output of an operation; None where the axis is not known."""
     layers = [use.layer for use in uses if use.how == "weight" and use.layer is not None]
     if layers and out.dim() >= 2:
         axis = 1 if layers[0].kind in ("conv", "conv_transpose") else out.dim() - 1
         return out.shape[axis], out.stride(axis)
-    for channels in inherited:
-        if channels is not None and _axis(out, channels) is not None:
-            return channels
-    if category == "norm" and out.dim() >= 2:
-        return out.shape[-1], out.stride(-1)
-    return None
+    for operand in operands:  # what keeps the shape keeps the order of axes, not always their strides
+        alike = ops.categorize(name) != "matmul" and operand.tensor.shape == out.shape
+        same = _axis(operand.tensor, operand.channels) if alike and operand.channels else None
+        if same is not None:
+            return out.shape[same], out.stride(same)
+    if name not in ops.NORMS or out.dim() < 2:
+        return None
+    axis = 1 if ops.NORMS[name] in ("batch", "group") else out.dim() - 1
+    return out.shape[axis], out.stride(axis)
 
 
 def dead_share(out: Tensor, channels: tuple[int, int] | None) -> float | None:

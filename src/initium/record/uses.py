@@ -29,6 +29,7 @@ class Operand:
     base_shape: tuple[int, ...] = ()
     base_stride: tuple[int, ...] = ()
     contracted: bool = False
+    channels: tuple[int, int] | None = None
 
     @property
     def pure(self) -> bool:
@@ -48,6 +49,7 @@ class Use:
         direct: the operand is the parameter itself or a view of it, not a value computed from it.
         standardized: the scale is taken out on the way (weight standardization, weight norm).
         rows: part of the output axis that this use covers, as (start, stop); () means all.
+        mixes: the sum runs over positions of the signal, such as the patches of a mixer, and not over its units.
     """
 
     names: tuple[str, ...]
@@ -57,6 +59,7 @@ class Use:
     direct: bool = True
     standardized: bool = False
     rows: tuple[int, ...] = ()
+    mixes: bool = False
 
 
 def uses_of(name: str, node: int, args: Sequence[Any], operands: Sequence[Operand]) -> list[Use]:
@@ -82,9 +85,14 @@ def uses_of(name: str, node: int, args: Sequence[Any], operands: Sequence[Operan
 
 
 def _use(
-    operand: Operand, node: int, how: How, layer: Layer | None = None, rows: tuple[int, ...] = ()
+    operand: Operand,
+    node: int,
+    how: How,
+    layer: Layer | None = None,
+    rows: tuple[int, ...] = (),
+    mixes: bool = False,
 ) -> Use:
-    return Use(operand.params, node, how, layer, operand.direct, operand.standardized, rows)
+    return Use(operand.params, node, how, layer, operand.direct, operand.standardized, rows, mixes)
 
 
 def _lookup(table: Operand) -> Layer:
@@ -151,8 +159,18 @@ def _matmul(name: str, node: int, operand: Any) -> list[Use]:
     other = left if weight is right else right
     contraction = -1 if side == "left" or name == "aten.linear" else max(weight.tensor.dim() - 2, 0)
     layer, rows = _linear_layer(weight, contraction)
-    uses.append(_use(weight, node, "weight", layer, rows))
+    mixes = _mixes(other, other.tensor.dim() - (2 if side == "left" else 1))
+    uses.append(_use(weight, node, "weight", layer, rows, mixes))
     return uses + ([_use(other, node, "token")] if other.pure else [])
+
+
+def _mixes(data: Operand, axis: int) -> bool:
+    """Whether the units of the data lie along another axis than the one that is summed over."""
+    if data.channels is None or not 0 <= axis < data.tensor.dim():
+        return False
+    units, apart = data.channels
+    size, step = data.tensor.shape[axis], data.tensor.stride(axis)
+    return units > 1 and size > 1 and (size * step <= apart or step >= units * apart)
 
 
 def _weight_side(left: Operand, right: Operand) -> tuple[Operand | None, str]:
