@@ -77,7 +77,7 @@ def test_a_seed_that_is_no_whole_number(seed: object) -> None:
         init_(Small(), pictures(), seed=seed)  # type: ignore[arg-type]
 
 
-def test_an_unknown_policy_names_the_nearest() -> None:
+def test_a_wrong_policy_changes_nothing() -> None:
     model = Small()
     before = state_of(model)
     with pytest.raises(UnknownNameError, match="did you mean"):

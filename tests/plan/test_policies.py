@@ -99,9 +99,13 @@ def test_a_method_that_cannot_serve_a_weight_leaves_it_and_says_so() -> None:
     assert "delta_orthogonal" in made["7.weight"].reason
 
 
-def test_an_unknown_policy() -> None:
-    with pytest.raises(UnknownNameError, match="did you mean"):
-        plan(Small(), pictures(), policy="hi_normal")
+@pytest.mark.parametrize(
+    ("policy", "meant"), [("hi_normal", "he_normal"), ("autoo", "auto"), ("shiped", "shipped")]
+)
+def test_an_unknown_policy_names_the_nearest(policy: str, meant: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"unknown policy '{policy}'") as error:
+        plan(Small(), pictures(), policy=policy)
+    assert error.value.remedy.startswith(f"did you mean {meant}")
 
 
 def test_biases_start_at_zero() -> None:

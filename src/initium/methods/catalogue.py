@@ -86,6 +86,11 @@ def methods(*, family: str = "", activation: str = "", needs: str = "") -> tuple
     )
 
 
+def names() -> list[str]:
+    """Every name and alias of every method."""
+    return list(_BY_NAME)
+
+
 def find(name: str) -> Method:
     """The method of that name or alias; `kaiming_normal_` and `He-Normal` are understood.
 

@@ -12,11 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from initium.errors import UsageError
-from initium.methods.catalogue import read_method
 from initium.methods.method import Method, Value
 from initium.plan import policies
 from initium.plan.apply import rollback, write
-from initium.plan.assignment import Assignment
+from initium.plan.assignment import KEEP, Assignment
 from initium.plan.autoinit import autoinit
 from initium.plan.branches import Target
 from initium.plan.calibrate import Sweep, calibrate
@@ -46,9 +45,9 @@ Decided = tuple[tuple[Assignment, ...], tuple[str, ...]]
 
 def driven_by(policy: str) -> tuple[Method, Values] | None:
     """The method of that policy and its parameters, if it must see the model at work; None for every other policy."""
-    if policy in ("auto", "shipped", "keep") or not isinstance(policy, str):
+    if policy in (*policies.POLICIES, KEEP) or not isinstance(policy, str):
         return None
-    method, params = read_method(policy)
+    method, params = policies.read_policy(policy)
     return (method, method.resolve(**params)) if method.name in BASES else None
 
 

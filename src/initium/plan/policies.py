@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from initium.errors import LayerError
-from initium.methods.catalogue import read_method
+from initium.errors import LayerError, UnknownNameError, unknown_name
+from initium.methods import catalogue
+from initium.methods.method import Method
 from initium.plan.assignment import KEEP, Assignment
 from initium.plan.critical import DEEP, Start
 from initium.plan.found import TABLE_STD, as_found, is_default
@@ -21,6 +23,8 @@ from initium.record.inventory import ParameterInfo
 from initium.record.record import Record
 from initium.record.roles import Part
 
+POLICIES = ("auto", "shipped")
+"""The policies that are no method."""
 TINY_GAIN = 1e-3**0.5
 """A factor below which a unit signal falls under the least second moment that is sound."""
 
@@ -346,12 +350,21 @@ def shipped(part: Part, info: ParameterInfo, context: Context) -> Assignment:
     return keep(part, info, "shipped", "policy shipped leaves everything as it is")
 
 
+def read_policy(policy: str) -> tuple[Method, dict[str, Any]]:
+    """The method that a policy gives every weight, and its parameters; the error names the other policies too."""
+    try:
+        return catalogue.read_method(policy)
+    except UnknownNameError:
+        name = policy.partition(":")[0]
+        raise unknown_name("policy", name, [*POLICIES, *catalogue.names()]) from None
+
+
 def everywhere(method: str) -> Callable[[Part, ParameterInfo, Context], Assignment]:
     """The policy that gives every weight one method, and zero to biases that hold the framework's default.
 
     What the method cannot serve is kept, with the reason.
     """
-    found, params = read_method(method)
+    found, params = read_policy(method)
     found.resolve(**params)
 
     def policy(part: Part, info: ParameterInfo, context: Context) -> Assignment:
