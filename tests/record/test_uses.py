@@ -376,3 +376,4 @@ def test_sums_over_positions_are_told_from_sums_over_units(case: str, stem: str)
         model.taken = taken
         seen = record(model, noise(4, 9, 5))
         assert [node.mixes for node in seen.nodes if node.category == "weighted"] == [False, mixes]
+        assert seen.nodes[-1].units == 7

@@ -22,10 +22,9 @@ def channels_of(
     name: str, out: Tensor, uses: Sequence[Use], operands: Sequence[Operand]
 ) -> tuple[int, int] | None:
     """(number of units, stride of their axis) of the output of an operation; None where the axis is not known."""
-    layers = [use.layer for use in uses if use.how == "weight" and use.layer is not None]
-    if layers and out.dim() >= 2:
-        axis = 1 if layers[0].kind in ("conv", "conv_transpose") else out.dim() - 1
-        return out.shape[axis], out.stride(axis)
+    weights = [use for use in uses if use.how == "weight" and use.layer is not None]
+    if weights and out.dim() >= 2:
+        return out.shape[weights[0].axis], out.stride(weights[0].axis)
     for operand in operands:  # what keeps the shape keeps the order of axes, not always their strides
         alike = ops.categorize(name) != "matmul" and operand.tensor.shape == out.shape
         same = _axis(operand.tensor, operand.channels) if alike and operand.channels else None
@@ -33,7 +32,7 @@ def channels_of(
             return out.shape[same], out.stride(same)
     if name not in ops.NORMS or out.dim() < 2:
         return None
-    axis = 1 if ops.NORMS[name] in ("batch", "group") else out.dim() - 1
+    axis = 1 if ops.NORMS[name] in ("batch", "group") else -1
     return out.shape[axis], out.stride(axis)
 
 

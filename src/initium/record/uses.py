@@ -49,6 +49,7 @@ class Use:
         direct: the operand is the parameter itself or a view of it, not a value computed from it.
         standardized: the scale is taken out on the way (weight standardization, weight norm).
         rows: part of the output axis that this use covers, as (start, stop); () means all.
+        axis: of the output, along which the units of a weight lie.
         mixes: the sum runs over positions of the signal, such as the patches of a mixer, and not over its units.
     """
 
@@ -59,6 +60,7 @@ class Use:
     direct: bool = True
     standardized: bool = False
     rows: tuple[int, ...] = ()
+    axis: int = -1
     mixes: bool = False
 
 
@@ -90,9 +92,10 @@ def _use(
     how: How,
     layer: Layer | None = None,
     rows: tuple[int, ...] = (),
+    axis: int = -1,
     mixes: bool = False,
 ) -> Use:
-    return Use(operand.params, node, how, layer, operand.direct, operand.standardized, rows, mixes)
+    return Use(operand.params, node, how, layer, operand.direct, operand.standardized, rows, axis, mixes)
 
 
 def _lookup(table: Operand) -> Layer:
@@ -104,7 +107,7 @@ def _convolution(name: str, node: int, args: Sequence[Any], operand: Any) -> lis
     weight = operand(1)
     if weight and weight.pure:
         layer = _deformable(args) if name.startswith("torchvision") else _conv_layer(args)
-        uses.append(_use(weight, node, "weight", layer))
+        uses.append(_use(weight, node, "weight", layer, axis=1))
     for position in (2,) if not name.startswith("torchvision") else (4,):
         bias = operand(position)
         if bias and bias.pure:
@@ -159,14 +162,14 @@ def _matmul(name: str, node: int, operand: Any) -> list[Use]:
     other = left if weight is right else right
     contraction = -1 if side == "left" or name == "aten.linear" else max(weight.tensor.dim() - 2, 0)
     layer, rows = _linear_layer(weight, contraction)
-    mixes = _mixes(other, other.tensor.dim() - (2 if side == "left" else 1))
-    uses.append(_use(weight, node, "weight", layer, rows, mixes))
+    axis = -2 if side == "left" else -1
+    uses.append(_use(weight, node, "weight", layer, rows, axis, _mixes(other, axis)))
     return uses + ([_use(other, node, "token")] if other.pure else [])
 
 
 def _mixes(data: Operand, axis: int) -> bool:
     """Whether the units of the data lie along another axis than the one that is summed over."""
-    if data.channels is None or not 0 <= axis < data.tensor.dim():
+    if data.channels is None or data.tensor.dim() < 2:
         return False
     units, apart = data.channels
     size, step = data.tensor.shape[axis], data.tensor.stride(axis)
