@@ -36,6 +36,28 @@ def _constant_zeros(graph: Graph) -> Iterator[int]:
             yield index
 
 
+def shut_modules(record: Record) -> tuple[str, ...]:
+    """Modules that hold a buffer of zeros and make nothing of a signal by a product.
+
+    Detectors that freeze the norms of a backbone made with zero gains hold such, until a checkpoint is loaded.
+    """
+    graph, holders = record.graph, {info.name.rpartition(".")[0] for info in record.buffers if info.zero}
+    return tuple(
+        dict.fromkeys(
+            node.module
+            for node in graph.nodes
+            if node.module in holders and node.category in ("mul", "norm") and _is_shut(graph, node.index)
+        )
+    )
+
+
+def _is_shut(graph: Graph, index: int) -> bool:
+    """Whether a signal enters and zeros leave."""
+    node = graph.nodes[index]
+    made_nothing = node.forward is not None and node.forward.second == 0.0
+    return made_nothing and any(not _silent_forward(graph, one) for one in node.inputs)
+
+
 def unexplained_zeros(record: Record) -> tuple[Part, ...]:
     """Weights with a gradient that is exactly zero and that no opening gate explains."""
     gates = opening_gates(record)

@@ -81,7 +81,10 @@ class ParameterInfo:
 
 @dataclass(frozen=True, slots=True)
 class BufferInfo:
-    """One buffer as it stands; `nan`: whether it holds one (inf has its place in masks)."""
+    """One buffer as it stands.
+
+    `nan`: whether it holds one (inf has its place in masks). `zero`: whether it holds zeros alone.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -89,6 +92,7 @@ class BufferInfo:
     meta: bool
     nan: bool
     persistent: bool
+    zero: bool = False
 
 
 def original(model: nn.Module) -> nn.Module:
@@ -266,6 +270,7 @@ def take_buffers(model: nn.Module) -> tuple[BufferInfo, ...]:
         BufferInfo(
             name, tuple(b.shape), str(b.dtype).removeprefix("torch."), b.is_meta,
             not b.is_meta and b.is_floating_point() and bool(torch.isnan(b).any()), name in persistent,
+            not b.is_meta and b.is_floating_point() and b.numel() > 0 and not bool(b.any()),
         )
         for name, b in model.named_buffers()
     )  # fmt: skip

@@ -83,3 +83,42 @@ def test_weights_that_the_loss_does_not_look_at_are_no_fault() -> None:
     report = diagnose(Levels(), noise(32, 8))
     assert report.healthy
     assert "IN204" not in {f.code for f in report.findings}
+
+
+class Frozen(nn.Module):
+    """A norm whose gain and shift are buffers."""
+
+    def __init__(self, gain: float) -> None:
+        super().__init__()
+        self.register_buffer("gain", torch.full((8, 1, 1), gain))
+        self.register_buffer("shift", torch.zeros(8, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.get_buffer("gain") + self.get_buffer("shift")
+
+
+class Detector(nn.Module):
+    """Residual blocks, each ended by a frozen norm."""
+
+    def __init__(self, *gains: float) -> None:
+        super().__init__()
+        self.stem, self.head = nn.Conv2d(3, 8, 3), nn.Linear(8, 4)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(8, 8, 3, padding=1), nn.ReLU(), Frozen(gain)) for gain in gains
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        for block in self.blocks:
+            x = x + block(x)
+        return self.head(x.mean((2, 3)))
+
+
+def test_buffers_of_zeros_that_close_a_branch_for_good_are_named() -> None:
+    with seeded():
+        report = diagnose(Detector(1.0, 0.0, 0.0), noise(8, 3, 8, 8))
+    found = next(f for f in report.findings if f.code == "IN204")
+    assert found.where == ("blocks.1.0.weight", "blocks.2.0.weight")
+    assert "blocks.1.2, blocks.2.2 multiply the signal by a buffer of zeros" in found.why
+    assert "load a checkpoint" in found.remedy
+    assert diagnose(Detector(1.0, 1.0), noise(8, 3, 8, 8)).healthy
