@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from tests.nets import noise
 from tests.plan.nets import Small, TinyGPT, pictures, same, state_of, three_parts, token_ids
 from torch import Tensor, nn
 
@@ -219,3 +220,24 @@ def test_fill_refuses(
 def test_fill_takes_empty_and_single_numbers() -> None:
     assert fill_(torch.empty(0, 4), "normal").shape == (0, 4)
     assert fill_(torch.empty(()), "constant", value=2.0).item() == 2.0
+
+
+def test_what_no_weights_can_mend_is_said_with_what_to_do() -> None:
+    """A buffer of zeros ends the branch: no weight on it ever moves."""
+
+    class Shut(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.branch, self.head = (nn.Linear(8, 8) for _ in range(3))
+            self.register_buffer("gain", torch.zeros(8))
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.stem(x)
+            return self.head(x + self.gain * self.branch(x))
+
+    receipt = init_(Shut(), noise(32, 8))
+    assert receipt.verdict == "unhealthy"
+    note = next(one for one in receipt.notes if "IN204" in one)
+    assert note.startswith("still IN204 error: branch.weight")
+    assert "buffer" in note
+    assert "What to do: set the gains" in note

@@ -150,12 +150,19 @@ def _measured(model: nn.Module, run: Run, seen: Record, ruled: dict[str, Assignm
     """The plan of policy `auto` for a model that runs."""
     found = report_of(seen)
     best = choose(model, run, seen, found, ruled)
-    notes = (*best.notes, *((run.note,) if run.note else ()))
+    notes = (*best.notes, *_remaining(best.report), *((run.note,) if run.note else ()))
     made = Plan(
         type(model).__name__, "auto", run.seed, best.assignments, best.name, found.badness,
         best.report.badness, best.report.verdict, notes,
     )  # fmt: skip
     return made, lambda: predict(best.report.record)
+
+
+def _remaining(report: HealthReport) -> Iterator[str]:
+    """What is still wrong with the best start, and what to do: no weights can mend it, or none that were tried."""
+    for one in report.findings:
+        if one.severity == "error":
+            yield f"still {one}; {one.why}. What to do: {one.remedy}"
 
 
 def _theory_only(model: nn.Module, seen: Record, ruled: dict[str, Assignment], seed: int) -> Plan:
