@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from initium.report.format import cell, clean, duration, number, percent
+from initium.report.format import cell, clean, duration, number, percent, some
 
 
 @pytest.mark.parametrize(
@@ -73,3 +73,16 @@ def test_clean_text_holds_nothing_that_drives_a_terminal(text):
 
 def test_escape_sequences_and_direction_marks_are_shown_as_codes():
     assert clean("\x1b[2Jblock\u202etxt\x00") == r"\x1b[2Jblock\u202etxt\x00"
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        ([], ""),
+        (["a"], "a"),
+        (["a", "b", "c"], "a, b, c"),
+        (["a", "b", "c", "d"], "a, b, c and 1 more"),
+    ],
+)
+def test_the_first_few_of_many_names(names, text):
+    assert some(names) == text

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from initium.report import some
+
 Severity = Literal["error", "warning", "info"]
 """`error`: the model will hardly learn as it stands. `warning`: it may suffer. `info`: worth knowing."""
 
@@ -50,9 +52,7 @@ class Finding:
     @property
     def place(self) -> str:
         """The names, the first few of many."""
-        names = [name or "(the model itself)" for name in self.where[:3]]
-        more = len(self.where) - len(names)
-        return ", ".join(names) + (f" and {more} more" if more else "")
+        return some([name or "(the model itself)" for name in self.where])
 
     def __str__(self) -> str:
         return f"{self.code} {self.severity}: {self.title}"

@@ -15,6 +15,7 @@ from initium.random import Draw, fill_many_, key_for
 from initium.random.checks import overlaps
 from initium.random.sharding import is_dtensor
 from initium.record.inventory import check_lazy, named_tensors, original
+from initium.report import some
 
 
 def apply_assignments(model: nn.Module, assignments: Sequence[Assignment], *, seed: int = 0) -> Receipt:
@@ -61,7 +62,8 @@ def match(
     missing, extra = sorted(planned.keys() - parameters.keys()), sorted(parameters.keys() - planned.keys())
     if missing or extra:
         raise PlanMismatchError(
-            f"the plan and the model differ: only in the plan {_some(missing)}; only in the model {_some(extra)}",
+            f"the plan and the model differ: only in the plan {some(missing) or 'none'}; "
+            f"only in the model {some(extra) or 'none'}",
             expected="the model that the plan was made for",
             remedy="make a plan for this model: initium.plan(model, inputs)",
         )
@@ -153,8 +155,3 @@ def _verify(one: Assignment, entry: Entry) -> None:
             expected="finite values",
             remedy="check the parameters of the method and the dtype's range; the model is as it was",
         )
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return (", ".join(names[:3]) + more) or "none"

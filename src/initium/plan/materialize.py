@@ -16,6 +16,7 @@ from initium.plan.assignment import Assignment
 from initium.plan.buffers import rebuild_buffers, reset_buffers
 from initium.random import Draw, fill_, key_for
 from initium.record.inventory import aliases_of, named_tensors
+from initium.report import some
 
 
 class LostBufferWarning(UserWarning):
@@ -98,9 +99,8 @@ def _tie(model: nn.Module, aliases: Mapping[str, Sequence[str]]) -> None:
 
 
 def _lost(missing: Sequence[str]) -> str:
-    more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
     return (
-        f"buffers {', '.join(missing[:5])}{more} were on meta and no method of their modules re-creates them\n"
+        f"buffers {some(missing, 5)} were on meta and no method of their modules re-creates them\n"
         "  expected: a module with reset_parameters() or the like, or buffers with storage\n"
         "  what to do: set them yourself before the first forward (position tables, rotary caches)"
     )

@@ -21,6 +21,7 @@ from initium.plan.unit_sweep import Found, Wanted, sweep_units
 from initium.random import key_for
 from initium.record.inventory import named_tensors
 from initium.record.record import Forward, Inputs, Record
+from initium.report import some
 
 ROUNDS = 10
 """Rounds of balancing, as published."""
@@ -64,7 +65,7 @@ def weight_norm_data(ground: Ground, values: Mapping[str, Value], tuned: Sequenc
     # The sweep has left the gains in place.
     gains = {g: parameters[g] for v, g in pairs.items() if v in found.units}
     rest = [use.names[0] for use in ground.seen.sites if len(use.names) == 2 and use.names[0] not in pairs]
-    notes = (f"kept, since it has not one gain a unit that may be set: {_some(rest)}",) if rest else ()
+    notes = (f"kept, since it has not one gain a unit that may be set: {some(rest, 4)}",) if rest else ()
     return tuple(_normalized(ground, one, found, pairs, gains) for one in ground.base), notes + _notes(found)
 
 
@@ -101,7 +102,7 @@ def kraehenbuehl(ground: Ground, values: Mapping[str, Value], tuned: Sequence[st
     notes += _notes(found)
     plain = [name for name in found.units if name not in found.made]
     if kind != "normal" and plain:
-        notes.append(f"normal filters where data or size did not allow {kind}: {_some(plain)}")
+        notes.append(f"normal filters where data or size did not allow {kind}: {some(plain, 4)}")
     units = dict(found.units)
     if values["balance"]:
         units, found, note = _balanced(ground, wanted, base, units, found)
@@ -202,12 +203,10 @@ def _numbers(tensor: Tensor) -> tuple[float, ...]:
 
 
 def _notes(found: Found) -> tuple[str, ...]:
-    failed = (f"units could not be corrected, their output was not found or constant: {_some(found.failed)}",)
+    failed = (
+        f"units could not be corrected, their output was not found or constant: {some(found.failed, 4)}",
+    )
     constant = (
-        f"constant units kept their scale: {sum(found.constant.values())} in {_some(list(found.constant))}",
+        f"constant units kept their scale: {sum(found.constant.values())} in {some(list(found.constant), 4)}",
     )
     return (failed if found.failed else ()) + (constant if found.constant else ())
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

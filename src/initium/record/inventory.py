@@ -92,7 +92,7 @@ class BufferInfo:
     meta: bool
     nan: bool
     persistent: bool
-    zero: bool = False
+    zero: bool
 
 
 def original(model: nn.Module) -> nn.Module:
@@ -266,11 +266,17 @@ def take_buffers(model: nn.Module) -> tuple[BufferInfo, ...]:
     persistent = (
         set(model.state_dict(keep_vars=True)) if not isinstance(model, torch.jit.ScriptModule) else set()
     )
-    return tuple(
-        BufferInfo(
-            name, tuple(b.shape), str(b.dtype).removeprefix("torch."), b.is_meta,
-            not b.is_meta and b.is_floating_point() and bool(torch.isnan(b).any()), name in persistent,
-            not b.is_meta and b.is_floating_point() and b.numel() > 0 and not bool(b.any()),
-        )
-        for name, b in model.named_buffers()
-    )  # fmt: skip
+    return tuple(_buffer_info(name, buffer, name in persistent) for name, buffer in model.named_buffers())
+
+
+def _buffer_info(name: str, buffer: Tensor, persistent: bool) -> BufferInfo:
+    has_values = not buffer.is_meta and buffer.is_floating_point() and buffer.numel() > 0
+    return BufferInfo(
+        name,
+        tuple(buffer.shape),
+        str(buffer.dtype).removeprefix("torch."),
+        buffer.is_meta,
+        nan=has_values and bool(torch.isnan(buffer).any()),
+        persistent=persistent,
+        zero=has_values and not bool(buffer.any()),
+    )

@@ -225,7 +225,7 @@ class Tape(TorchDispatchMode):
             scalars=tuple(float(a) for a in call.args if isinstance(a, (int, float)) and not isinstance(a, bool)),
         )  # fmt: skip
         new = uses_of(call.info.name, index, call.args, operands)
-        draft.channels = channels_of(call.info.name, main, new, [one for one in operands if not one.pure])
+        draft.channels = channels_of(call.info.name, main, new, operands)
         if any(use.how == "weight" for use in new) and draft.category != "lookup":
             draft.category = "weighted"
             draft.mixes = any(use.mixes for use in new)

@@ -24,6 +24,7 @@ from initium.report.format import clean as clean
 from initium.report.format import duration as duration
 from initium.report.format import number as number
 from initium.report.format import percent as percent
+from initium.report.format import some as some
 from initium.report.page import fragment as fragment
 from initium.report.page import page as page
 from initium.report.page import write_html as write_html

@@ -10,7 +10,7 @@ from initium.diagnose.finding import Finding, Severity, plan_rule
 from initium.diagnose.gates import shut_modules
 from initium.diagnose.measures import Measures
 from initium.diagnose.trunk import TrunkPoint
-from initium.report import number, percent
+from initium.report import number, percent, some
 
 SPAN = 2.5
 ZERO = 0.05
@@ -81,28 +81,23 @@ def _zero(measures: Measures) -> Iterator[Finding]:
         return
     names = tuple(part.name for part in measures.without_gradient)
     shut = shut_modules(measures.record)
+    why = "these weights cannot start to move"
+    remedy = "give the weights and biases after them values that are not zero"
+    if shut:
+        why += f": {some(shut)} multiply the signal by a buffer of zeros, and buffers never learn"
+        remedy = (
+            "set the gains among the buffers of these modules to one, or load a checkpoint that holds them"
+        )
     yield Finding(
         "IN204",
         "error" if share > ZERO else "warning" if share > 0.01 else "info",
         names,
         f"{percent(share)} of the weights have a gradient of exactly zero",
         f"at most {percent(ZERO)}, deliberate zero gates not counted",
-        "these weights cannot start to move"
-        + (
-            f": {_some(shut)} multiply the signal by a buffer of zeros, and buffers never learn"
-            if shut
-            else ""
-        ),
-        "set the gains among the buffers of these modules to one, or load a checkpoint that holds them"
-        if shut
-        else "give the weights and biases after them values that are not zero",
+        why,
+        remedy,
         plan_rule(names[0], "he_normal") if len(names) == 1 and not shut else None,
     )
-
-
-def _some(modules: tuple[str, ...]) -> str:
-    more = f" and {len(modules) - 3} more modules" if len(modules) > 3 else ""
-    return ", ".join(modules[:3]) + more
 
 
 def _rule(measures: Measures) -> dict[str, object] | None:
