@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from initium import plain_data
 from initium.errors import UsageError
-from initium.plan import fields
 from initium.report import Document, Readable
 
 FORMAT = "initium.receipt/1"
@@ -69,13 +69,13 @@ class Receipt(Readable):
             if data.pop("format") != FORMAT:
                 raise ValueError(f"no {FORMAT!r} mark")
             return Receipt(
-                fields.text(data.pop("model")),
-                fields.whole(data.pop("seed")),
+                plain_data.text(data.pop("model")),
+                plain_data.whole(data.pop("seed")),
                 tuple(_entry(**entry) for entry in data.pop("entries")),
-                fields.number_or_none(data.pop("before", None)),
-                fields.number_or_none(data.pop("after", None)),
-                fields.text(data.pop("verdict", "")),
-                fields.texts(data.pop("notes", [])),
+                plain_data.number_or_none(data.pop("before", None)),
+                plain_data.number_or_none(data.pop("after", None)),
+                plain_data.text(data.pop("verdict", "")),
+                plain_data.texts(data.pop("notes", [])),
                 **data,  # what is left over has no place
             )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -93,5 +93,9 @@ class Receipt(Readable):
 
 def _entry(name: Any, method: Any, rule: Any, mean: Any, std: Any) -> Entry:
     return Entry(
-        fields.text(name), fields.text(method), fields.text(rule), fields.number(mean), fields.number(std)
+        plain_data.text(name),
+        plain_data.text(method),
+        plain_data.text(rule),
+        plain_data.number(mean),
+        plain_data.number(std),
     )

@@ -7,11 +7,11 @@ import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, get_args
 
+from initium import plain_data
 from initium.diagnose import Predicted
 from initium.diagnose.prediction import Bar
 from initium.errors import InitiumError, UsageError
 from initium.methods.catalogue import find
-from initium.plan import fields
 from initium.plan.assignment import KEEP, Assignment, check_assignments
 from initium.theory.layer import Kind, Layer
 
@@ -47,14 +47,14 @@ def plan_from_data(text: str) -> dict[str, Any]:
             raise ValueError(f"no {FORMAT!r} mark")
         assignments = tuple(_assignment_from_data(item) for item in data.pop("assignments"))
         content = {
-            "model": fields.text(data.pop("model")),
-            "policy": fields.text(data.pop("policy")),
-            "seed": fields.whole(data.pop("seed")),
-            "chosen": fields.text(data.pop("chosen", "")),
-            "before": fields.number_or_none(data.pop("before", None)),
-            "after": fields.number_or_none(data.pop("after", None)),
-            "verdict": fields.text(data.pop("verdict", "")),
-            "notes": fields.texts(data.pop("notes", [])),
+            "model": plain_data.text(data.pop("model")),
+            "policy": plain_data.text(data.pop("policy")),
+            "seed": plain_data.whole(data.pop("seed")),
+            "chosen": plain_data.text(data.pop("chosen", "")),
+            "before": plain_data.number_or_none(data.pop("before", None)),
+            "after": plain_data.number_or_none(data.pop("after", None)),
+            "verdict": plain_data.text(data.pop("verdict", "")),
+            "notes": plain_data.texts(data.pop("notes", [])),
             "predicted": tuple(_predicted(item) for item in data.pop("predicted", [])),
         }
         if data:
@@ -78,43 +78,50 @@ def _assignment_to_data(one: Assignment) -> dict[str, Any]:
 
 
 def _assignment_from_data(data: dict[str, Any]) -> Assignment:
-    method = fields.text(data["method"])
-    params = {fields.text(key): tuple(v) if isinstance(v, list) else v for key, v in data["params"].items()}
+    method = plain_data.text(data["method"])
+    params = {
+        plain_data.text(key): tuple(v) if isinstance(v, list) else v for key, v in data["params"].items()
+    }
     if method != KEEP:
         found = find(method)
         method, params = found.name, {key: found.resolve(**params)[key] for key in params}
-    scale = fields.positive(data["scale"], "scale")
-    target = fields.positive(data.get("target", 1.0), "target")
+    scale = plain_data.positive(data["scale"], "scale")
+    target = plain_data.positive(data.get("target", 1.0), "target")
     return Assignment(
-        fields.text(data["name"]), method, _layer(data["layer"]), fields.text(data["role"]),
-        fields.text(data["rule"]), fields.text(data["reason"]), params, scale, fields.text(data["source"]), target,
+        plain_data.text(data["name"]), method, _layer(data["layer"]), plain_data.text(data["role"]),
+        plain_data.text(data["rule"]), plain_data.text(data["reason"]), params, scale, plain_data.text(data["source"]), target,
         _found(data.get("found", {})), _factors(data.get("units", [])),
     )  # fmt: skip
 
 
 def _predicted(data: dict[str, Any]) -> Predicted:
-    gradient, names = data["gradient"], fields.texts(data["names"])
+    gradient, names = data["gradient"], plain_data.texts(data["names"])
     if not names:
         raise ValueError("a prediction for no weight")
     return Predicted(
-        **_bar(data), node=fields.whole(data["node"], low=0), names=names,
-        restarted=fields.text(data["restarted"]), gradient=None if gradient is None else Bar(**_bar(gradient)),
+        **_bar(data), node=plain_data.whole(data["node"], low=0), names=names,
+        restarted=plain_data.text(data["restarted"]), gradient=None if gradient is None else Bar(**_bar(gradient)),
     )  # fmt: skip
 
 
 def _bar(data: dict[str, Any]) -> dict[str, Any]:
-    measured = fields.number_or_none(data["measured"])
-    second, error = fields.number(data["second"]), fields.number(data["error"])
+    measured = plain_data.number_or_none(data["measured"])
+    second, error = plain_data.number(data["second"]), plain_data.number(data["error"])
     if not (0 <= second < math.inf and 0 <= error < math.inf):
         raise ValueError(f"a prediction of {second} with an error of {error}")
-    return {"second": second, "error": error, "measured": measured, "outside": fields.text(data["outside"])}
+    return {
+        "second": second,
+        "error": error,
+        "measured": measured,
+        "outside": plain_data.text(data["outside"]),
+    }
 
 
 def _factors(values: Any) -> tuple[float, ...]:
     """One positive factor a unit."""
     if not isinstance(values, list):
         raise ValueError(f"{values!r} is no list of factors")
-    return tuple(fields.positive(value, "factor of a unit") for value in values)
+    return tuple(plain_data.positive(value, "factor of a unit") for value in values)
 
 
 def _found(data: dict[str, Any]) -> dict[str, Any]:
@@ -122,7 +129,7 @@ def _found(data: dict[str, Any]) -> dict[str, Any]:
     if not data:
         return {}
     params = dict(data)
-    found = find(fields.text(params.pop("method")))
+    found = find(plain_data.text(params.pop("method")))
     return {"method": found.name, **{key: found.resolve(**params)[key] for key in params}}
 
 
@@ -132,7 +139,7 @@ def _layer(data: dict[str, Any]) -> Layer:
         raise ValueError(f"unknown kind of layer {kind!r}")
     tuples = ("shape", "stride", "padding", "dilation", "output_padding", "input_size", "blocks")
     sizes = {name: _sizes(data[name]) for name in tuples}
-    numbers = {name: fields.whole(data[name]) for name in ("out_axis", "in_axis", "groups")}
+    numbers = {name: plain_data.whole(data[name]) for name in ("out_axis", "in_axis", "groups")}
     if kind != "vector":
         _check_axes(sizes, numbers)
     geometry: dict[str, Any] = {**sizes, **numbers}
@@ -156,4 +163,4 @@ def _check_axes(sizes: dict[str, tuple[int, ...]], numbers: dict[str, int]) -> N
 def _sizes(values: Any) -> tuple[int, ...]:
     if not isinstance(values, list) or len(values) > MAX_AXES:
         raise ValueError(f"{values!r} is no list of sizes")
-    return tuple(fields.whole(value, low=0) for value in values)
+    return tuple(plain_data.whole(value, low=0) for value in values)

@@ -13,8 +13,9 @@ from typing import Any
 
 from torch import nn
 
+from initium import plain_data
 from initium.diagnose import HealthReport, diagnose
-from initium.plan import Plan, fields
+from initium.plan import Plan
 from initium.plan.build import plan as make_plan
 from initium.record import record
 from initium.record.run import Inputs
@@ -183,7 +184,7 @@ def read_evidence(data: Mapping[str, Any]) -> tuple[str, tuple[Evidence, ...]]:
     """The runs in what `benchmarks/evidence.py` writes; raises ValueError or KeyError for anything else."""
     if data["format"] != FORMAT:
         raise ValueError(f"no {FORMAT!r} mark")
-    made = {name: fields.text(data[name]) for name in ("date", "initium", "torch", "machine")}
+    made = {name: plain_data.text(data[name]) for name in ("date", "initium", "torch", "machine")}
     source = f"recorded {made['date']} with initium {made['initium']} and torch {made['torch']} on {made['machine']}"
     return source, tuple(_evidence(one) for one in data["runs"])
 
@@ -192,18 +193,18 @@ def _evidence(one: Mapping[str, Any]) -> Evidence:
     numbers = ("lr", "loss", "final_loss", "metric")
     lines = [
         Line(
-            init=fields.text(x["init"]),
-            num=fields.whole(x["num"], 1),
-            **{k: fields.number(x[k]) for k in numbers},
+            init=plain_data.text(x["init"]),
+            num=plain_data.whole(x["num"], 1),
+            **{k: plain_data.number(x[k]) for k in numbers},
         )
         for x in one["inits"]
     ]
     return Evidence(
-        run=fields.text(one["run"]),
-        model=fields.text(one["model"]),
-        task=fields.text(one["task"]),
+        run=plain_data.text(one["run"]),
+        model=plain_data.text(one["model"]),
+        task=plain_data.text(one["task"]),
         traits=Traits.from_data(one["traits"]),
-        setting=fields.text(one["setting"]),
+        setting=plain_data.text(one["setting"]),
         lines=tuple(sorted(lines, key=lambda line: line.loss)),
     )
 

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from typing import Any, Self
 
+from initium import plain_data
 from initium.errors import InitiumError, StoreError
-from initium.plan import fields
 from initium.report import Document, Prose, Readable, Section, Table, Verdict, number
 from initium.study.search import Found, Stage, best_of
 from initium.study.serial import found_from_data
@@ -106,9 +106,9 @@ def _loss(one: Found) -> float:
 def _searching(*, format: Any, due: Any, found: Any, **data: Any) -> dict[str, Any]:  # noqa: A002 - the name of a field
     if format != FORMAT:
         raise ValueError(f"no {FORMAT!r} mark")
-    texts = {name: fields.text(data.pop(name)) for name in ("model", "task", "stage")}
-    numbers = {name: fields.whole(data.pop(name), 0) for name in ("num", "ended")}
+    texts = {name: plain_data.text(data.pop(name)) for name in ("model", "task", "stage")}
+    numbers = {name: plain_data.whole(data.pop(name), 0) for name in ("num", "ended")}
     if data:
         raise ValueError(f"unknown fields {sorted(data)[:3]}")
     candidates = tuple(found_from_data(one) for one in found)
-    return {**texts, **numbers, "due": tuple(fields.texts(due)), "found": candidates}
+    return {**texts, **numbers, "due": tuple(plain_data.texts(due)), "found": candidates}

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
+from initium import plain_data
 from initium.errors import InitiumError, UsageError
-from initium.plan import Plan, fields
+from initium.plan import Plan
 from initium.study.race import Decision, Pair
 from initium.study.statistics import Difference, Relation
 
@@ -100,16 +101,16 @@ def _comparison(*, standings: Any, decision: Any, **data: Any) -> Comparison:
 
     made = tuple(_standing(**one) for one in standings)
     found = Comparison(
-        model=fields.text(data.pop("model")),
-        task=fields.text(data.pop("task")),
-        metric=fields.text(data.pop("metric")),
-        optimizer=fields.text(data.pop("optimizer")),
+        model=plain_data.text(data.pop("model")),
+        task=plain_data.text(data.pop("task")),
+        metric=plain_data.text(data.pop("metric")),
+        optimizer=plain_data.text(data.pop("optimizer")),
         lrs=_numbers(data.pop("lrs")),
-        steps=fields.whole(data.pop("steps"), 1),
-        batch_size=fields.whole(data.pop("batch_size"), 1),
-        seeds=fields.whole(data.pop("seeds"), 0),
-        confirm=fields.whole(data.pop("confirm"), 0),
-        margin=fields.positive(data.pop("margin"), "margin"),
+        steps=plain_data.whole(data.pop("steps"), 1),
+        batch_size=plain_data.whole(data.pop("batch_size"), 1),
+        seeds=plain_data.whole(data.pop("seeds"), 0),
+        confirm=plain_data.whole(data.pop("confirm"), 0),
+        margin=plain_data.positive(data.pop("margin"), "margin"),
         finished=_truth(data.pop("finished")),
         standings=made,
         decision=_decision(**decision, known=[one.name for one in made]),
@@ -123,13 +124,13 @@ def _tuning(*, chosen: Any, inits: Any, plan: Any, found: Any, comparison: Any, 
 
     made = Tuning(
         plan=Plan.from_json(json.dumps(plan)),
-        chosen=fields.text(chosen),
+        chosen=plain_data.text(chosen),
         inits={label: _init(**one) for label, one in inits.items()},
         found=tuple(found_from_data(one) for one in found),
         comparison=_comparison(**_marked(comparison, FORMAT)),
-        budget=fields.whole(data.pop("budget"), 0),
-        num_trials=fields.whole(data.pop("trials"), 0),
-        seconds=fields.positive(data.pop("seconds"), "seconds"),
+        budget=plain_data.whole(data.pop("budget"), 0),
+        num_trials=plain_data.whole(data.pop("trials"), 0),
+        seconds=plain_data.positive(data.pop("seconds"), "seconds"),
     )
     _check_empty(data)
     if made.chosen not in made.inits or {one.name for one in made.comparison.standings} != set(made.inits):
@@ -141,13 +142,13 @@ def _init(*, kind: Any, policy: Any, rules: Any = None) -> dict[str, Any]:
     """An init of a search: a policy with rules, never a function, which a reader of the file might run."""
     if kind != "policy":
         raise ValueError(f"{kind!r} is no kind of init that a search makes")
-    init = {"kind": kind, "policy": fields.text(policy)}
+    init = {"kind": kind, "policy": plain_data.text(policy)}
     return init if rules is None else {**init, "rules": [_rule(**one) for one in rules]}
 
 
 def _rule(*, where: Any, method: Any, params: Any) -> dict[str, Any]:
-    values = {fields.text(name): fields.number(value) for name, value in params.items()}
-    return {"where": fields.text(where), "method": fields.text(method), "params": values}
+    values = {plain_data.text(name): plain_data.number(value) for name, value in params.items()}
+    return {"where": plain_data.text(where), "method": plain_data.text(method), "params": values}
 
 
 def found_from_data(data: Mapping[str, Any]) -> Found:
@@ -163,13 +164,13 @@ def _found(*, candidate: Any, init: Any, short: Any, long: Any) -> Found:
     from initium.study.search import Found
 
     dials = {
-        name: fields.number(value) if name.startswith(NUMBERS) else fields.text(value)
+        name: plain_data.number(value) if name.startswith(NUMBERS) else plain_data.text(value)
         for name, value in candidate.items()
     }
-    fields.positive(dials["lr"], "learning rate")
+    plain_data.positive(dials["lr"], "learning rate")
     if "base" not in dials:
         raise ValueError("a candidate without a base")
-    return Found(dials, _init(**init), fields.number(short), fields.number_or_none(long))
+    return Found(dials, _init(**init), plain_data.number(short), plain_data.number_or_none(long))
 
 
 def _standing(*, name: Any, lr: Any, stopped: Any, failure: Any, scores: Any, curve: Any) -> Standing:
@@ -180,8 +181,10 @@ def _standing(*, name: Any, lr: Any, stopped: Any, failure: Any, scores: Any, cu
         raise ValueError("the lines of a curve differ in length")
     found: Curve = Curve(**lines)
     made = tuple(_score(**one) for one in scores)
-    rate = None if lr is None else fields.positive(lr, "learning rate")
-    return Standing(fields.text(name), rate, fields.whole(stopped, 0), fields.text(failure), made, found)
+    rate = None if lr is None else plain_data.positive(lr, "learning rate")
+    return Standing(
+        plain_data.text(name), rate, plain_data.whole(stopped, 0), plain_data.text(failure), made, found
+    )
 
 
 def _score(**data: Any) -> Score:
@@ -189,13 +192,13 @@ def _score(**data: Any) -> Score:
 
     numbers = ("area", "final_loss", "test_loss", "metric", "seconds", "badness")
     one = Score(
-        lr=fields.positive(data.pop("lr"), "learning rate"),
-        seed=fields.whole(data.pop("seed")),
+        lr=plain_data.positive(data.pop("lr"), "learning rate"),
+        seed=plain_data.whole(data.pop("seed")),
         fresh=_truth(data.pop("fresh")),
         diverged=_truth(data.pop("diverged")),
-        verdict=fields.text(data.pop("verdict")),
-        chosen=fields.text(data.pop("chosen", "")),
-        train_metric=fields.number_or_none(data.pop("train_metric", None)),
+        verdict=plain_data.text(data.pop("verdict")),
+        chosen=plain_data.text(data.pop("chosen", "")),
+        train_metric=plain_data.number_or_none(data.pop("train_metric", None)),
         **{name: _number(data.pop(name)) for name in numbers},
     )
     _check_empty(data)
@@ -203,17 +206,17 @@ def _score(**data: Any) -> Score:
 
 
 def _decision(*, known: list[str], **data: Any) -> Decision:
-    places = {name: fields.texts(data.pop(name)) for name in ("ranking", "finalists", "best")}
+    places = {name: plain_data.texts(data.pop(name)) for name in ("ranking", "finalists", "best")}
     winner = data.pop("winner")
     pairs = {name: tuple(_pair(**one) for one in data.pop(name)) for name in ("pairs", "neighbours")}
     made = Decision(
         places["ranking"],
         places["finalists"],
         places["best"],
-        None if winner is None else fields.text(winner),
+        None if winner is None else plain_data.text(winner),
         pairs["pairs"],
         pairs["neighbours"],
-        fields.whole(data.pop("num_fresh"), 0),
+        plain_data.whole(data.pop("num_fresh"), 0),
     )
     _check_empty(data)
     named = [name for place in places.values() for name in place] + ([made.winner] if made.winner else [])
@@ -226,12 +229,14 @@ def _decision(*, known: list[str], **data: Any) -> Decision:
 def _pair(*, first: Any, second: Any, difference: Any, p: Any, relation: Any, fresh: Any) -> Pair:
     if relation not in get_args(Relation):
         raise ValueError(f"{relation!r} is no relation")
-    numbers = {name: fields.number(difference.pop(name)) for name in ("mean", "low", "high", "p", "base")}
-    num, effect = fields.whole(difference.pop("num"), 2), difference.pop("effect")
+    numbers = {name: plain_data.number(difference.pop(name)) for name in ("mean", "low", "high", "p", "base")}
+    num, effect = plain_data.whole(difference.pop("num"), 2), difference.pop("effect")
     _check_empty(difference)
-    size = math.copysign(math.inf, numbers["mean"]) if effect is None else fields.number(effect)
+    size = math.copysign(math.inf, numbers["mean"]) if effect is None else plain_data.number(effect)
     found = Difference(num=num, effect=size, **numbers)
-    return Pair(fields.text(first), fields.text(second), found, fields.number(p), relation, _truth(fresh))
+    return Pair(
+        plain_data.text(first), plain_data.text(second), found, plain_data.number(p), relation, _truth(fresh)
+    )
 
 
 def _truth(value: Any) -> bool:
@@ -242,7 +247,7 @@ def _truth(value: Any) -> bool:
 
 def _number(value: Any) -> float:
     """A number; what JSON has none for was not finite."""
-    return math.nan if value is None else fields.number(value)
+    return math.nan if value is None else plain_data.number(value)
 
 
 def _numbers(values: Any) -> tuple[float, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from initium.plan import fields
+from initium import plain_data
 from initium.record import Record
 
 LIKE = 2.5
@@ -74,13 +74,13 @@ class Traits:
             return bool(data[name])
 
         return cls(
-            chain=fields.whole(data["chain"], 0),
-            weights=fields.whole(data["weights"], 0),
+            chain=plain_data.whole(data["chain"], 0),
+            weights=plain_data.whole(data["weights"], 0),
             normed=flag("normed"),
             skips=flag("skips"),
             conv=flag("conv"),
             attention=flag("attention"),
-            activation=fields.text(data["activation"]),
+            activation=plain_data.text(data["activation"]),
         )
 
     def to_data(self) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from typing import Any, Self
 import torch
 from torch import nn
 
+from initium import plain_data
 from initium.engines import function_of
 from initium.errors import UsageError
-from initium.plan import fields
 from initium.study.spec import TrialSpec
 from initium.study.starts import Health, health, start
 from initium.study.tasks import Scores, Task, open_task
@@ -82,11 +82,11 @@ class TrialResult:
 
 
 def _health_of(*, verdict: Any, badness: Any, chosen: Any = "") -> Health:
-    return Health(fields.text(verdict), _finite(badness), fields.text(chosen))
+    return Health(plain_data.text(verdict), _finite(badness), plain_data.text(chosen))
 
 
 def _finite(value: Any) -> float:
-    number = fields.number(value)
+    number = plain_data.number(value)
     if not math.isfinite(number):
         raise ValueError(f"{number} is not finite")
     return number
@@ -102,7 +102,7 @@ def _fields_of(
     found = {name: _finite(value) for name, value in numbers.items()}
     curve = tuple(_finite(loss) for loss in losses)
     return found | {
-        "losses": curve, "diverged": diverged, "steps_done": fields.whole(steps_done, 0), "health": state,
+        "losses": curve, "diverged": diverged, "steps_done": plain_data.whole(steps_done, 0), "health": state,
         "train_metric": None if train_metric is None else _finite(train_metric),
     }  # fmt: skip
 
