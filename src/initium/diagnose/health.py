@@ -63,14 +63,14 @@ class HealthReport(Readable):
 
     def to_json(self) -> str:
         """The report as JSON text; plain data."""
-        from initium.diagnose.plain import to_json
+        from initium.diagnose.health_json import to_json
 
         return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> HealthReport:
         """The report that `to_json` wrote; a clear error for anything else."""
-        from initium.diagnose.plain import from_json
+        from initium.diagnose.health_json import from_json
 
         return from_json(text)
 

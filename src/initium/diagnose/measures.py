@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 from functools import cached_property
 
-from initium.diagnose.gates import explained, has_zero_gradient, unexplained_zeros
 from initium.diagnose.trunk import Trunk
+from initium.diagnose.zero_gates import explained, has_zero_gradient, unexplained_zeros
 from initium.record.inventory import ParameterInfo
 from initium.record.node import Node
 from initium.record.ops import DEADLY

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from initium.diagnose.gates import excused_after, opening_gates
+from initium.diagnose.zero_gates import excused_after, opening_gates
 from initium.record.graph import bits
 from initium.record.node import Node
 from initium.record.ops import SATURATING

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from initium.diagnose.criteria import WARN
 from initium.diagnose.finding import Finding, Severity, plan_rule
-from initium.diagnose.gates import shut_modules
 from initium.diagnose.measures import Measures
 from initium.diagnose.trunk import TrunkPoint
+from initium.diagnose.zero_gates import shut_modules
 from initium.report import number, percent, some
 
 SPAN = 2.5

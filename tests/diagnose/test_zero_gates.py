@@ -5,7 +5,7 @@ from tests.nets import Basic, Bottleneck, ConvNeXtBlock, TransformerBlock, mlp, 
 from torch import Tensor, nn
 
 from initium.diagnose import diagnose
-from initium.diagnose.gates import opening_gates, unexplained_zeros
+from initium.diagnose.zero_gates import opening_gates, unexplained_zeros
 from initium.record import record
 
 
