@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from initium.engines.engine import Engine
-from initium.engines.processes import ProcessEngine
+from initium.engines.processes.process_engine import ProcessEngine
 from initium.engines.serial import SerialEngine
 from initium.errors import unknown_name
 

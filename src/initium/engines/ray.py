@@ -17,11 +17,11 @@ from typing import Any, Self
 
 from initium.engines import reach
 from initium.engines.engine import Cause, Failed, Job, Limits, Outcome, Work, plain
-from initium.engines.processes import usable_cores
+from initium.engines.processes.process_engine import usable_cores
+from initium.engines.processes.watch import limited
+from initium.engines.processes.worker import MARK, perform, refuse_in_worker
 from initium.engines.reference import HOME, name_of
 from initium.engines.serial import outcome_of
-from initium.engines.watch import limited
-from initium.engines.worker import MARK, perform, refuse_in_worker
 from initium.errors import MissingExtraError, UsageError
 
 

@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Self
 
 from initium.engines.engine import Done, Failed, Job, Limits, Outcome, Work, plain
+from initium.engines.processes.worker import perform
 from initium.engines.reference import name_of
-from initium.engines.worker import perform
 from initium.errors import UsageError
 
 

@@ -12,7 +12,7 @@ from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 from initium.engines import function_of
-from initium.engines.libraries import INSTALLED
+from initium.engines.processes.libraries import INSTALLED
 from initium.engines.reference import module_of
 
 COVERED = {"initium", "torch", *sys.stdlib_module_names}

@@ -1,5 +1,5 @@
 """Imported by the server that workers are forked from, after what all need, and by nobody else."""
 
-from initium.engines.preload import load_asked
+from initium.engines.processes.preload import load_asked
 
 load_asked()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from initium.engines.libraries import libraries_of
+from initium.engines.processes.libraries import libraries_of
 from initium.engines.reference import function_of
 
 INNER = """

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from initium.engines.watch import Exceeded, limited, over_limit, resident_gb
-from initium.engines.worker import perform
+from initium.engines.processes.watch import Exceeded, limited, over_limit, resident_gb
+from initium.engines.processes.worker import perform
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from initium.engines.worker import print_aside
+from initium.engines.processes.worker import print_aside
 
 ASKED = "INITIUM_PRELOAD"
 """Set in the environment while a server starts: the modules that it should load, and the paths to find them on."""

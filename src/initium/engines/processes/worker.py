@@ -14,8 +14,8 @@ from multiprocessing.process import parent_process
 from typing import Any
 
 from initium.engines.engine import plain
+from initium.engines.processes.watch import Exceeded
 from initium.engines.reference import function_of
-from initium.engines.watch import Exceeded
 from initium.errors import UsageError
 
 MARK = "INITIUM_WORKER"

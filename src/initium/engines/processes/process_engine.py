@@ -18,12 +18,12 @@ from types import ModuleType, TracebackType
 from typing import Any, Self
 
 from initium.engines.engine import Cause, Failed, Job, Limits, Outcome, Work, plain
-from initium.engines.libraries import libraries_of
-from initium.engines.preload import asking
+from initium.engines.processes.libraries import libraries_of
+from initium.engines.processes.preload import asking
+from initium.engines.processes.watch import over_limit
+from initium.engines.processes.worker import child, refuse_in_worker
 from initium.engines.reference import name_of
 from initium.engines.serial import outcome_of
-from initium.engines.watch import over_limit
-from initium.engines.worker import child, refuse_in_worker
 from initium.errors import EngineError, UsageError
 
 LOOK_EVERY = 0.1
@@ -34,7 +34,7 @@ SERVER_DIED = (EOFError, ConnectionError)
 """What multiprocessing raises when the server ends instead of forking."""
 GONE_AFTER = 1.0
 """Seconds after which a server that closed its connections has ended, so that multiprocessing starts another."""
-PRELOADED = ("torch", "torch._dynamo", "initium.engines.worker", "initium.engines.server")
+PRELOADED = ("torch", "torch._dynamo", "initium.engines.processes.worker", "initium.engines.processes.server")
 """Modules that the server loads for all workers; torch would load the second one, in seconds, at their first steps."""
 
 

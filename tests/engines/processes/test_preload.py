@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from initium.engines.preload import ASKED, asking
+from initium.engines.processes.preload import ASKED, asking
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
 ALONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -24,7 +24,7 @@ MODULES = {
 }
 LOADED = """
 import sys
-from initium.engines.preload import load_asked, num_threads
+from initium.engines.processes.preload import load_asked, num_threads
 load_asked()
 print(num_threads(), *sorted(sys.modules.keys() & {"quiet", "threaded", "broken"}), file=sys.stderr)
 """
@@ -137,7 +137,7 @@ def test_modules_are_loaded_once_users_files_by_each_worker_and_nothing_else_cha
 
 @pytest.mark.slow
 def test_a_module_that_ends_the_server_is_told_and_left_to_workers(directory: Path) -> None:
-    done = ran(ENDING, "initium.engines.server", directory=directory)
+    done = ran(ENDING, "initium.engines.processes.server", directory=directory)
     assert done.stdout.startswith("[Done"), done.stderr
     assert "ended, perhaps while it loaded ends" in done.stderr
 
