@@ -31,7 +31,7 @@ test-slow: $(DEV)
 	$(BIN)/python -m pytest -n 2 -m slow --timeout 900
 
 test-ray: $(RAY)
-	$(BIN)/python -m pytest -o addopts= --import-mode=importlib tests/engines/test_ray.py --timeout 900 --durations=0
+	$(BIN)/python -m pytest -o addopts= --import-mode=importlib tests/engines/ray/test_ray_engine.py --timeout 900 --durations=0
 
 lint: $(DEV)
 	$(BIN)/ruff check .

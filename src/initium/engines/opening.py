@@ -28,7 +28,7 @@ def open_engine(name: str = "processes", **options: Any) -> Engine:
     if name == "serial":
         return SerialEngine(**options)
     if name == "ray":
-        from initium.engines.ray import RayEngine
+        from initium.engines.ray.ray_engine import RayEngine
 
         return RayEngine(**options)
     raise unknown_name("engine", name, ENGINES)

@@ -10,44 +10,44 @@ from types import ModuleType
 
 import pytest
 
-from initium.engines import reach
+from initium.engines.ray import cluster
 from initium.errors import ClusterError, UsageError
 
 
 def test_a_token_comes_before_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", ModuleType("ray"))
-    monkeypatch.setenv(reach.TOKEN, "the same")
-    monkeypatch.setenv(reach.MODE, "token")
-    reach.set_token("the same")
+    monkeypatch.setenv(cluster.TOKEN, "the same")
+    monkeypatch.setenv(cluster.MODE, "token")
+    cluster.set_token("the same")
     with pytest.raises(UsageError, match="imported before") as caught:
-        reach.set_token("another")
+        cluster.set_token("another")
     assert "another" not in str(caught.value)
 
 
 def test_a_new_cluster_is_guarded_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(reach.TOKEN, "")
-    monkeypatch.setenv(reach.MODE, "")
+    monkeypatch.setenv(cluster.TOKEN, "")
+    monkeypatch.setenv(cluster.MODE, "")
     monkeypatch.setitem(sys.modules, "ray", ModuleType("ray"))
     with pytest.warns(UserWarning, match="without a token"):
-        reach.guard_new_cluster()
+        cluster.guard_new_cluster()
     monkeypatch.delitem(sys.modules, "ray")
-    reach.guard_new_cluster()
-    assert os.environ[reach.MODE] == "token"
-    assert len(os.environ[reach.TOKEN]) == 64
+    cluster.guard_new_cluster()
+    assert os.environ[cluster.MODE] == "token"
+    assert len(os.environ[cluster.TOKEN]) == 64
 
 
 def test_a_head_that_stops_answering_is_lost_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.monotonic()
-    monkeypatch.setattr(reach.time, "monotonic", lambda: now)
+    monkeypatch.setattr(cluster.time, "monotonic", lambda: now)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
-        head = reach.Head(f"127.0.0.1:{listening.getsockname()[1]}")
-        now += reach.ASK_EVERY
+        head = cluster.Head(f"127.0.0.1:{listening.getsockname()[1]}")
+        now += cluster.ASK_EVERY
         head.check()
-    now += reach.LOST_AFTER - 1
+    now += cluster.LOST_AFTER - 1
     head.check()
-    now += reach.ASK_EVERY
+    now += cluster.ASK_EVERY
     with pytest.raises(ClusterError, match="is gone"):
         head.check()
 
@@ -55,4 +55,4 @@ def test_a_head_that_stops_answering_is_lost_after_a_while(monkeypatch: pytest.M
 @pytest.mark.parametrize("address", ["ray://127.0.0.1:10001", "somewhere", "127.0.0.1:port", ":1"])
 def test_what_is_no_address_is_told(address: str) -> None:
     with pytest.raises(UsageError, match="no address of a Ray head"):
-        reach.check_listens(address, 1.0)
+        cluster.check_listens(address, 1.0)

@@ -15,11 +15,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from initium.engines import reach
 from initium.engines.engine import Cause, Failed, Job, Limits, Outcome, Work, plain
 from initium.engines.processes.process_engine import usable_cores
 from initium.engines.processes.watch import limited
 from initium.engines.processes.worker import MARK, perform, refuse_in_worker
+from initium.engines.ray import cluster
 from initium.engines.reference import HOME, name_of
 from initium.engines.serial import outcome_of
 from initium.errors import MissingExtraError, UsageError
@@ -67,9 +67,9 @@ class RayEngine:
         working_dir: str | None = None,
     ) -> None:
         if token is not None:
-            reach.set_token(token)
+            cluster.set_token(token)
         elif address is None:
-            reach.guard_new_cluster()
+            cluster.guard_new_cluster()
         self.ray = _ray()
         self.address, self.timeout = address, timeout
         self.limits, self.working_dir = limits or Limits(), working_dir
@@ -78,7 +78,7 @@ class RayEngine:
         self._open: dict[Any, _Sent] = {}
         self._finished: deque[Outcome] = deque()
         self._task: Any = None
-        self._head: reach.Head | None = None
+        self._head: cluster.Head | None = None
         self._owns = False
 
     @property
@@ -114,8 +114,8 @@ class RayEngine:
         """
         until = None if seconds is None else time.monotonic() + seconds
         while not self._finished and self._open:
-            left = reach.ASK_EVERY if until is None else max(0.0, until - time.monotonic())
-            ready, _ = self.ray.wait(list(self._open), num_returns=1, timeout=min(reach.ASK_EVERY, left))
+            left = cluster.ASK_EVERY if until is None else max(0.0, until - time.monotonic())
+            ready, _ = self.ray.wait(list(self._open), num_returns=1, timeout=min(cluster.ASK_EVERY, left))
             for handle in ready:
                 self._finish(handle)
             if not ready and self._head is not None:
@@ -145,14 +145,14 @@ class RayEngine:
             self._failed(one, cause, error)
 
     def _failed(self, one: _Sent, cause: Cause, error: Exception) -> None:
-        self._finished.append(Failed(one.job.key, cause, reach.first_line(error), one.attempts))
+        self._finished.append(Failed(one.job.key, cause, cluster.first_line(error), one.attempts))
 
     def __enter__(self) -> Self:
         refuse_in_worker()
         if not self.ray.is_initialized():
             self._connect()
             self._owns = True
-        self._head = reach.Head(self.ray.get_runtime_context().gcs_address)
+        self._head = cluster.Head(self.ray.get_runtime_context().gcs_address)
         self._check_room()
         options: dict[str, Any] = {"num_cpus": self.needs["CPU"], "max_retries": 0}
         options["num_gpus"] = self.needs.get("GPU", 0)
@@ -186,10 +186,10 @@ class RayEngine:
             self.ray.init("local", num_cpus=cores, include_dashboard=False, **settings)
             return
         begin = time.monotonic()
-        reach.check_listens(self.address, self.timeout)
-        reach.check_cluster(self.address, self.timeout)
+        cluster.check_listens(self.address, self.timeout)
+        cluster.check_cluster(self.address, self.timeout)
         left = self.timeout - (time.monotonic() - begin)
-        reach.connect(self.ray, settings | {"address": self.address}, left)
+        cluster.connect(self.ray, settings | {"address": self.address}, left)
 
     def _check_room(self) -> None:
         """A job that no node has room for would wait for ever."""
