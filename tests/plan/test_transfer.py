@@ -8,7 +8,7 @@ from torch import nn
 import initium
 from initium import Rule, transfer_
 from initium.errors import UsageError, UsageTypeError
-from initium.methods.transfer import select_weights
+from initium.methods.families.weight_transfer import select_weights
 
 timm = pytest.importorskip("timm")
 torchvision = pytest.importorskip("torchvision")

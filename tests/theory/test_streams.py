@@ -9,7 +9,7 @@ from tests.theory.nets import logs, within
 from torch import nn
 
 from initium.errors import UsageError
-from initium.methods.post_norm import deepnorm_scales
+from initium.methods.families.post_norm import deepnorm_scales
 from initium.theory.gains import ACTIVATIONS, moments
 from initium.theory.normed import growth
 from initium.theory.streams import Stream, refill, scale_for, share_for

@@ -6,26 +6,26 @@ from typing import Any
 
 from initium.errors import unknown_name
 from initium.keywords import keywords
-from initium.methods import (
+from initium.methods import not_built
+from initium.methods.families import (
     attention,
     centred,
     constant,
     convolution,
-    driven,
+    data_driven,
     heads,
     identity,
-    left_out,
     mirrored,
     orthogonal,
     recurrent,
     residual,
-    signal,
+    signal_propagation,
     sparse,
     special,
-    transfer,
     transformer,
     upsampling,
     variance_scaling,
+    weight_transfer,
 )
 from initium.methods.method import Method
 from initium.theory.gains import canonical_name
@@ -33,7 +33,7 @@ from initium.theory.gains import canonical_name
 CATALOGUE: tuple[Method, ...] = (
     *constant.METHODS,
     *variance_scaling.METHODS,
-    *signal.METHODS,
+    *signal_propagation.METHODS,
     *orthogonal.METHODS,
     *mirrored.METHODS,
     *centred.METHODS,
@@ -45,11 +45,11 @@ CATALOGUE: tuple[Method, ...] = (
     *convolution.METHODS,
     *heads.METHODS,
     *upsampling.METHODS,
-    *transfer.METHODS,
+    *weight_transfer.METHODS,
     *recurrent.METHODS,
     *special.METHODS,
-    *driven.METHODS,
-    *left_out.METHODS,
+    *data_driven.METHODS,
+    *not_built.METHODS,
 )
 
 _BY_NAME = {name: method for method in CATALOGUE for name in (method.name, *method.aliases)}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from initium.errors import UsageError, unknown_name
-from initium.methods.heads import class_biases
+from initium.methods.families.heads import class_biases
 from initium.plan.class_counts import Counts, counts_of, given
 from initium.plan.recipes.traits import Traits
 from initium.plan.rules import Rule

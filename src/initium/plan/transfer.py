@@ -12,8 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from initium.errors import UsageError, UsageTypeError
+from initium.methods.families.weight_transfer import (
+    adapt_input_channels,
+    inflate,
+    select_weights,
+    tiled_positions,
+)
 from initium.methods.module_layer import layer_of
-from initium.methods.transfer import adapt_input_channels, inflate, select_weights, tiled_positions
 from initium.plan.apply import check_target, rollback
 from initium.theory.layer import Layer
 

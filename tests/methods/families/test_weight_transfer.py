@@ -6,7 +6,12 @@ import torch.nn.functional as F
 
 from initium.errors import UsageError
 from initium.methods.catalogue import find
-from initium.methods.transfer import adapt_input_channels, inflate, select_weights, tiled_positions
+from initium.methods.families.weight_transfer import (
+    adapt_input_channels,
+    inflate,
+    select_weights,
+    tiled_positions,
+)
 from initium.theory.layer import Layer
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from initium.errors import LayerError
 from initium.methods.catalogue import find
+from initium.methods.families.post_norm import deepnorm_scales
 from initium.methods.law import law
-from initium.methods.post_norm import deepnorm_scales
 from initium.random.distributions import Blocks, Constant
 from initium.theory.layer import Layer
 

@@ -8,9 +8,9 @@ import math
 from torch import Tensor
 
 from initium.methods.energy import Energy
+from initium.methods.kit.variance import FANS, MODE, fans_of, pick, resolve_gain, scaled
 from initium.methods.layout import Canonical, built, canonical, drawn
 from initium.methods.method import EVERYTHING, MATRICES, Method, Paper, Param, refuse
-from initium.methods.scaling import FANS, MODE, fans_of, pick, resolve_gain, scaled
 from initium.random.distributions import Constant, Draw, Normal
 from initium.random.key import Key
 from initium.theory.layer import Layer

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from initium.methods.method import EVERYTHING, WEIGHTS, Method, Paper, Param, refuse
-from initium.methods.scaling import (
+from initium.methods.kit.variance import (
     CONVENTION,
     DISTRIBUTION,
     FANS,
@@ -19,6 +18,7 @@ from initium.methods.scaling import (
     resolve_gain,
     scaled,
 )
+from initium.methods.method import EVERYTHING, WEIGHTS, Method, Paper, Param, refuse
 from initium.random.distributions import Draw, Normal, Uniform
 from initium.theory.fans import torch_fans
 from initium.theory.layer import Layer

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from initium.methods.energy import Energy
+from initium.methods.families.orthogonal import conv_isometry
+from initium.methods.kit.variance import GAIN, SLOPE
 from initium.methods.layout import Canonical, built, canonical, drawn, tap
 from initium.methods.method import Method, Paper, Param, refuse
-from initium.methods.orthogonal import conv_isometry
-from initium.methods.scaling import GAIN, SLOPE
 from initium.random.distributions import Draw, Orthogonal
 from initium.random.key import Key
 from initium.theory.layer import Kind, Layer

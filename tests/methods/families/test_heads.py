@@ -9,7 +9,7 @@ from tests.methods.made import made
 
 from initium.errors import LayerError, UsageError
 from initium.methods.catalogue import find
-from initium.methods.heads import class_biases
+from initium.methods.families.heads import class_biases
 from initium.random.distributions import Constant
 from initium.theory.layer import Layer
 

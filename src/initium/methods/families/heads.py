@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable
 
 from initium.errors import UsageError
+from initium.methods.kit.variance import fans_of, spread
 from initium.methods.layout import fixed
 from initium.methods.method import EVERYTHING, MATRICES, Method, Paper, Param, refuse
-from initium.methods.scaling import fans_of, spread
 from initium.random.distributions import Constant, Draw
 from initium.theory.layer import Kind, Layer
 

@@ -6,7 +6,7 @@ from tests.methods.made import made
 
 from initium.errors import LayerError
 from initium.methods.catalogue import find
-from initium.methods.upsampling import triangle
+from initium.methods.families.upsampling import triangle
 from initium.theory.layer import Layer
 
 

@@ -10,9 +10,7 @@ from torch import Tensor
 
 from initium.errors import UsageError
 from initium.methods.energy import Energy
-from initium.methods.layout import Canonical, built, canonical, drawn, tap
-from initium.methods.method import WEIGHTS, Method, Paper, Param
-from initium.methods.scaling import (
+from initium.methods.kit.variance import (
     CONVENTION,
     DISTRIBUTION,
     FANS,
@@ -23,6 +21,8 @@ from initium.methods.scaling import (
     resolve_gain,
     scaled,
 )
+from initium.methods.layout import Canonical, built, canonical, drawn, tap
+from initium.methods.method import WEIGHTS, Method, Paper, Param
 from initium.random.distributions import Constant, Draw, Normal
 from initium.random.key import Key
 from initium.theory.gains import moments

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from initium.methods.energy import Energy
-from initium.methods.identity import identity, identity_energy
+from initium.methods.families.identity import identity, identity_energy
+from initium.methods.kit.variance import spread
 from initium.methods.method import EVERYTHING, Method, Paper, Param, refuse
-from initium.methods.scaling import spread
 from initium.random.distributions import Blocks, Built, Constant, Draw, Uniform
 from initium.random.fill import fill_
 from initium.random.key import Key

@@ -7,8 +7,8 @@ import torch
 from tests.methods.made import made
 
 from initium.errors import LayerError, UsageError
-from initium.methods.attention import sincos_table
 from initium.methods.catalogue import find
+from initium.methods.families.attention import sincos_table
 from initium.theory.layer import Layer
 
 

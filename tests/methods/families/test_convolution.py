@@ -8,7 +8,7 @@ from tests.methods.made import made
 
 from initium.errors import LayerError
 from initium.methods.catalogue import find
-from initium.methods.convolution import filter_covariance
+from initium.methods.families.convolution import filter_covariance
 from initium.theory.layer import Layer
 
 DEPTHWISE = Layer("conv", (4000, 1, 7, 7), groups=4000)

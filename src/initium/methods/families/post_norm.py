@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from initium.methods.kit.variance import fans_of, scaled, spread
 from initium.methods.method import WEIGHTS, Method, Paper, Param
-from initium.methods.scaling import fans_of, scaled, spread
 from initium.random.distributions import Blocks, Constant, Draw
 from initium.theory.fans import blocks
 from initium.theory.layer import Layer

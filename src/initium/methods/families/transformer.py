@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from initium.methods import post_norm
+from initium.methods.families import post_norm
+from initium.methods.families.post_norm import LAYERS
+from initium.methods.kit.variance import DISTRIBUTION, fans_of, scaled, spread
 from initium.methods.method import WEIGHTS, Method, Paper, Param, refuse
-from initium.methods.post_norm import LAYERS
-from initium.methods.scaling import DISTRIBUTION, fans_of, scaled, spread
 from initium.random.distributions import Blocks, Constant, Draw, Normal, TruncatedNormal
 from initium.theory.layer import Layer
 

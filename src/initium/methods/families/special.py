@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from initium.methods.energy import Energy
+from initium.methods.kit.variance import FANS, fans_of, scaled, spread
 from initium.methods.layout import Canonical, built, canonical, drawn
 from initium.methods.method import EVERYTHING, MATRICES, WEIGHTS, Method, Paper, Param, refuse
-from initium.methods.scaling import FANS, fans_of, scaled, spread
 from initium.random.distributions import Draw, Normal, Uniform
 from initium.random.key import Key
 from initium.theory.layer import Layer
