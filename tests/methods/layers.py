@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from initium.methods.module_layer import layer_of
+from initium.methods.kit.module_layer import layer_of
 from initium.theory.layer import Layer
 
 

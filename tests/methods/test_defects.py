@@ -17,7 +17,7 @@ from torch import nn
 from initium.errors import LayerError
 from initium.methods.catalogue import find
 from initium.methods.families.post_norm import deepnorm_scales
-from initium.methods.module_layer import layer_of
+from initium.methods.kit.module_layer import layer_of
 from initium.random.fill import fill_
 from initium.random.key import key_for
 from initium.theory.gains import gain

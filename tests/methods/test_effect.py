@@ -7,8 +7,8 @@ import pytest
 from initium.errors import InitiumError
 from initium.methods.catalogue import CATALOGUE, find
 from initium.methods.effect import effect
-from initium.methods.energy import Energy, effect_of, positions
-from initium.methods.law import law
+from initium.methods.kit.energy import Energy, effect_of, positions
+from initium.methods.kit.law import law
 from initium.random.distributions import Blocks
 from initium.testing import SAMPLE_LAYERS
 from initium.theory.layer import Layer

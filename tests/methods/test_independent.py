@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from initium.methods.catalogue import find
-from initium.methods.law import law
-from initium.methods.module_layer import layer_of
+from initium.methods.kit.law import law
+from initium.methods.kit.module_layer import layer_of
 from initium.random.fill import fill_
 from initium.random.key import key_for
 from initium.theory.gains import ACTIVATIONS, moments

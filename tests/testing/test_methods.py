@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from initium.methods.catalogue import find
-from initium.methods.energy import Energy
+from initium.methods.kit.energy import Energy
 from initium.methods.method import Paper, Param
 from initium.random.distributions import Built, Constant, Normal, Orthogonal
 from initium.random.fill import fill_

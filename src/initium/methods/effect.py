@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from initium.methods.energy import Effect, Energy, effect_of
-from initium.methods.law import law
+from initium.methods.kit.energy import Effect, Energy, effect_of
+from initium.methods.kit.law import law
 from initium.methods.method import Method
 from initium.random.distributions import Blocks, Draw
 from initium.theory.fans import blocks

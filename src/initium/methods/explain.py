@@ -9,7 +9,7 @@ from importlib import resources
 from initium.errors import UsageError, unknown_name
 from initium.methods.catalogue import find
 from initium.methods.effect import effect
-from initium.methods.law import law
+from initium.methods.kit.law import law
 from initium.methods.method import Card, Method
 from initium.random.distributions import Blocks
 from initium.theory.fans import fans

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from initium.errors import LayerError, UsageError, unknown_name
-from initium.methods.energy import Energy
+from initium.methods.kit.energy import Energy
 from initium.random.distributions import Blocks, Constant, Draw
 from initium.theory.fans import blocks
 from initium.theory.layer import Kind, Layer

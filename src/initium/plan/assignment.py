@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from initium.errors import UsageError
 from initium.methods.catalogue import find
-from initium.methods.layout import times_units
+from initium.methods.kit.layout import times_units
 from initium.methods.method import Value
 from initium.random import Draw
 from initium.theory.layer import Layer

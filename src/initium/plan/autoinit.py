@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from initium.diagnose.signal import Weights
-from initium.methods.law import law
+from initium.methods.kit.law import law
 from initium.plan.assignment import Assignment
 from initium.plan.scaling import Scaling
 from initium.record import Record

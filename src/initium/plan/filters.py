@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from initium.methods.layout import canonical, drawn, to_weight
+from initium.methods.kit.layout import canonical, drawn, to_weight
 from initium.random import Key
 from initium.random.distributions import Normal, Uniform
 from initium.theory.layer import Layer

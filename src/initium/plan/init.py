@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from initium.errors import UsageError, UsageTypeError
 from initium.methods.catalogue import find
-from initium.methods.module_layer import layer_of
+from initium.methods.kit.module_layer import layer_of
 from initium.plan.build import check_seed, decided
 from initium.plan.receipt import Receipt
 from initium.plan.rules import Rule

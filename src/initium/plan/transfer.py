@@ -18,7 +18,7 @@ from initium.methods.families.weight_transfer import (
     select_weights,
     tiled_positions,
 )
-from initium.methods.module_layer import layer_of
+from initium.methods.kit.module_layer import layer_of
 from initium.plan.apply import check_target, rollback
 from initium.theory.layer import Layer
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from initium.methods.layout import per_unit
+from initium.methods.kit.layout import per_unit
 from initium.plan.calibrate import CalibratingTape
 from initium.record import ops
 from initium.record.inventory import named_tensors

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from initium.errors import LayerError, UsageError
 from initium.methods.effect import energy
-from initium.methods.energy import effect_of
-from initium.methods.law import law, truncation
+from initium.methods.kit.energy import effect_of
+from initium.methods.kit.law import law, truncation
 from initium.methods.method import Method
 from initium.random.distributions import Blocks, Constant, Draw, Normal, Orthogonal, TruncatedNormal, Uniform
 from initium.random.fill import fill_

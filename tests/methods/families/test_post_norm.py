@@ -7,7 +7,7 @@ import pytest
 from initium.errors import LayerError
 from initium.methods.catalogue import find
 from initium.methods.families.post_norm import deepnorm_scales
-from initium.methods.law import law
+from initium.methods.kit.law import law
 from initium.random.distributions import Blocks, Constant
 from initium.theory.layer import Layer
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from initium.errors import LayerError
 from initium.methods.catalogue import find
-from initium.methods.module_layer import layer_of
+from initium.methods.kit.module_layer import layer_of
 from initium.theory.layer import Layer
 
 

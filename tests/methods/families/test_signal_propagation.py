@@ -10,7 +10,7 @@ from tests.methods.made import made
 from initium.errors import UsageError
 from initium.methods.catalogue import find
 from initium.methods.families.signal_propagation import critical_point, pooled_share
-from initium.methods.law import law
+from initium.methods.kit.law import law
 from initium.theory.gains import gain, moments
 from initium.theory.layer import Layer
 

@@ -7,7 +7,7 @@ import torch
 
 from initium.errors import LayerError
 from initium.methods.catalogue import find
-from initium.methods.law import law
+from initium.methods.kit.law import law
 from initium.random.distributions import Blocks, Constant, TruncatedNormal
 from initium.theory.layer import Layer
 

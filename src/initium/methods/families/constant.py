@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from initium.methods.layout import fixed
+from initium.methods.kit.layout import fixed
 from initium.methods.method import EVERYTHING, Method, Paper, Param, refuse
 from initium.random.distributions import Constant, Draw, Normal, TruncatedNormal, Uniform
 from initium.theory.layer import Layer

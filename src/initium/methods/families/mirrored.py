@@ -8,10 +8,10 @@ import math
 import torch
 from torch import Tensor
 
-from initium.methods.energy import Energy
 from initium.methods.families.orthogonal import conv_isometry
+from initium.methods.kit.energy import Energy
+from initium.methods.kit.layout import Canonical, built, canonical, drawn, tap
 from initium.methods.kit.variance import GAIN, SLOPE
-from initium.methods.layout import Canonical, built, canonical, drawn, tap
 from initium.methods.method import Method, Paper, Param, refuse
 from initium.random.distributions import Draw, Orthogonal
 from initium.random.key import Key

@@ -8,8 +8,8 @@ import math
 import torch
 from torch import Tensor
 
-from initium.methods.energy import Energy
 from initium.methods.families.identity import identity, identity_energy
+from initium.methods.kit.energy import Energy
 from initium.methods.kit.variance import spread
 from initium.methods.method import EVERYTHING, Method, Paper, Param, refuse
 from initium.random.distributions import Blocks, Built, Constant, Draw, Uniform

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from initium.errors import UsageError
-from initium.methods.energy import Energy
+from initium.methods.kit.energy import Energy
+from initium.methods.kit.layout import Canonical, built, canonical, drawn, tap
 from initium.methods.kit.variance import (
     CONVENTION,
     DISTRIBUTION,
@@ -21,7 +22,6 @@ from initium.methods.kit.variance import (
     resolve_gain,
     scaled,
 )
-from initium.methods.layout import Canonical, built, canonical, drawn, tap
 from initium.methods.method import WEIGHTS, Method, Paper, Param
 from initium.random.distributions import Constant, Draw, Normal
 from initium.random.key import Key

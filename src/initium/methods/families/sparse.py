@@ -7,8 +7,8 @@ import functools
 import torch
 from torch import Tensor
 
-from initium.methods.energy import Energy
-from initium.methods.layout import Canonical, built, canonical, drawn
+from initium.methods.kit.energy import Energy
+from initium.methods.kit.layout import Canonical, built, canonical, drawn
 from initium.methods.method import Method, Paper, Param
 from initium.random.distributions import Draw, Normal, Uniform
 from initium.random.key import Key

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from initium.methods.law import Law, law, truncation
+from initium.methods.kit.law import Law, law, truncation
 from initium.random.distributions import (
     Blocks,
     Built,

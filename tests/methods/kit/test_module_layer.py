@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from initium.errors import UsageError
-from initium.methods.module_layer import layer_of
+from initium.methods.kit.module_layer import layer_of
 from initium.theory.layer import Layer
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from initium.methods.layout import canonical, drawn, per_unit, tap, times_units, to_weight
-from initium.methods.module_layer import layer_of
+from initium.methods.kit.layout import canonical, drawn, per_unit, tap, times_units, to_weight
+from initium.methods.kit.module_layer import layer_of
 from initium.random.distributions import Constant, Normal
 from initium.random.key import key_for
 from initium.theory.layer import Layer
