@@ -5,11 +5,11 @@ import sys
 from initium.callable_module import CallableModule
 from initium.plan.assignment import Assignment as Assignment
 from initium.plan.build import plan as plan
-from initium.plan.init import fill_ as fill_
-from initium.plan.init import init_ as init_
 from initium.plan.plan import Plan as Plan
 from initium.plan.receipt import Receipt as Receipt
 from initium.plan.repair import repair_ as repair_
 from initium.plan.rules import Rule as Rule
+from initium.plan.shortcuts import fill_ as fill_
+from initium.plan.shortcuts import init_ as init_
 
 sys.modules[__name__].__class__ = CallableModule

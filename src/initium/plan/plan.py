@@ -16,8 +16,8 @@ from initium.plan.apply import apply_assignments
 from initium.plan.assignment import Assignment
 from initium.plan.checkpoint import write_checkpoint
 from initium.plan.materialize import bind_assignments, materialize_assignments
+from initium.plan.plan_json import plan_from_data, plan_to_data
 from initium.plan.receipt import Receipt
-from initium.plan.serial import plan_from_data, plan_to_data
 from initium.report import Document, Readable
 
 

@@ -10,7 +10,7 @@ from tests.plan.nets import Small, TinyGPT, pictures, refused, same, state_of, t
 
 from initium import Plan, Rule, plan
 from initium.errors import InitiumError, UnknownNameError, UsageError
-from initium.plan.serial import FORMAT
+from initium.plan.plan_json import FORMAT
 
 MADE = plan(
     Small(), pictures(), rules=[Rule(where="3.weight", method="sparse"), Rule(where="1.bias", method="keep")]
