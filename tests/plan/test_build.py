@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from initium import Rule, diagnose, plan
 from initium.errors import UsageTypeError
+from initium.plan.auto.calibration_split import split
 from initium.plan.build import Candidate, _good, check_seed, policy_of
-from initium.plan.trials import split
 
 
 def test_the_plan_says_how_the_model_will_fare() -> None:

@@ -9,23 +9,23 @@ from torch import nn
 
 from initium.diagnose import HealthReport, Predicted, predict, report_of
 from initium.errors import LayerError, UsageTypeError
-from initium.plan import policies
 from initium.plan.apply import rollback, write
 from initium.plan.assignment import KEEP, Assignment
+from initium.plan.auto import decisions
+from initium.plan.auto.calibration_split import Run, first_run
+from initium.plan.auto.chain_starts import starts_of
+from initium.plan.auto.gated_products import steadied
+from initium.plan.auto.norm_shifts import gradient_span, shifted
 from initium.plan.calibrate import calibrate
-from initium.plan.critical import starts_of
 from initium.plan.data_driven import decide as decide_by_data
 from initium.plan.data_driven import driven_by
 from initium.plan.found import as_found
 from initium.plan.plan import Plan
 from initium.plan.predicted import predicted
-from initium.plan.products import steadied
 from initium.plan.recipes.catalogue import recipe_by
 from initium.plan.recipes.decide import decide as decide_by_recipe
-from initium.plan.remedies import gradient_span, shifted
 from initium.plan.rules import Rule, first_matches
 from initium.plan.tables import faint_positions, spreads_of
-from initium.plan.trials import Run, first_run
 from initium.plan.unmeasured import by_theory
 from initium.record import Record, record
 from initium.record.inventory import ParameterInfo, named_tensors
@@ -33,7 +33,7 @@ from initium.record.made_up import with_data
 from initium.record.record import Forward, Inputs, Loss, check_model
 from initium.record.roles import Part
 
-Policy = Callable[[Part, ParameterInfo, policies.Context], Assignment]
+Policy = Callable[[Part, ParameterInfo, decisions.Context], Assignment]
 Decided = tuple[Plan, Callable[[], tuple[Predicted, ...]]]
 
 
@@ -167,7 +167,7 @@ def _remaining(report: HealthReport) -> Iterator[str]:
 
 def _theory_only(model: nn.Module, seen: Record, ruled: dict[str, Assignment], seed: int) -> Plan:
     """The plan of a model without values: scales by theory, nothing measured."""
-    decided = assign(seen, policies.auto, ruled, sound=False)
+    decided = assign(seen, decisions.auto, ruled, sound=False)
     scaled = by_theory(decided, seen, ruled, seed=seed)
     note = "theory only: made from a meta-device tape without data, so no scale was calibrated and nothing was verified"
     return Plan(type(model).__name__, "auto", seed, scaled, "theory", notes=(note,))
@@ -183,29 +183,29 @@ def check_seed(seed: object) -> int:
 def policy_of(name: str) -> Policy:
     """The policy of that name; any method's name is one."""
     if name == "auto":
-        return policies.auto
+        return decisions.auto
     if name in ("shipped", KEEP):
-        return policies.shipped
+        return decisions.shipped
     if not isinstance(name, str):
         raise UsageTypeError(
             f"policy is a {type(name).__name__}",
             expected='"auto", "shipped", "recipe:NAME" or a method\'s name',
             remedy="see initium.methods()",
         )
-    return policies.everywhere(name)
+    return decisions.everywhere(name)
 
 
 def assign(
     seen: Record, decide: Policy, ruled: dict[str, Assignment], *, sound: bool
 ) -> tuple[Assignment, ...]:
     """One assignment for every parameter: the user's rule, else the policy's decision."""
-    context = policies.Context(seen, sound)
-    if decide is policies.auto:
-        context = policies.Context(seen, sound, starts_of(seen), spreads_of(seen), faint_positions(seen))
+    context = decisions.Context(seen, sound)
+    if decide is decisions.auto:
+        context = decisions.Context(seen, sound, starts_of(seen), spreads_of(seen), faint_positions(seen))
     made = tuple(
         ruled.get(info.name) or decide(seen.parts[info.name], info, context) for info in seen.parameters
     )
-    return steadied(seen, made) if decide is policies.auto else made
+    return steadied(seen, made) if decide is decisions.auto else made
 
 
 def _ruled(model: nn.Module, seen: Record, rules: Sequence[Rule]) -> dict[str, Assignment]:
@@ -236,7 +236,7 @@ def choose(
     model: nn.Module, run: Run, seen: Record, found: HealthReport, ruled: dict[str, Assignment]
 ) -> Candidate:
     """The first candidate that is sound and no worse than the model as found; else the least bad of all."""
-    kept = assign(seen, policies.shipped, ruled, sound=False)
+    kept = assign(seen, decisions.shipped, ruled, sound=False)
     shipped = (
         Candidate("shipped", kept, found)
         if not ruled
@@ -287,11 +287,11 @@ def _candidates(
     seen: Record, found: HealthReport, ruled: dict[str, Assignment]
 ) -> Iterator[tuple[str, Callable[[Candidate], tuple[Assignment, ...]]]]:
     """Names, and functions that make the next candidate of the last one."""
-    auto = assign(seen, policies.auto, ruled, sound=found.healthy)
+    auto = assign(seen, decisions.auto, ruled, sound=found.healthy)
 
     yield "auto", lambda _: auto
     yield "shifted", lambda last: shifted(seen, last.report, auto)
-    yield "normal", lambda _: tuple(policies.without_geometry(one, seen) for one in auto)
+    yield "normal", lambda _: tuple(decisions.without_geometry(one, seen) for one in auto)
 
 
 def try_out(

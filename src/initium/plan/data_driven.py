@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from initium.errors import UsageError
 from initium.methods.method import Method, Value
-from initium.plan import policies
 from initium.plan.apply import rollback, write
 from initium.plan.assignment import KEEP, Assignment
+from initium.plan.auto import decisions
 from initium.plan.autoinit import autoinit
 from initium.plan.branches import Target
 from initium.plan.calibrate import Sweep, calibrate
@@ -45,9 +45,9 @@ Decided = tuple[tuple[Assignment, ...], tuple[str, ...]]
 
 def driven_by(policy: str) -> tuple[Method, Values] | None:
     """The method of that policy and its parameters, if it must see the model at work; None for every other policy."""
-    if policy in (*policies.POLICIES, KEEP) or not isinstance(policy, str):
+    if policy in (*decisions.POLICIES, KEEP) or not isinstance(policy, str):
         return None
-    method, params = policies.read_policy(policy)
+    method, params = decisions.read_policy(policy)
     return (method, method.resolve(**params)) if method.name in BASES else None
 
 
@@ -104,14 +104,14 @@ def _check(method: Method, seen: Record, loss: Loss | None) -> None:
 
 def _starts(seen: Record, method: Method, ruled: Mapping[str, Assignment]) -> tuple[Assignment, ...]:
     """The draws before any scale is found: the base method for weights, zero for plain biases, the rest kept."""
-    policy = policies.everywhere(BASES[method.name])
-    context = policies.Context(seen, False)
+    policy = decisions.everywhere(BASES[method.name])
+    context = decisions.Context(seen, False)
     result = []
     for info in seen.parameters:
         one = ruled.get(info.name) or policy(seen.parts[info.name], info, context)
         if one.rule != "rule" and not one.keeps and one.layer.kind not in (*method.layers, "vector"):
             reason = f"{method.name} is for weights of kind {' or '.join(method.layers)}"
-            one = policies.keep(seen.parts[info.name], info, "not a weight", reason)
+            one = decisions.keep(seen.parts[info.name], info, "not a weight", reason)
         if one.rule != "rule" and not one.keeps:
             one = replace(one, rule=f"policy {method.name}", source=str(method.paper))
             if one.method != "zeros":

@@ -7,14 +7,14 @@ from dataclasses import replace
 from torch import nn
 
 from initium.diagnose import HealthReport, report_of
-from initium.plan import policies
 from initium.plan.apply import apply_assignments
 from initium.plan.assignment import KEEP, Assignment
+from initium.plan.auto import decisions
+from initium.plan.auto.calibration_split import first_run
+from initium.plan.auto.norm_shifts import shifted
 from initium.plan.build import assign, check_seed, try_out
 from initium.plan.receipt import Receipt
-from initium.plan.remedies import shifted
 from initium.plan.rules import Rule
-from initium.plan.trials import first_run
 from initium.record import Record
 from initium.record.made_up import with_data
 from initium.record.record import Forward, Inputs, Loss, check_model
@@ -56,7 +56,7 @@ def repair_(
     inputs, _ = with_data(model, inputs, seed)
     run, seen = first_run(model, inputs, forward=forward, loss=loss, seed=seed)
     found = report_of(seen)
-    kept = assign(seen, policies.shipped, {}, sound=False)
+    kept = assign(seen, decisions.shipped, {}, sound=False)
     if found.healthy:
         return replace(
             apply_assignments(model, kept, seed=seed),
@@ -83,7 +83,7 @@ def _attempts(
     seen: Record, found: HealthReport, kept: tuple[Assignment, ...]
 ) -> list[tuple[str, tuple[Assignment, ...]]]:
     """Repairs from the narrowest to the widest, without repetition."""
-    auto = {one.name: one for one in assign(seen, policies.auto, {}, sound=False)}
+    auto = {one.name: one for one in assign(seen, decisions.auto, {}, sound=False)}
     ruled = _by_findings(seen, found)
     blamed = {
         name for finding in found.findings if finding.severity == "error" for name in finding.where
@@ -104,7 +104,7 @@ def _attempts(
 def _by_findings(seen: Record, found: HealthReport) -> dict[str, Assignment]:
     """The assignments that the findings' own rules ask for."""
     changes: dict[str, Assignment] = {}
-    context = policies.Context(seen, sound=False)
+    context = decisions.Context(seen, sound=False)
     for finding in found.findings:
         if finding.rule is None or finding.severity != "error":
             continue
@@ -115,7 +115,7 @@ def _by_findings(seen: Record, found: HealthReport) -> dict[str, Assignment]:
         )
         for part in seen.parts.values():
             info = seen.parameter(part.name)
-            if rule.names(part) and policies.protected(part, info, context) is None:
+            if rule.names(part) and decisions.protected(part, info, context) is None:
                 layer = replace(part.layer, shape=info.shape)
                 reason = f"{finding.code}: {finding.remedy}"
                 changes.setdefault(

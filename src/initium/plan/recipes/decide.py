@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from initium.errors import LayerError, UsageError
 from initium.methods.method import Value
-from initium.plan import policies
 from initium.plan.assignment import Assignment
+from initium.plan.auto import decisions
 from initium.plan.recipes.catalogue import RECIPES
 from initium.plan.recipes.recipe import Line, Recipe, Start
 from initium.plan.recipes.traits import Traits
@@ -37,15 +37,15 @@ def decide(recipe: Recipe, seen: Record, ruled: Mapping[str, Assignment]) -> Dec
 
 def _one(recipe: Recipe, traits: Traits, name: str) -> Assignment:
     part, info = traits.seen.parts[name], traits.seen.parameter(name)
-    kept = policies.protected(part, info, policies.Context(traits.seen, sound=False))
+    kept = decisions.protected(part, info, decisions.Context(traits.seen, sound=False))
     if kept is not None:
         return kept
     line, chosen = _line(recipe, traits, name)
     if line is None or chosen is None:
-        return policies.keep(part, info, "no line", "no line of the recipe speaks of it")
+        return decisions.keep(part, info, "no line", "no line of the recipe speaks of it")
     params = _params(traits, name, chosen)
     if params is None:
-        return policies.keep(part, info, "no weight", "the recipe sets it by its weight, which is not known")
+        return decisions.keep(part, info, "no weight", "the recipe sets it by its weight, which is not known")
     layer = replace(part.layer, shape=info.shape)
     if line.whole:
         layer = replace(layer, blocks=())
@@ -57,7 +57,7 @@ def _one(recipe: Recipe, traits: Traits, name: str) -> Assignment:
         one.draw()
     except LayerError as error:
         reason = f"{chosen.method} cannot serve it: {error.seen}; {error.remedy}"
-        return policies.keep(part, info, "cannot serve", reason)
+        return decisions.keep(part, info, "cannot serve", reason)
     return one
 
 

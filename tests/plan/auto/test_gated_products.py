@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from initium import diagnose, init_, plan
 from initium.plan import Rule
-from initium.plan.products import BEND, BIAS, gates_of
+from initium.plan.auto.gated_products import BEND, BIAS, gates_of
 from initium.record import record
 
 

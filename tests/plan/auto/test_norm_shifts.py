@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from initium import diagnose, init_, plan, record, repair_
 from initium.diagnose import HealthReport
+from initium.plan.auto.decisions import shipped
+from initium.plan.auto.norm_shifts import gradient_span, shifted
 from initium.plan.build import assign
-from initium.plan.policies import shipped
-from initium.plan.remedies import gradient_span, shifted
 
 
 def normed(depth: int, width: int = 32) -> nn.Sequential:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from initium import init_, plan, repair_
 from initium.errors import ModelRunError
-from initium.plan.trials import first_run, split
+from initium.plan.auto.calibration_split import first_run, split
 
 Pair = namedtuple("Pair", ["left", "right"])
 

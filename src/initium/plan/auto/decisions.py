@@ -15,9 +15,9 @@ from initium.errors import LayerError, UnknownNameError, unknown_name
 from initium.methods import catalogue
 from initium.methods.method import Method
 from initium.plan.assignment import KEEP, Assignment
-from initium.plan.critical import DEEP, Start
+from initium.plan.auto.chain_starts import DEEP, Start
+from initium.plan.auto.gated_products import NEAR_LINEAR
 from initium.plan.found import TABLE_STD, as_found, is_default
-from initium.plan.products import NEAR_LINEAR
 from initium.plan.tables import FAINT_POSITIONS, padding_of
 from initium.record.inventory import ParameterInfo
 from initium.record.record import Record

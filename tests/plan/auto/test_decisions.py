@@ -15,8 +15,8 @@ from torch.nn.utils.parametrizations import orthogonal, spectral_norm, weight_no
 
 from initium import init_, plan
 from initium.errors import UnknownNameError
-from initium.plan import policies
-from initium.plan.critical import starts_of
+from initium.plan.auto import decisions
+from initium.plan.auto.chain_starts import starts_of
 from initium.record import record
 
 torchvision = pytest.importorskip("torchvision")
@@ -291,9 +291,9 @@ def test_a_model_on_meta_gets_neutral_values_for_what_is_kept() -> None:
 def test_the_next_candidate_has_no_special_geometry(activation: type[nn.Module]) -> None:
     layers = [layer for _ in range(6) for layer in (nn.Linear(16, 16), activation())]
     seen = record(nn.Sequential(*layers), torch.randn(32, 16))
-    context = policies.Context(seen, sound=False, starts=starts_of(seen))
-    first = policies.auto(seen.parts["2.weight"], seen.parameter("2.weight"), context)
-    second = policies.without_geometry(first, seen)
+    context = decisions.Context(seen, sound=False, starts=starts_of(seen))
+    first = decisions.auto(seen.parts["2.weight"], seen.parameter("2.weight"), context)
+    second = decisions.without_geometry(first, seen)
 
     assert first.rule == "long chain"
     assert first.method in ("mirrored", "orthogonal", "centred_orthogonal")
