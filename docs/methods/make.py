@@ -22,7 +22,7 @@ from initium.errors import LayerError
 from initium.methods.catalogue import CATALOGUE
 from initium.methods.method import Method
 from initium.plan import plan
-from initium.plan.data_driven import BASES
+from initium.plan.data_driven.lsuv import BASES
 from initium.random.fill import fill_
 from initium.random.key import key_for
 from initium.testing.signal import signal

@@ -17,8 +17,8 @@ from initium.plan.auto.chain_starts import starts_of
 from initium.plan.auto.gated_products import steadied
 from initium.plan.auto.norm_shifts import gradient_span, shifted
 from initium.plan.calibrate import calibrate
-from initium.plan.data_driven import decide as decide_by_data
-from initium.plan.data_driven import driven_by
+from initium.plan.data_driven.lsuv import decide as decide_by_data
+from initium.plan.data_driven.lsuv import driven_by
 from initium.plan.found import as_found
 from initium.plan.plan import Plan
 from initium.plan.predicted import predicted

@@ -6,7 +6,7 @@ from tests.nets import noise
 from torch import nn
 
 from initium.methods.kit.module_layer import layer_of
-from initium.plan.filters import filters, make_filters, patches
+from initium.plan.data_driven.patch_filters import filters, make_filters, patches
 from initium.random import key_for
 from initium.theory.layer import Layer
 

@@ -12,7 +12,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from initium import Plan, Rule, plan
 from initium.errors import UsageError
-from initium.plan.unit_data import EVEN, weight_norms
+from initium.plan.data_driven.unit_methods import EVEN, weight_norms
 from initium.record import record
 
 KINDS = (nn.Linear, nn.modules.conv._ConvNd)

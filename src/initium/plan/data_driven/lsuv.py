@@ -16,11 +16,11 @@ from initium.methods.method import Method, Value
 from initium.plan.apply import rollback, write
 from initium.plan.assignment import KEEP, Assignment
 from initium.plan.auto import decisions
-from initium.plan.autoinit import autoinit
 from initium.plan.branches import Target
 from initium.plan.calibrate import Sweep, calibrate
-from initium.plan.scale_search import Evidence, search
-from initium.plan.unit_data import Ground, kraehenbuehl, weight_norm_data
+from initium.plan.data_driven.autoinit import autoinit
+from initium.plan.data_driven.scale_search import Evidence, search
+from initium.plan.data_driven.unit_methods import Ground, kraehenbuehl, weight_norm_data
 from initium.record.inventory import named_tensors
 from initium.record.record import Forward, Inputs, Loss, Record
 

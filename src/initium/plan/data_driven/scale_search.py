@@ -15,8 +15,8 @@ from torch import Tensor
 
 from initium.errors import ModelRunError
 from initium.methods.method import Method, Value
-from initium.plan.evidence import Evidence as Evidence
-from initium.plan.objectives import OBJECTIVES, Objective, Reading
+from initium.plan.data_driven.differentiable_run import Evidence as Evidence
+from initium.plan.data_driven.objectives import OBJECTIVES, Objective, Reading
 
 SMALLEST = 1e-3
 """A norm is never stepped below this share of where it started; at zero its direction would be lost."""

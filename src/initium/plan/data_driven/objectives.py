@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from initium.plan.evidence import Evidence
+from initium.plan.data_driven.differentiable_run import Evidence
 
 
 @dataclass(frozen=True, slots=True)
