@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from initium.plan import init_ as init_
     from initium.plan import repair_ as repair_
     from initium.plan.build import plan as plan
-    from initium.plan.class_prior import class_prior as class_prior
+    from initium.plan.head_prior.class_prior import class_prior as class_prior
     from initium.plan.recipes.catalogue import recipes as recipes
     from initium.plan.recipes.explain import explain as explain
     from initium.plan.transfer import transfer_ as transfer_

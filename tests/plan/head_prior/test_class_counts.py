@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from initium.errors import UsageError, UsageTypeError
-from initium.plan.class_counts import Counts, counts_of, given
+from initium.plan.head_prior.class_counts import Counts, counts_of, given
 
 LABELS = torch.tensor([0, 0, 2, 0, 1, 2])
 WANTED = Counts((3.0, 1.0, 2.0), 6.0)

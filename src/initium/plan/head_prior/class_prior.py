@@ -9,7 +9,7 @@ from typing import Literal
 
 from initium.errors import UsageError, unknown_name
 from initium.methods.families.heads import class_biases
-from initium.plan.class_counts import Counts, counts_of, given
+from initium.plan.head_prior.class_counts import Counts, counts_of, given
 from initium.plan.recipes.traits import Traits
 from initium.plan.rules import Rule
 from initium.record.record import Record

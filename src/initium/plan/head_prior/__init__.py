@@ -1,0 +1,1 @@
+"""Class frequencies, and the head biases that state them."""
