@@ -17,7 +17,7 @@ def command(name: str, lang: str, layer: str | None) -> None:
         initium explain he_normal --lang zh --layer conv:3,64,7
         initium explain recipe:timm_vit
     """
-    from initium.plan.recipes.explain import explain
+    from initium.plan.recipes.explain_recipe import explain
     from initium.report import wrap
 
     click.echo(wrap(explain(name, lang=lang, layer=layer)))

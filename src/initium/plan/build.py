@@ -22,8 +22,8 @@ from initium.plan.data_driven.lsuv import driven_by
 from initium.plan.found import as_found
 from initium.plan.plan import Plan
 from initium.plan.predicted import predicted
-from initium.plan.recipes.catalogue import recipe_by
-from initium.plan.recipes.decide import decide as decide_by_recipe
+from initium.plan.recipes.recipe_catalogue import recipe_by
+from initium.plan.recipes.recipe_policy import decide as decide_by_recipe
 from initium.plan.rules import Rule, first_matches
 from initium.plan.tables import faint_positions, spreads_of
 from initium.plan.unmeasured import by_theory

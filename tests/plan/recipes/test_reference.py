@@ -6,7 +6,7 @@ import pytest
 from benchmarks.recipe_cases import CASES
 from benchmarks.recipes import compare
 
-from initium.plan.recipes.catalogue import RECIPES
+from initium.plan.recipes.recipe_catalogue import RECIPES
 
 SLOW = (
     "seresnet",

@@ -10,7 +10,7 @@ from typing import Literal
 from initium.errors import UsageError, unknown_name
 from initium.methods.families.heads import class_biases
 from initium.plan.head_prior.class_counts import Counts, counts_of, given
-from initium.plan.recipes.traits import Traits
+from initium.plan.recipes.tape_words import Traits
 from initium.plan.rules import Rule
 from initium.record.record import Record
 from initium.record.roles import Part

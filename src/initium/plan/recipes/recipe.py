@@ -10,7 +10,7 @@ from typing import Literal
 from initium.errors import UsageError, unknown_name
 from initium.methods.catalogue import find
 from initium.methods.method import Value
-from initium.plan.recipes.words import WORDS, unknown
+from initium.plan.recipes.vocabulary import WORDS, unknown
 
 Measure = Literal[
     "fan_in",

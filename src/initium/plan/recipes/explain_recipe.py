@@ -11,9 +11,9 @@ from typing import Any
 from initium.errors import UsageError
 from initium.methods.explain import explain as explain_method
 from initium.methods.explain import labels
-from initium.plan.recipes.catalogue import PREFIX, find_recipe
 from initium.plan.recipes.recipe import Line, Measured, Recipe, Start
-from initium.plan.recipes.words import SEEN
+from initium.plan.recipes.recipe_catalogue import PREFIX, find_recipe
+from initium.plan.recipes.vocabulary import SEEN
 from initium.theory.layer import Layer
 
 

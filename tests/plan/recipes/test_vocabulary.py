@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from initium.errors import UnknownNameError, UsageError
-from initium.plan.recipes.catalogue import RECIPES, find_recipe
 from initium.plan.recipes.recipe import Line, Measured, Recipe, start
-from initium.plan.recipes.words import SEEN, holds
+from initium.plan.recipes.recipe_catalogue import RECIPES, find_recipe
+from initium.plan.recipes.vocabulary import SEEN, holds
 
 
 def test_words_not_and_either():

@@ -6,9 +6,9 @@ import pytest
 
 import initium
 from initium.errors import UsageError
-from initium.plan.recipes.catalogue import RECIPES
-from initium.plan.recipes.explain import _chinese, explain, summary
-from initium.plan.recipes.words import SEEN
+from initium.plan.recipes.explain_recipe import _chinese, explain, summary
+from initium.plan.recipes.recipe_catalogue import RECIPES
+from initium.plan.recipes.vocabulary import SEEN
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)

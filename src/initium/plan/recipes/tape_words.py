@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 
+from initium.plan.recipes.dataflow import Reach
 from initium.plan.recipes.pyramid import Pyramid
-from initium.plan.recipes.reach import Reach
 from initium.plan.recipes.recipe import Measure
 from initium.record.graph import SHORT_BRANCH, Residual, bits
 from initium.record.record import Record
