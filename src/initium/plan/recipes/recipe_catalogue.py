@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from initium.errors import unknown_name
-from initium.plan.recipes import convnets, depth, detection, detr, general, language, segmentation, vit
+from initium.plan.recipes.library import convnets, depth, detectors, detr, general, language, segmenters, vit
 from initium.plan.recipes.recipe import Recipe
 
 PREFIX = "recipe:"
@@ -12,8 +12,8 @@ RECIPES: tuple[Recipe, ...] = (
     *general.RECIPES,
     *convnets.RECIPES,
     *vit.RECIPES,
-    *segmentation.RECIPES,
-    *detection.RECIPES,
+    *segmenters.RECIPES,
+    *detectors.RECIPES,
     *detr.RECIPES,
     *language.RECIPES,
     *depth.RECIPES,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from initium.plan.recipes.convnets import FAN_OUT
-from initium.plan.recipes.lines import NORMS, TORCH, ZEROS
+from initium.plan.recipes.library.convnets import FAN_OUT
+from initium.plan.recipes.library.shared_lines import NORMS, TORCH, ZEROS
 from initium.plan.recipes.recipe import Line, Need, Recipe, start
 
 _CONV = (Need("conv", "convolution"),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from initium.plan.recipes.lines import LAYER, LAYERS, NORMS, ZEROS
+from initium.plan.recipes.library.shared_lines import LAYER, LAYERS, NORMS, ZEROS
 from initium.plan.recipes.recipe import Line, Need, Recipe, start
 
 NEEDS = (

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from initium.plan.recipes.convnets import FAN_OUT
-from initium.plan.recipes.language import NEEDS
-from initium.plan.recipes.lines import LAYERS, NORMS, ZEROS
+from initium.plan.recipes.library.convnets import FAN_OUT
+from initium.plan.recipes.library.language import NEEDS
+from initium.plan.recipes.library.shared_lines import LAYERS, NORMS, ZEROS
 from initium.plan.recipes.recipe import Line, Measured, Need, Recipe, start
 
 RECIPES = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from initium.plan.recipes.lines import NORMS, TORCH, ZEROS
+from initium.plan.recipes.library.shared_lines import NORMS, TORCH, ZEROS
 from initium.plan.recipes.recipe import Line, Need, Recipe, start
 
 _WEIGHTS = (Need("matrix", "weight that takes part in its run"),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from initium.plan.recipes.lines import CUT_AT_TWO, NORMS, TORCH, ZEROS
+from initium.plan.recipes.library.shared_lines import CUT_AT_TWO, NORMS, TORCH, ZEROS
 from initium.plan.recipes.recipe import Line, Need, Recipe, start
 
 _TABLES = (Line("token", start("normal", std=1e-6)), Line("position", CUT_AT_TWO))

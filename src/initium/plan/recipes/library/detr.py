@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from initium.plan.recipes.lines import TORCH_BIAS, ZEROS
+from initium.plan.recipes.library.shared_lines import TORCH_BIAS, ZEROS
 from initium.plan.recipes.recipe import Line, Measured, Need, Recipe, start
 
 _XAVIER = start("xavier_uniform", fans="torch")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from initium.plan.recipes.convnets import FAN_OUT
-from initium.plan.recipes.lines import TORCH_BIAS, ZEROS
+from initium.plan.recipes.library.convnets import FAN_OUT
+from initium.plan.recipes.library.shared_lines import TORCH_BIAS, ZEROS
 from initium.plan.recipes.recipe import Line, Measured, Need, Recipe, start
 
 _CAFFE = start("xavier_uniform", convention="caffe", fans="torch")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from initium.plan.recipes.lines import CUT_AT_TWO, NORMS, TORCH, ZEROS
+from initium.plan.recipes.library.shared_lines import CUT_AT_TWO, NORMS, TORCH, ZEROS
 from initium.plan.recipes.recipe import Line, Need, Recipe, start
 
 FAN_OUT = start("he_normal", mode="fan_out", fans="torch")
