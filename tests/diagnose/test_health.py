@@ -102,7 +102,7 @@ def test_one_finding_for_one_cause() -> None:
 
 
 def test_every_rule_is_one_that_plan_takes() -> None:
-    plan = pytest.importorskip("initium.plan.rules")
+    plan = pytest.importorskip("initium.plan.records.rules")
     with seeded():
         for make in UNSOUND.values():
             report = diagnose(make(), noise(8, 3, 16, 16))

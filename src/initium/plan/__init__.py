@@ -3,12 +3,12 @@
 import sys
 
 from initium.callable_module import CallableModule
-from initium.plan.assignment import Assignment as Assignment
 from initium.plan.build import plan as plan
 from initium.plan.plan import Plan as Plan
-from initium.plan.receipt import Receipt as Receipt
+from initium.plan.records.assignment import Assignment as Assignment
+from initium.plan.records.receipt import Receipt as Receipt
+from initium.plan.records.rules import Rule as Rule
 from initium.plan.repair import repair_ as repair_
-from initium.plan.rules import Rule as Rule
 from initium.plan.shortcuts import fill_ as fill_
 from initium.plan.shortcuts import init_ as init_
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from initium.errors import ApplyError, InitiumError, PlanMismatchError, UsageTypeError
-from initium.plan.assignment import Assignment
-from initium.plan.receipt import Entry, Receipt
+from initium.plan.records.assignment import Assignment
+from initium.plan.records.receipt import Entry, Receipt
 from initium.random import Draw, fill_many_, key_for
 from initium.random.checks import overlaps
 from initium.random.sharding import is_dtensor

@@ -10,7 +10,6 @@ from torch import nn
 from initium.diagnose import HealthReport, Predicted, predict, report_of
 from initium.errors import LayerError, UsageTypeError
 from initium.plan.apply import rollback, write
-from initium.plan.assignment import KEEP, Assignment
 from initium.plan.auto import decisions
 from initium.plan.auto.calibration_split import Run, first_run
 from initium.plan.auto.chain_starts import starts_of
@@ -24,7 +23,8 @@ from initium.plan.plan import Plan
 from initium.plan.predicted import predicted
 from initium.plan.recipes.recipe_catalogue import recipe_by
 from initium.plan.recipes.recipe_policy import decide as decide_by_recipe
-from initium.plan.rules import Rule, first_matches
+from initium.plan.records.assignment import KEEP, Assignment
+from initium.plan.records.rules import Rule, first_matches
 from initium.plan.tables import faint_positions, spreads_of
 from initium.plan.unmeasured import by_theory
 from initium.record import Record, record

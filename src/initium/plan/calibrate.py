@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from initium.plan.assignment import Assignment
 from initium.plan.branches import Target, target_of, watched
 from initium.plan.ends import End, loose_ends
+from initium.plan.records.assignment import Assignment
 from initium.plan.tables import FAINT_POSITIONS
 from initium.record import ops
 from initium.record.inventory import named_tensors

@@ -12,7 +12,7 @@ from initium.diagnose import Predicted
 from initium.diagnose.prediction import Bar
 from initium.errors import InitiumError, UsageError
 from initium.methods.catalogue import find
-from initium.plan.assignment import KEEP, Assignment, check_assignments
+from initium.plan.records.assignment import KEEP, Assignment, check_assignments
 from initium.theory.layer import Kind, Layer
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from initium.errors import UsageError, UsageTypeError
 from initium.methods.catalogue import find
 from initium.methods.kit.module_layer import layer_of
 from initium.plan.build import check_seed, decided
-from initium.plan.receipt import Receipt
-from initium.plan.rules import Rule
+from initium.plan.records.receipt import Receipt
+from initium.plan.records.rules import Rule
 from initium.random import fill_ as fill_draw_
 from initium.random import key_for
 from initium.record.record import Forward, Inputs, Loss

@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from initium.errors import UnknownNameError
-from initium.plan.assignment import Assignment
 from initium.plan.branches import share_of
 from initium.plan.predicted import planned_weights
+from initium.plan.records.assignment import Assignment
 from initium.plan.scaling import Scaling, Target
 from initium.record import Record
 from initium.record.graph import Graph

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from initium import report as kit
 from initium.diagnose.prediction_view import predicted_section
-from initium.plan.assignment import KEEP, Assignment
+from initium.plan.records.assignment import KEEP, Assignment
 
 if TYPE_CHECKING:
     from initium.plan.plan import Plan
-    from initium.plan.receipt import Receipt
+    from initium.plan.records.receipt import Receipt
 
 
 def plan_document(plan: Plan) -> kit.Document:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from initium.diagnose.signal import Weights
 from initium.methods.kit.law import law
-from initium.plan.assignment import Assignment
+from initium.plan.records.assignment import Assignment
 from initium.plan.scaling import Scaling
 from initium.record import Record
 

@@ -11,7 +11,7 @@ from initium.errors import UsageError, unknown_name
 from initium.methods.families.heads import class_biases
 from initium.plan.head_prior.class_counts import Counts, counts_of, given
 from initium.plan.recipes.tape_words import Traits
-from initium.plan.rules import Rule
+from initium.plan.records.rules import Rule
 from initium.record.record import Record
 from initium.record.roles import Part
 

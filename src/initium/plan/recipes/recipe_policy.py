@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from initium.errors import LayerError, UsageError
 from initium.methods.method import Value
-from initium.plan.assignment import Assignment
 from initium.plan.auto import decisions
 from initium.plan.recipes.recipe import Line, Recipe, Start
 from initium.plan.recipes.recipe_catalogue import RECIPES
 from initium.plan.recipes.tape_words import Traits
 from initium.plan.recipes.vocabulary import holds
+from initium.plan.records.assignment import Assignment
 from initium.record.record import Record
 
 Decided = tuple[tuple[Assignment, ...], tuple[str, ...]]

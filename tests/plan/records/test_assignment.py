@@ -5,7 +5,7 @@ import torch
 
 from initium.errors import LayerError, UnknownNameError, UsageError
 from initium.plan import Assignment
-from initium.plan.assignment import check_assignments
+from initium.plan.records.assignment import check_assignments
 from initium.random import Constant, Normal, fill_, key_for
 from initium.theory.layer import Layer
 

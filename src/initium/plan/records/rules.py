@@ -11,7 +11,7 @@ from torch import nn
 
 from initium.errors import UsageError, UsageTypeError
 from initium.methods.catalogue import find
-from initium.plan.assignment import KEEP
+from initium.plan.records.assignment import KEEP
 from initium.record.record import Record
 from initium.record.roles import Part, Role
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from initium import Rule, plan
 from initium.errors import LayerError, UnknownNameError, UsageError, UsageTypeError
-from initium.plan.rules import ROLES
+from initium.plan.records.rules import ROLES
 
 
 def by(*rules: Rule) -> dict[str, str]:
