@@ -11,7 +11,7 @@ from dataclasses import replace
 from initium.diagnose.signal import Weights
 from initium.methods.kit.law import law
 from initium.plan.records.assignment import Assignment
-from initium.plan.scaling import Scaling
+from initium.plan.scales.theory_sweep import Scaling
 from initium.record import Record
 
 UNIT = 1.0

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from initium.errors import UnknownNameError
 from initium.plan.branches import share_of
-from initium.plan.predicted import planned_weights
 from initium.plan.records.assignment import Assignment
-from initium.plan.scaling import Scaling, Target
+from initium.plan.scales.planned_weights import planned_weights
+from initium.plan.scales.theory_sweep import Scaling, Target
 from initium.record import Record
 from initium.record.graph import Graph
 from initium.theory.gains import gain as gain_of

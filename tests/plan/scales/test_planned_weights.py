@@ -7,7 +7,7 @@ from torch import nn
 
 import initium
 from initium.errors import UsageError
-from initium.plan.predicted import predicted
+from initium.plan.scales.planned_weights import predicted
 
 
 def test_a_plan_is_predicted_before_it_is_written():

@@ -15,7 +15,7 @@ from initium.errors import ModelRunError
 from initium.plan.apply import write
 from initium.plan.branches import QUIET
 from initium.plan.build import assign, policy_of
-from initium.plan.calibrate import Sweep, calibrate, second_moment
+from initium.plan.scales.calibrate import Sweep, calibrate, second_moment
 from initium.record import record
 from initium.record.inventory import named_tensors
 

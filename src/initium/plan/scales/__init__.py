@@ -1,0 +1,1 @@
+"""How large a weight starts: by calibration or by theory."""
