@@ -17,7 +17,6 @@ from initium.plan.auto.gated_products import steadied
 from initium.plan.auto.norm_shifts import gradient_span, shifted
 from initium.plan.data_driven.lsuv import decide as decide_by_data
 from initium.plan.data_driven.lsuv import driven_by
-from initium.plan.found import as_found
 from initium.plan.plan import Plan
 from initium.plan.recipes.recipe_catalogue import recipe_by
 from initium.plan.recipes.recipe_policy import decide as decide_by_recipe
@@ -26,7 +25,8 @@ from initium.plan.records.rules import Rule, first_matches
 from initium.plan.scales.by_theory import by_theory
 from initium.plan.scales.calibrate import calibrate
 from initium.plan.scales.planned_weights import predicted
-from initium.plan.tables import faint_positions, spreads_of
+from initium.plan.structure.embedding_tables import faint_positions, spreads_of
+from initium.plan.structure.framework_default import as_found
 from initium.record import Record, record
 from initium.record.inventory import ParameterInfo, named_tensors
 from initium.record.made_up import with_data

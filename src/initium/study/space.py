@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from torch import nn
 
-from initium.plan.chains import chains_of
+from initium.plan.structure.chains import chains_of
 from initium.record import Record, record
 from initium.record.roles import Part
 from initium.study.tasks import Probe

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from initium import init_, plan
 from initium.plan.auto.chain_starts import starts_of
-from initium.plan.chains import chains_of
+from initium.plan.structure.chains import chains_of
 from initium.record import record
 from initium.theory import criticality
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from initium import diagnose, plan
-from initium.plan.branches import QUIET
+from initium.plan.structure.branch_scale import QUIET
 from initium.theory.gains import gain
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 
 from initium.methods.method import Value
-from initium.plan.chains import Chain, chains_of, settable
+from initium.plan.structure.chains import Chain, chains_of, settable
 from initium.record import Record
 from initium.theory import criticality
 from initium.theory.layer import Layer

@@ -16,9 +16,9 @@ from initium.methods import catalogue
 from initium.methods.method import Method
 from initium.plan.auto.chain_starts import DEEP, Start
 from initium.plan.auto.gated_products import NEAR_LINEAR
-from initium.plan.found import TABLE_STD, as_found, is_default
 from initium.plan.records.assignment import KEEP, Assignment
-from initium.plan.tables import FAINT_POSITIONS, padding_of
+from initium.plan.structure.embedding_tables import FAINT_POSITIONS, padding_of
+from initium.plan.structure.framework_default import TABLE_STD, as_found, is_default
 from initium.record.inventory import ParameterInfo
 from initium.record.record import Record
 from initium.record.roles import Part

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from initium.plan.chains import biases_of, settable
 from initium.plan.records.assignment import Assignment
+from initium.plan.structure.chains import biases_of, settable
 from initium.record import Record
 from initium.record.curves import GRID, Curve
 from initium.record.node import Node, View

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from initium.diagnose import HealthReport
 from initium.diagnose.criteria import FREE
-from initium.plan.chains import region_after, settable
 from initium.plan.records.assignment import Assignment
+from initium.plan.structure.chains import region_after, settable
 from initium.record import Record
 from initium.record.curves import GRID
 from initium.theory.normed import Over, shift_for

@@ -15,12 +15,12 @@ from initium.errors import UsageError
 from initium.methods.method import Method, Value
 from initium.plan.apply import rollback, write
 from initium.plan.auto import decisions
-from initium.plan.branches import Target
 from initium.plan.data_driven.autoinit import autoinit
 from initium.plan.data_driven.scale_search import Evidence, search
 from initium.plan.data_driven.unit_methods import Ground, kraehenbuehl, weight_norm_data
 from initium.plan.records.assignment import KEEP, Assignment
 from initium.plan.scales.calibrate import Sweep, calibrate
+from initium.plan.structure.branch_scale import Target
 from initium.record.inventory import named_tensors
 from initium.record.record import Forward, Inputs, Loss, Record
 

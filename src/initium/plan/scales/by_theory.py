@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from initium.errors import UnknownNameError
-from initium.plan.branches import share_of
 from initium.plan.records.assignment import Assignment
 from initium.plan.scales.planned_weights import planned_weights
 from initium.plan.scales.theory_sweep import Scaling, Target
+from initium.plan.structure.branch_scale import share_of
 from initium.record import Record
 from initium.record.graph import Graph
 from initium.theory.gains import gain as gain_of

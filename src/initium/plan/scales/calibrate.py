@@ -15,10 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from initium.plan.branches import Target, target_of, watched
-from initium.plan.ends import End, loose_ends
 from initium.plan.records.assignment import Assignment
-from initium.plan.tables import FAINT_POSITIONS
+from initium.plan.structure.branch_scale import Target, target_of, watched
+from initium.plan.structure.embedding_tables import FAINT_POSITIONS
+from initium.plan.structure.unweighted_ends import End, loose_ends
 from initium.record import ops
 from initium.record.inventory import named_tensors
 from initium.record.record import Record

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from initium.plan.branches import Target, is_projected, source_of, target_of
-from initium.plan.degrees import degree_of
+from initium.plan.structure.branch_scale import Target, is_projected, source_of, target_of
+from initium.plan.structure.growth_degree import degree_of
 from initium.record import Record
 from initium.record.graph import SHORT_BRANCH, Graph, Residual
 

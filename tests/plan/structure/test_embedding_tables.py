@@ -6,7 +6,7 @@ from tests.nets import TransformerBlock, noise, seeded
 from torch import Tensor, nn
 
 from initium import diagnose, init_, plan, record
-from initium.plan.tables import padding_of, spreads_of
+from initium.plan.structure.embedding_tables import padding_of, spreads_of
 
 WIDTH, WORDS, LENGTH = 64, 50, 12
 

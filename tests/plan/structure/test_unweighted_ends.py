@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from initium import init_, plan, record
-from initium.plan.branches import LOUDEST, QUIET
-from initium.plan.degrees import degree_of
-from initium.plan.ends import loose_ends
+from initium.plan.structure.branch_scale import LOUDEST, QUIET
+from initium.plan.structure.growth_degree import degree_of
+from initium.plan.structure.unweighted_ends import loose_ends
 from initium.record import Record
 
 WIDTH, BLOCKS = 64, 6

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from initium.plan.degrees import degree_of
+from initium.plan.structure.growth_degree import degree_of
 from initium.record.graph import Graph, Residual, bits
 from initium.theory.streams import refill, share_for
 

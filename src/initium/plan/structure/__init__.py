@@ -1,0 +1,1 @@
+"""What is read off a record for planning: chains, branch scales, tables."""
