@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from initium.plan.head_prior.class_prior import class_prior as class_prior
     from initium.plan.recipes.explain_recipe import explain as explain
     from initium.plan.recipes.recipe_catalogue import recipes as recipes
-    from initium.plan.transfer import transfer_ as transfer_
+    from initium.plan.write.transfer import transfer_ as transfer_
     from initium.random.synthetic import synthetic as synthetic
     from initium.record import Record as Record
     from initium.record import record as record

@@ -9,7 +9,6 @@ from torch import nn
 
 from initium.diagnose import HealthReport, Predicted, predict, report_of
 from initium.errors import LayerError, UsageTypeError
-from initium.plan.apply import rollback, write
 from initium.plan.auto import decisions
 from initium.plan.auto.calibration_split import Run, first_run
 from initium.plan.auto.chain_starts import starts_of
@@ -27,6 +26,7 @@ from initium.plan.scales.calibrate import calibrate
 from initium.plan.scales.planned_weights import predicted
 from initium.plan.structure.embedding_tables import faint_positions, spreads_of
 from initium.plan.structure.framework_default import as_found
+from initium.plan.write.apply import rollback, write
 from initium.record import Record, record
 from initium.record.inventory import ParameterInfo, named_tensors
 from initium.record.made_up import with_data

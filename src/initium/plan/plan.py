@@ -12,12 +12,12 @@ import torch
 from torch import nn
 
 from initium.diagnose import Predicted
-from initium.plan.apply import apply_assignments
-from initium.plan.checkpoint import write_checkpoint
-from initium.plan.materialize import bind_assignments, materialize_assignments
 from initium.plan.plan_json import plan_from_data, plan_to_data
 from initium.plan.records.assignment import Assignment
 from initium.plan.records.receipt import Receipt
+from initium.plan.write.apply import apply_assignments
+from initium.plan.write.checkpoint import write_checkpoint
+from initium.plan.write.materialize import bind_assignments, materialize_assignments
 from initium.report import Document, Readable
 
 

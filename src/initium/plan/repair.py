@@ -7,7 +7,6 @@ from dataclasses import replace
 from torch import nn
 
 from initium.diagnose import HealthReport, report_of
-from initium.plan.apply import apply_assignments
 from initium.plan.auto import decisions
 from initium.plan.auto.calibration_split import first_run
 from initium.plan.auto.norm_shifts import shifted
@@ -15,6 +14,7 @@ from initium.plan.build import assign, check_seed, try_out
 from initium.plan.records.assignment import KEEP, Assignment
 from initium.plan.records.receipt import Receipt
 from initium.plan.records.rules import Rule
+from initium.plan.write.apply import apply_assignments
 from initium.record import Record
 from initium.record.made_up import with_data
 from initium.record.record import Forward, Inputs, Loss, check_model

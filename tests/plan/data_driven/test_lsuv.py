@@ -13,10 +13,10 @@ from torch.nn import functional as F
 from initium import Rule, plan
 from initium.errors import UsageError
 from initium.methods.catalogue import find
-from initium.plan.apply import write
 from initium.plan.data_driven.lsuv import BASES, driven_by, variance
 from initium.plan.data_driven.objectives import OBJECTIVES
 from initium.plan.data_driven.scale_search import UNSEEN, Evidence
+from initium.plan.write.apply import write
 from initium.random import fill_, key_for
 from initium.random.distributions import Integers
 from initium.record.inventory import named_tensors

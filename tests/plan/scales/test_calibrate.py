@@ -12,10 +12,10 @@ from torch.nn import functional as F
 
 from initium import Rule, plan
 from initium.errors import ModelRunError
-from initium.plan.apply import write
 from initium.plan.build import assign, policy_of
 from initium.plan.scales.calibrate import Sweep, calibrate, second_moment
 from initium.plan.structure.branch_scale import QUIET
+from initium.plan.write.apply import write
 from initium.record import record
 from initium.record.inventory import named_tensors
 

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from initium.errors import UsageError
 from initium.methods.method import Method, Value
-from initium.plan.apply import rollback, write
 from initium.plan.auto import decisions
 from initium.plan.data_driven.autoinit import autoinit
 from initium.plan.data_driven.scale_search import Evidence, search
@@ -21,6 +20,7 @@ from initium.plan.data_driven.unit_methods import Ground, kraehenbuehl, weight_n
 from initium.plan.records.assignment import KEEP, Assignment
 from initium.plan.scales.calibrate import Sweep, calibrate
 from initium.plan.structure.branch_scale import Target
+from initium.plan.write.apply import rollback, write
 from initium.record.inventory import named_tensors
 from initium.record.record import Forward, Inputs, Loss, Record
 

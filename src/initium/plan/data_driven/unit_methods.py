@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from torch import Tensor, nn
 
 from initium.methods.method import Value
-from initium.plan.apply import write
 from initium.plan.data_driven.differentiable_run import Evidence
 from initium.plan.data_driven.patch_filters import make_filters
 from initium.plan.data_driven.unit_sweep import Found, Wanted, sweep_units
 from initium.plan.records.assignment import Assignment
+from initium.plan.write.apply import write
 from initium.random import key_for
 from initium.record.inventory import named_tensors
 from initium.record.record import Forward, Inputs, Record

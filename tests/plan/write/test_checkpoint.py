@@ -12,7 +12,7 @@ from tests.plan.nets import Small, TinyGPT, pictures, same, state_of, three_part
 
 from initium import Plan, plan
 from initium.errors import UsageError
-from initium.plan.checkpoint import INDEX, share_out
+from initium.plan.write.checkpoint import INDEX, share_out
 
 
 def made() -> Plan:

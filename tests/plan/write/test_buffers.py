@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from initium.plan.buffers import rebuild_buffers, reset_buffers
+from initium.plan.write.buffers import rebuild_buffers, reset_buffers
 
 
 def rebuilt(model: nn.Module) -> list[str]:

@@ -19,7 +19,7 @@ from initium.methods.families.weight_transfer import (
     tiled_positions,
 )
 from initium.methods.kit.module_layer import layer_of
-from initium.plan.apply import check_target, rollback
+from initium.plan.write.apply import check_target, rollback
 from initium.theory.layer import Layer
 
 By = Literal["name", "order"] | Callable[[str], str]

@@ -10,7 +10,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from initium.plan.apply import rollback
+from initium.plan.write.apply import rollback
 
 BUFFER_METHODS = ("reset_running_stats", "init_non_persistent_buffers", "reset_buffers")
 """Methods by which modules re-create their buffers and nothing else."""

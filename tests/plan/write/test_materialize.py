@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from initium import Plan, Rule, plan
 from initium.errors import PlanMismatchError, UsageError
-from initium.plan.materialize import LostBufferWarning
+from initium.plan.write.materialize import LostBufferWarning
 
 
 def meta(make: type[nn.Module]) -> nn.Module:

@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import save_file
 
 from initium.errors import UsageError
-from initium.plan.materialize import filling
 from initium.plan.records.assignment import Assignment
+from initium.plan.write.materialize import filling
 from initium.random import fill_many_, key_for
 from initium.report import replacing, write_atomically
 
