@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import torch
 from benchmarks.zoo_models import select, strip_norms
 
-from initium.diagnose.prediction import Bar, predict
+from initium.predict.prediction import Bar, predict
 from initium.record import record
 
 NAMES = (

@@ -9,8 +9,8 @@ from initium.diagnose.health import HealthReport as HealthReport
 from initium.diagnose.health import assert_healthy as assert_healthy
 from initium.diagnose.health import diagnose as diagnose
 from initium.diagnose.health import report_of as report_of
-from initium.diagnose.prediction import Predicted as Predicted
-from initium.diagnose.prediction import predict as predict
 from initium.diagnose.trunk import TrunkPoint as TrunkPoint
+from initium.predict.prediction import Predicted as Predicted
+from initium.predict.prediction import predict as predict
 
 sys.modules[__name__].__class__ = CallableModule

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from initium.diagnose.criteria import Criterion
 from initium.diagnose.finding import Finding, Severity
-from initium.diagnose.prediction import Predicted, predict
-from initium.diagnose.prediction_view import predicted_section
+from initium.predict.prediction import Predicted, predict
+from initium.predict.prediction_view import predicted_section
 from initium.report import (
     Block,
     Callout,

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from initium import plain_data
 from initium.diagnose import Predicted
-from initium.diagnose.prediction import Bar
 from initium.errors import InitiumError, UsageError
 from initium.methods.catalogue import find
 from initium.plan.records.assignment import KEEP, Assignment, check_assignments
+from initium.predict.prediction import Bar
 from initium.theory.layer import Kind, Layer
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from initium.diagnose.signal import Weights
 from initium.methods.kit.law import law
 from initium.plan.records.assignment import Assignment
 from initium.plan.scales.theory_sweep import Scaling
+from initium.predict.signal import Weights
 from initium.record import Record
 
 UNIT = 1.0

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from initium.diagnose.prediction import Predicted, predict
-from initium.diagnose.signal import Weights
 from initium.methods.kit.law import law
 from initium.plan.records.assignment import Assignment
+from initium.predict.prediction import Predicted, predict
+from initium.predict.signal import Weights
 from initium.random import Draw, fill_, key_for
 from initium.record import Record
 from initium.record.structure import structure_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from initium.diagnose.propagate import Propagation
-from initium.diagnose.signal import Outside, Signal, Weights
+from initium.predict.forward_moments import Propagation
+from initium.predict.signal import Outside, Signal, Weights
 from initium.record import Record
 from initium.record.node import Node
 

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from initium.diagnose.prediction import Bar, Predicted
+from initium.predict.prediction import Bar, Predicted
 from initium.report import Block, Facts, Figure, Section, Series, Table, line_chart
 from initium.report.svg import Svg
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from initium.diagnose.signal import Outside, Weights
+from initium.predict.signal import Outside, Weights
 from initium.record import Record
 from initium.record.node import Node
 from initium.record.uses import Use

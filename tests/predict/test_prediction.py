@@ -9,8 +9,8 @@ from tests.nets import Basic, TransformerBlock, mlp, noise, seeded, start
 from torch import Tensor, nn
 
 from initium import init_
-from initium.diagnose.prediction import Bar, predict
-from initium.diagnose.signal import Weights
+from initium.predict.prediction import Bar, predict
+from initium.predict.signal import Weights
 from initium.record import record
 
 

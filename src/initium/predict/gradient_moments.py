@@ -11,8 +11,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from initium.diagnose.propagate import Propagation
-from initium.diagnose.signal import Outside, Signal
+from initium.predict.forward_moments import Propagation
+from initium.predict.signal import Outside, Signal
 from initium.record.node import Node
 from initium.theory.fans import fans
 from initium.theory.laws import Law

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from initium.diagnose.gradients import Backpropagation, Gradient
-from initium.diagnose.propagate import Propagation
-from initium.diagnose.signal import Weights
+from initium.predict.forward_moments import Propagation
+from initium.predict.gradient_moments import Backpropagation, Gradient
+from initium.predict.signal import Weights
 from initium.record import Record
 from initium.record.node import Node
 from initium.record.sampling import Moments

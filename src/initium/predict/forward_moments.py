@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from initium.diagnose.held import Held
-from initium.diagnose.signal import Outside, Signal, Weights, from_law, normal_law, scaled
-from initium.diagnose.windows import reads_apart
+from initium.predict.parameters import Held
+from initium.predict.same_units import reads_apart
+from initium.predict.signal import Outside, Signal, Weights, from_law, normal_law, scaled
 from initium.record import ops
 from initium.record.curves import CHOOSING, GRID
 from initium.record.node import Node
