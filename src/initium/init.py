@@ -41,21 +41,21 @@ from torch.nn.init import zeros_ as zeros_
 from torch.overrides import handle_torch_function as _hand_over
 from torch.overrides import has_torch_function_variadic as _is_overridden
 
+from initium.random import draw_constants as _recipe
 from initium.random import pool as _pool
-from initium.random import recipe as _recipe
 from initium.random.checks import overlaps as _overlaps
 from initium.random.distributions import Built as _Built
 from initium.random.distributions import Orthogonal as _Orthogonal
+from initium.random.draw_constants import Kind as _Kind
+from initium.random.draw_constants import Recipe as _Recipe
 from initium.random.fill import SMALL as _SMALL
 from initium.random.fill import chunks as _chunks
 from initium.random.fill import fill_ as _fill_
 from initium.random.fill import fill_made_ as _fill_made_
+from initium.random.householder import fill_orthogonal as _fill_orthogonal
 from initium.random.kernel import TYPES as _TYPES
 from initium.random.kernel import kernel as _kernel
 from initium.random.key import Key as _Key
-from initium.random.orthogonal import fill_orthogonal as _fill_orthogonal
-from initium.random.recipe import Kind as _Kind
-from initium.random.recipe import Recipe as _Recipe
 from initium.random.region import Region as _Region
 from initium.random.sharding import is_dtensor as _is_dtensor
 from initium.random.subsets import subsets as _subsets

@@ -9,9 +9,9 @@ import torch
 from initium.errors import UsageError
 from initium.random import kernel, torch_path
 from initium.random.distributions import Normal, TruncatedNormal, Uniform
+from initium.random.draw_constants import Kind, Recipe, recipe
 from initium.random.fill import fill_
 from initium.random.key import Key, key_for
-from initium.random.recipe import Kind, Recipe, recipe
 from initium.random.region import Run
 
 needs_kernel = pytest.mark.skipif(not kernel.PATH.exists(), reason="no compiled kernel here")

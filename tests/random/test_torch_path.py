@@ -5,8 +5,8 @@ import torch
 
 from initium.random import torch_path
 from initium.random.distributions import Integers, Normal, TruncatedNormal, Uniform
+from initium.random.draw_constants import recipe
 from initium.random.key import Key, key_for
-from initium.random.recipe import recipe
 from initium.random.region import Region
 
 CPU = torch.device("cpu")

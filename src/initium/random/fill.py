@@ -12,10 +12,10 @@ from torch import Tensor
 from initium.random import pool, torch_path
 from initium.random.checks import check, check_tensor
 from initium.random.distributions import Blocks, Built, Constant, Draw, Orthogonal
+from initium.random.draw_constants import Kind, Recipe, recipe
+from initium.random.householder import build_orthogonal, fill_orthogonal
 from initium.random.kernel import TYPES, Kernel, kernel, packed_key
 from initium.random.key import Key
-from initium.random.orthogonal import build_orthogonal, fill_orthogonal
-from initium.random.recipe import Kind, Recipe, recipe
 from initium.random.region import Region, check_region
 from initium.random.sharding import is_dtensor, local_region
 

@@ -21,8 +21,8 @@ import torch
 
 from initium.errors import UsageError
 from initium.random.distributions import Normal, TruncatedNormal, Uniform
+from initium.random.draw_constants import Recipe, recipe
 from initium.random.key import Key
-from initium.random.recipe import Recipe, recipe
 from initium.random.region import Run
 
 TYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}

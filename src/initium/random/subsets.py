@@ -9,9 +9,9 @@ from torch import Tensor
 
 from initium.errors import UsageError
 from initium.random import pool, torch_path
+from initium.random.draw_constants import Kind, Recipe
 from initium.random.kernel import Kernel, kernel, packed_key
 from initium.random.key import Key
-from initium.random.recipe import Kind, Recipe
 from initium.random.region import Run
 
 _CPU = torch.device("cpu")

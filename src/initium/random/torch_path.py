@@ -10,8 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from initium.random.draw_constants import Kind, Recipe
 from initium.random.key import Key
-from initium.random.recipe import Kind, Recipe
 from initium.random.region import Region
 
 TILE = 1024

@@ -8,8 +8,8 @@ import torch
 from initium.random import kernel
 from initium.random.distributions import Orthogonal
 from initium.random.fill import fill_
+from initium.random.householder import orthogonal
 from initium.random.key import key_for
-from initium.random.orthogonal import orthogonal
 
 KEY = key_for(0, "w")
 # Shapes on both sides of every switch: kernel or blocks, one block or many, tall or wide.

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from initium.random import pool, torch_path
 from initium.random.distributions import Normal, Orthogonal
+from initium.random.draw_constants import recipe
 from initium.random.kernel import Kernel, kernel, packed_key
 from initium.random.key import Key
-from initium.random.recipe import recipe
 from initium.random.region import Region, Run
 
 _NORMAL = recipe(Normal(0.0, 1.0))

@@ -6,7 +6,7 @@ import pytest
 
 from initium.errors import UsageError
 from initium.random.distributions import Normal, TruncatedNormal, Uniform
-from initium.random.recipe import Kind, recipe
+from initium.random.draw_constants import Kind, recipe
 
 
 @pytest.mark.parametrize(
