@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 import initium
 from initium import Finding, HealthReport, InitiumError, Plan, Receipt, Record, Rule, UnhealthyModelError
-from initium.record.roles import Part
+from initium.record.graph.roles import Part
 
 
 def mine(model: nn.Module, inputs: object) -> Tensor:

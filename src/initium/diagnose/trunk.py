@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from initium.diagnose.zero_gates import excused_after, opening_gates
-from initium.record.graph import bits
+from initium.record.graph.graph import bits
 from initium.record.node import Node
 from initium.record.ops import SATURATING
 from initium.record.record import Record

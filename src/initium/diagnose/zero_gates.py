@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from initium.record.graph import Graph
+from initium.record.graph.graph import Graph
+from initium.record.graph.roles import Part
 from initium.record.inventory import ParameterInfo
 from initium.record.record import Record
-from initium.record.roles import Part
 
 MULTIPLYING = ("weight", "gain", "scale")
 

@@ -28,10 +28,10 @@ from initium.plan.structure.embedding_tables import faint_positions, spreads_of
 from initium.plan.structure.framework_default import as_found
 from initium.plan.write.apply import rollback, write
 from initium.record import Record, record
+from initium.record.graph.roles import Part
 from initium.record.inventory import ParameterInfo, named_tensors
 from initium.record.made_up import with_data
 from initium.record.record import Forward, Inputs, Loss, check_model
-from initium.record.roles import Part
 
 Policy = Callable[[Part, ParameterInfo, decisions.Context], Assignment]
 Decided = tuple[Plan, Callable[[], tuple[Predicted, ...]]]

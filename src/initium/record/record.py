@@ -16,7 +16,8 @@ from initium.record import ops
 from initium.record.backward import Loss as Loss
 from initium.record.backward import backward, tensors_of
 from initium.record.curves import Curve
-from initium.record.graph import Graph
+from initium.record.graph.graph import Graph
+from initium.record.graph.roles import Part, parts_of
 from initium.record.inventory import (
     BufferInfo,
     ParameterInfo,
@@ -28,7 +29,6 @@ from initium.record.inventory import (
 )
 from initium.record.made_up import with_data
 from initium.record.node import Node
-from initium.record.roles import Part, parts_of
 from initium.record.run import (
     Forward as Forward,
 )

@@ -12,7 +12,7 @@ from torch import nn
 
 from initium.plan.structure.chains import chains_of
 from initium.record import Record, record
-from initium.record.roles import Part
+from initium.record.graph.roles import Part
 from initium.study.tasks import Probe
 from initium.theory.criticality import critical_point, start_of
 

@@ -19,9 +19,9 @@ from initium.plan.auto.gated_products import NEAR_LINEAR
 from initium.plan.records.assignment import KEEP, Assignment
 from initium.plan.structure.embedding_tables import FAINT_POSITIONS, padding_of
 from initium.plan.structure.framework_default import TABLE_STD, as_found, is_default
+from initium.record.graph.roles import Part
 from initium.record.inventory import ParameterInfo
 from initium.record.record import Record
-from initium.record.roles import Part
 
 POLICIES = ("auto", "shipped")
 """The policies that are no method."""

@@ -14,8 +14,8 @@ from initium.plan.records.assignment import Assignment
 from initium.plan.structure.chains import biases_of, settable
 from initium.record import Record
 from initium.record.curves import GRID, Curve
+from initium.record.graph.packed_projections import columns_of
 from initium.record.node import Node, View
-from initium.record.slices import columns_of
 from initium.record.uses import Use
 from initium.theory.sampled import Sampled
 

@@ -12,8 +12,8 @@ from initium.methods.families.heads import class_biases
 from initium.plan.head_prior.class_counts import Counts, counts_of, given
 from initium.plan.recipes.tape_words import Traits
 from initium.plan.records.rules import Rule
+from initium.record.graph.roles import Part
 from initium.record.record import Record
-from initium.record.roles import Part
 
 LOSSES = ("softmax", "sigmoid", "focal")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from initium.record.graph import Graph
+from initium.record.graph.graph import Graph
 
 MOVES = frozenset({"aten.topk", "aten.sort", "aten.split", "aten.slice"})
 """Operations in no table that hand values on as they are."""

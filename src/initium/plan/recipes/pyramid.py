@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 
+from initium.record.graph.roles import Part
 from initium.record.record import Record
-from initium.record.roles import Part
 from initium.theory.layer import Layer
 
 

@@ -10,9 +10,9 @@ from functools import cached_property
 from initium.plan.recipes.dataflow import Reach
 from initium.plan.recipes.pyramid import Pyramid
 from initium.plan.recipes.recipe import Measure
-from initium.record.graph import SHORT_BRANCH, Residual, bits
+from initium.record.graph.graph import SHORT_BRANCH, Residual, bits
+from initium.record.graph.roles import Part
 from initium.record.record import Record
-from initium.record.roles import Part
 
 MIXING = ("attention", "matmul", "softmax")
 NO_MATRIX = ("position", "token", "mask", "scale", "opaque", "unused", "bias", "norm_gain", "norm_shift")

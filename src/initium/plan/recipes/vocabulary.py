@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from initium.record.roles import Role
+from initium.record.graph.roles import Role
 from initium.theory.layer import Kind
 
 KINDS = frozenset(get_args(Kind))

@@ -12,8 +12,8 @@ from torch import nn
 from initium.errors import UsageError, UsageTypeError
 from initium.methods.catalogue import find
 from initium.plan.records.assignment import KEEP
+from initium.record.graph.roles import Part, Role
 from initium.record.record import Record
-from initium.record.roles import Part, Role
 
 Where = str | type | Callable[[Part], bool]
 ROLES = frozenset(get_args(Role))

@@ -12,7 +12,7 @@ from initium.plan.scales.planned_weights import planned_weights
 from initium.plan.scales.theory_sweep import Scaling, Target
 from initium.plan.structure.branch_scale import share_of
 from initium.record import Record
-from initium.record.graph import Graph
+from initium.record.graph.graph import Graph
 from initium.theory.gains import gain as gain_of
 
 SCALED = ("he_normal", "orthogonal", "conv_orthogonal", "centred_orthogonal", "lecun_normal", "mirrored")

@@ -20,9 +20,9 @@ from initium.plan.structure.branch_scale import Target, target_of, watched
 from initium.plan.structure.embedding_tables import FAINT_POSITIONS
 from initium.plan.structure.unweighted_ends import End, loose_ends
 from initium.record import ops
+from initium.record.graph.roles import Part
 from initium.record.inventory import named_tensors
 from initium.record.record import Record
-from initium.record.roles import Part
 from initium.record.run import Forward, Inputs, batch_size, check_inputs, module_paths, run_forward
 from initium.record.state import untouched
 from initium.record.tape import Call, Tape

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from initium.plan.structure.growth_degree import degree_of
-from initium.record.graph import Graph, Residual, bits
+from initium.record.graph.graph import Graph, Residual, bits
 from initium.theory.streams import refill, share_for
 
 Target = Callable[[Mapping[int, float]], float]

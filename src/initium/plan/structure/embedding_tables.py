@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from initium.record import Record
-from initium.record.graph import Graph, bits
+from initium.record.graph.graph import Graph, bits
+from initium.record.graph.roles import Part
 from initium.record.inventory import ParameterInfo
-from initium.record.roles import Part
 
 FAINT = 1e-3
 """The least second moment that is sound for what a block receives."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
+from initium.record.graph.roles import Part
 from initium.record.inventory import ParameterInfo
 from initium.record.record import Record
-from initium.record.roles import Part
 
 TABLE_STD = 0.02
 """Spread of tables whose rows must differ: embeddings, positions, tokens (Radford+ 2019)."""

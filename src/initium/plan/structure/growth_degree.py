@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from initium.record.graph import Graph, bits
+from initium.record.graph.graph import Graph, bits
 from initium.record.ops import HOMOGENEOUS, RECURRENT
 
 GROWING = HOMOGENEOUS | {"gelu", "silu", "mish", "hardswish", "elu", "celu", "glu", "rrelu"}

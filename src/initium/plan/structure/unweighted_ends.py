@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from initium.plan.structure.branch_scale import Target, is_projected, source_of, target_of
 from initium.plan.structure.growth_degree import degree_of
 from initium.record import Record
-from initium.record.graph import SHORT_BRANCH, Graph, Residual
+from initium.record.graph.graph import SHORT_BRANCH, Graph, Residual
 
 
 @dataclass(frozen=True, slots=True)

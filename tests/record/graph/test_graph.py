@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from initium.record import Record, record
-from initium.record.graph import bits
+from initium.record.graph.graph import bits
 
 
 def residuals(seen: Record) -> list[tuple[int, int, int]]:

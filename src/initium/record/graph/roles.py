@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from initium.record.graph import Graph, Residual
+from initium.record.graph.graph import Graph, Residual
+from initium.record.graph.packed_projections import blocks_of
 from initium.record.inventory import ParameterInfo
-from initium.record.slices import blocks_of
 from initium.record.uses import Use
 from initium.theory.layer import Layer
 

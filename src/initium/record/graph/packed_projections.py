@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from initium.record.graph import Graph
+from initium.record.graph.graph import Graph
 from initium.record.node import View
 from initium.record.uses import Use
 

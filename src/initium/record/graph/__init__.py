@@ -1,0 +1,1 @@
+"""The tape read as a graph: roles, branches, packed projections."""
