@@ -13,7 +13,7 @@ from initium.diagnose.finding import Finding
 from initium.diagnose.measures import Measures
 from initium.diagnose.trunk import TrunkPoint
 from initium.errors import UnhealthyModelError, UsageError
-from initium.record.inventory import has_meta
+from initium.record.parameters.inventory import has_meta
 from initium.record.record import Forward, Inputs, Loss, Record, inventory_only, record
 from initium.report import Document, Readable
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from initium.record.graph.graph import Graph
 from initium.record.graph.roles import Part
-from initium.record.inventory import ParameterInfo
+from initium.record.parameters.inventory import ParameterInfo
 from initium.record.record import Record
 
 MULTIPLYING = ("weight", "gain", "scale")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from initium.record.structure import INDEPENDENT, Structure
+from initium.record.parameters.weight_structure import INDEPENDENT, Structure
 from initium.theory.laws import Law, gaussian
 from initium.theory.profiles import Profile, raised
 

@@ -18,7 +18,9 @@ from initium.record.backward import backward, tensors_of
 from initium.record.curves import Curve
 from initium.record.graph.graph import Graph
 from initium.record.graph.roles import Part, parts_of
-from initium.record.inventory import (
+from initium.record.made_up import with_data
+from initium.record.node import Node
+from initium.record.parameters.inventory import (
     BufferInfo,
     ParameterInfo,
     check_lazy,
@@ -27,8 +29,6 @@ from initium.record.inventory import (
     take_buffers,
     take_inventory,
 )
-from initium.record.made_up import with_data
-from initium.record.node import Node
 from initium.record.run import (
     Forward as Forward,
 )

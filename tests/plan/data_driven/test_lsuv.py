@@ -19,7 +19,7 @@ from initium.plan.data_driven.scale_search import UNSEEN, Evidence
 from initium.plan.write.apply import write
 from initium.random import fill_, key_for
 from initium.random.distributions import Integers
-from initium.record.inventory import named_tensors
+from initium.record.parameters.inventory import named_tensors
 
 SEARCHED = ["metainit", "gradinit", "nio"]
 BATCH = 16

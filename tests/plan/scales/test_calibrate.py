@@ -17,7 +17,7 @@ from initium.plan.scales.calibrate import Sweep, calibrate, second_moment
 from initium.plan.structure.branch_scale import QUIET
 from initium.plan.write.apply import write
 from initium.record import record
-from initium.record.inventory import named_tensors
+from initium.record.parameters.inventory import named_tensors
 
 
 class Mixed(nn.Module):

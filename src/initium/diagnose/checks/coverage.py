@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from initium.diagnose.finding import Finding, plan_rule
 from initium.diagnose.measures import Measures
-from initium.record.inventory import ParameterInfo
+from initium.record.parameters.inventory import ParameterInfo
 
 GARBAGE = 1e8
 """No start is this large; memory that was never written often is."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from initium.diagnose.finding import Finding, plan_rule
 from initium.diagnose.measures import Measures
-from initium.record.inventory import ParameterInfo
+from initium.record.parameters.inventory import ParameterInfo
 from initium.report import number, percent
 
 LIMIT = 0.05

@@ -20,7 +20,7 @@ from initium.plan.records.assignment import KEEP, Assignment
 from initium.plan.structure.embedding_tables import FAINT_POSITIONS, padding_of
 from initium.plan.structure.framework_default import TABLE_STD, as_found, is_default
 from initium.record.graph.roles import Part
-from initium.record.inventory import ParameterInfo
+from initium.record.parameters.inventory import ParameterInfo
 from initium.record.record import Record
 
 POLICIES = ("auto", "shipped")

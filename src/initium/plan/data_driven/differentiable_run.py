@@ -19,7 +19,7 @@ from initium.errors import ModelRunError, UsageError
 from initium.random import fill_, key_for
 from initium.random.distributions import Integers, Normal
 from initium.record.backward import default_loss
-from initium.record.inventory import named_tensors
+from initium.record.parameters.inventory import named_tensors
 from initium.record.record import Forward, Inputs, Loss
 from initium.record.run import batch_size, differentiable, run_forward, tracked
 from initium.record.state import untouched

@@ -21,7 +21,7 @@ from initium.plan.records.assignment import KEEP, Assignment
 from initium.plan.scales.calibrate import Sweep, calibrate
 from initium.plan.structure.branch_scale import Target
 from initium.plan.write.apply import rollback, write
-from initium.record.inventory import named_tensors
+from initium.record.parameters.inventory import named_tensors
 from initium.record.record import Forward, Inputs, Loss, Record
 
 BASES = {

@@ -19,7 +19,7 @@ from initium.plan.data_driven.unit_sweep import Found, Wanted, sweep_units
 from initium.plan.records.assignment import Assignment
 from initium.plan.write.apply import write
 from initium.random import key_for
-from initium.record.inventory import named_tensors
+from initium.record.parameters.inventory import named_tensors
 from initium.record.record import Forward, Inputs, Record
 from initium.report import some
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from initium.methods.kit.layout import per_unit
 from initium.plan.scales.calibrate import CalibratingTape
 from initium.record import ops
-from initium.record.inventory import named_tensors
+from initium.record.parameters.inventory import named_tensors
 from initium.record.run import Forward, Inputs, batch_size, check_inputs, module_paths, run_forward
 from initium.record.state import untouched
 from initium.record.tape import Call

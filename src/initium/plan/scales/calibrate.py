@@ -21,7 +21,7 @@ from initium.plan.structure.embedding_tables import FAINT_POSITIONS
 from initium.plan.structure.unweighted_ends import End, loose_ends
 from initium.record import ops
 from initium.record.graph.roles import Part
-from initium.record.inventory import named_tensors
+from initium.record.parameters.inventory import named_tensors
 from initium.record.record import Record
 from initium.record.run import Forward, Inputs, batch_size, check_inputs, module_paths, run_forward
 from initium.record.state import untouched

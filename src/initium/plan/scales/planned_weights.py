@@ -13,7 +13,7 @@ from initium.predict.prediction import Predicted, predict
 from initium.predict.signal import Weights
 from initium.random import Draw, fill_, key_for
 from initium.record import Record
-from initium.record.structure import structure_of
+from initium.record.parameters.weight_structure import structure_of
 
 
 def predicted(seen: Record, assignments: Iterable[Assignment], *, seed: int = 0) -> tuple[Predicted, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from initium.record import Record
 from initium.record.graph.graph import Graph, bits
 from initium.record.graph.roles import Part
-from initium.record.inventory import ParameterInfo
+from initium.record.parameters.inventory import ParameterInfo
 
 FAINT = 1e-3
 """The least second moment that is sound for what a block receives."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from initium.record.graph.roles import Part
-from initium.record.inventory import ParameterInfo
+from initium.record.parameters.inventory import ParameterInfo
 from initium.record.record import Record
 
 TABLE_STD = 0.02

@@ -14,7 +14,7 @@ from initium.plan.records.receipt import Entry, Receipt
 from initium.random import Draw, fill_many_, key_for
 from initium.random.checks import overlaps
 from initium.random.sharding import is_dtensor
-from initium.record.inventory import check_lazy, named_tensors, original
+from initium.record.parameters.inventory import check_lazy, named_tensors, original
 from initium.report import some
 
 

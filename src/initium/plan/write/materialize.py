@@ -15,7 +15,7 @@ from initium.plan.records.assignment import Assignment
 from initium.plan.write.apply import check_target, fill_all, mark, match
 from initium.plan.write.buffers import rebuild_buffers, reset_buffers
 from initium.random import Draw, fill_, key_for
-from initium.record.inventory import aliases_of, named_tensors
+from initium.record.parameters.inventory import aliases_of, named_tensors
 from initium.report import some
 
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from initium.errors import UsageError
+from initium.record.parameters.weight_structure import INDEPENDENT, Structure, structure_of
 from initium.record.sampling import norm_of
-from initium.record.structure import INDEPENDENT, Structure, structure_of
 
 PROBE = 4096
 """Elements of a row that the first, cheap comparison of rows looks at."""

@@ -5,7 +5,7 @@ import torch
 from tests.nets import noise
 
 import initium
-from initium.record.structure import structure_of
+from initium.record.parameters.weight_structure import structure_of
 
 
 def test_independent_draws_look_like_independent_draws():

@@ -8,7 +8,7 @@ from tests.nets import mlp, noise, start
 from torch import nn
 
 from initium.record import record
-from initium.record.inventory import has_meta, original, take_buffers, take_inventory
+from initium.record.parameters.inventory import has_meta, original, take_buffers, take_inventory
 from initium.record.record import inventory_only
 
 
