@@ -44,7 +44,7 @@ def test_values_of_a_point_are_measured() -> None:
     inner.requires_grad_(True)
     assert point.second == pytest.approx(float(inner.detach().square().mean()), rel=1e-5)
     out = model[4](model[3](model[2](inner)))  # type: ignore[index,operator]
-    from initium.record.backward import default_loss
+    from initium.record.run.loss import default_loss
 
     loss, _ = default_loss(out, 0)
     assert loss is not None

@@ -29,9 +29,9 @@ from initium.plan.structure.framework_default import as_found
 from initium.plan.write.apply import rollback, write
 from initium.record import Record, record
 from initium.record.graph.roles import Part
-from initium.record.made_up import with_data
 from initium.record.parameters.inventory import ParameterInfo, named_tensors
 from initium.record.record import Forward, Inputs, Loss, check_model
+from initium.record.run.noise_inputs import with_data
 
 Policy = Callable[[Part, ParameterInfo, decisions.Context], Assignment]
 Decided = tuple[Plan, Callable[[], tuple[Predicted, ...]]]

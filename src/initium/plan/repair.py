@@ -16,8 +16,8 @@ from initium.plan.records.receipt import Receipt
 from initium.plan.records.rules import Rule
 from initium.plan.write.apply import apply_assignments
 from initium.record import Record
-from initium.record.made_up import with_data
 from initium.record.record import Forward, Inputs, Loss, check_model
+from initium.record.run.noise_inputs import with_data
 
 
 def repair_(

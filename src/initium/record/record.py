@@ -13,12 +13,9 @@ from torch.utils._pytree import tree_leaves
 
 from initium.errors import UsageError, UsageTypeError
 from initium.record import ops
-from initium.record.backward import Loss as Loss
-from initium.record.backward import backward, tensors_of
 from initium.record.curves import Curve
 from initium.record.graph.graph import Graph
 from initium.record.graph.roles import Part, parts_of
-from initium.record.made_up import with_data
 from initium.record.node import Node
 from initium.record.parameters.inventory import (
     BufferInfo,
@@ -29,13 +26,13 @@ from initium.record.parameters.inventory import (
     take_buffers,
     take_inventory,
 )
-from initium.record.run import (
+from initium.record.run.call import (
     Forward as Forward,
 )
-from initium.record.run import (
+from initium.record.run.call import (
     Inputs as Inputs,
 )
-from initium.record.run import (
+from initium.record.run.call import (
     batch_size,
     check_inputs,
     check_samples,
@@ -44,8 +41,11 @@ from initium.record.run import (
     run_forward,
     tracked,
 )
+from initium.record.run.loss import Loss as Loss
+from initium.record.run.loss import backward, tensors_of
+from initium.record.run.noise_inputs import with_data
+from initium.record.run.restore import untouched
 from initium.record.sampling import Moments, couplings_of, moments_of, unit_error
-from initium.record.state import untouched
 from initium.record.tape import Draft, Tape
 from initium.record.uses import Use
 

@@ -21,8 +21,8 @@ from initium.record import ops
 from initium.record.curves import Curves
 from initium.record.node import View
 from initium.record.noise import Noise, draws, noise_of, of_dropout
+from initium.record.run.restore import restore_parameters
 from initium.record.sampling import norm_of, take_sample
-from initium.record.state import restore_parameters
 from initium.record.units import channels_of, dead_share
 from initium.record.uses import Operand, Use, uses_of
 

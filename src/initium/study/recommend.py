@@ -18,7 +18,7 @@ from initium.diagnose import HealthReport, diagnose
 from initium.plan import Plan
 from initium.plan.build import plan as make_plan
 from initium.record import record
-from initium.record.run import Inputs
+from initium.record.run.call import Inputs
 from initium.report import (
     Block,
     Document,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from initium.errors import ModelRunError
 from initium.record import Record, record
 from initium.record.record import Forward, Inputs, Loss
-from initium.record.run import batch_size, check_inputs
+from initium.record.run.call import batch_size, check_inputs
 
 LEAST = 8
 """Samples from which on a batch is split; a verdict on fewer than 4 says little, with batch norm next to nothing."""

@@ -18,11 +18,11 @@ from torch.utils._pytree import tree_leaves, tree_map
 from initium.errors import ModelRunError, UsageError
 from initium.random import fill_, key_for
 from initium.random.distributions import Integers, Normal
-from initium.record.backward import default_loss
 from initium.record.parameters.inventory import named_tensors
 from initium.record.record import Forward, Inputs, Loss
-from initium.record.run import batch_size, differentiable, run_forward, tracked
-from initium.record.state import untouched
+from initium.record.run.call import batch_size, differentiable, run_forward, tracked
+from initium.record.run.loss import default_loss
+from initium.record.run.restore import untouched
 
 
 class _Smooth(TorchFunctionMode):

@@ -23,8 +23,8 @@ from initium.record import ops
 from initium.record.graph.roles import Part
 from initium.record.parameters.inventory import named_tensors
 from initium.record.record import Record
-from initium.record.run import Forward, Inputs, batch_size, check_inputs, module_paths, run_forward
-from initium.record.state import untouched
+from initium.record.run.call import Forward, Inputs, batch_size, check_inputs, module_paths, run_forward
+from initium.record.run.restore import untouched
 from initium.record.tape import Call, Tape
 from initium.record.uses import Use, uses_of
 

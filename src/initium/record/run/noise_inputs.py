@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from initium.random.synthetic import Noise, synthetic
-from initium.record.run import Inputs
+from initium.record.run.call import Inputs
 
 SAMPLES = 16
 """Enough that a plan can calibrate on half of them and verify on the others."""

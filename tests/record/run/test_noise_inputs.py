@@ -9,7 +9,7 @@ from torch import nn
 import initium
 from initium.errors import ModelRunError
 from initium.record import record
-from initium.record.made_up import SAMPLES, with_data
+from initium.record.run.noise_inputs import SAMPLES, with_data
 
 
 def convolutional(dtype: torch.dtype = torch.float32) -> nn.Module:

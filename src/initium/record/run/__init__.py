@@ -1,0 +1,1 @@
+"""Running a foreign model, and putting everything back."""
