@@ -9,9 +9,9 @@ from functools import cached_property
 from initium.diagnose.trunk import Trunk
 from initium.diagnose.zero_gates import explained, has_zero_gradient, unexplained_zeros
 from initium.record.graph.roles import Part
-from initium.record.node import Node
-from initium.record.ops import DEADLY
 from initium.record.parameters.inventory import ParameterInfo
+from initium.record.tape.node import Node
+from initium.record.tape.ops import DEADLY
 
 MIN_POSITIONS = 32
 """A unit that was looked at in fewer places is not called dead."""

@@ -13,9 +13,9 @@ from functools import cached_property
 
 from initium.diagnose.zero_gates import excused_after, opening_gates
 from initium.record.graph.graph import bits
-from initium.record.node import Node
-from initium.record.ops import SATURATING
 from initium.record.record import Record
+from initium.record.tape.node import Node
+from initium.record.tape.ops import SATURATING
 
 
 @dataclass(frozen=True, slots=True)

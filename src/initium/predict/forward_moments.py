@@ -17,10 +17,10 @@ from torch import Tensor
 from initium.predict.parameters import Held
 from initium.predict.same_units import reads_apart
 from initium.predict.signal import Outside, Signal, Weights, from_law, normal_law, scaled
-from initium.record import ops
-from initium.record.curves import CHOOSING, GRID
-from initium.record.node import Node
-from initium.record.sampling import Moments, run_length
+from initium.record.tape import ops
+from initium.record.tape.activation_curves import CHOOSING, GRID
+from initium.record.tape.moments import Moments, run_length
+from initium.record.tape.node import Node
 from initium.theory.fans import fans
 from initium.theory.laws import apart, gaussian, independent, mixture
 from initium.theory.layer import Layer

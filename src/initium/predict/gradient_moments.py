@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from initium.predict.forward_moments import Propagation
 from initium.predict.signal import Outside, Signal
-from initium.record.node import Node
+from initium.record.tape.node import Node
 from initium.theory.fans import fans
 from initium.theory.laws import Law
 from initium.theory.profiles import Profile, blended, through

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from initium.predict.signal import Outside, Weights
 from initium.record import Record
-from initium.record.node import Node
-from initium.record.uses import Use
+from initium.record.tape.node import Node
+from initium.record.tape.uses import Use
 
 STRUCTURED = 0.2
 """Share of exact zeros from which a weight is no set of independent draws."""

@@ -10,8 +10,8 @@ from initium.predict.forward_moments import Propagation
 from initium.predict.gradient_moments import Backpropagation, Gradient
 from initium.predict.signal import Weights
 from initium.record import Record
-from initium.record.node import Node
-from initium.record.sampling import Moments
+from initium.record.tape.moments import Moments
+from initium.record.tape.node import Node
 
 BAR = 2.0
 """Half width of an error bar, in standard errors."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from initium.record import Record
-from initium.record.node import Node, View
+from initium.record.tape.node import Node, View
 
 
 def reads_apart(seen: Record, node: Node) -> bool | None:

@@ -12,11 +12,8 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from initium.errors import UsageError, UsageTypeError
-from initium.record import ops
-from initium.record.curves import Curve
 from initium.record.graph.graph import Graph
 from initium.record.graph.roles import Part, parts_of
-from initium.record.node import Node
 from initium.record.parameters.inventory import (
     BufferInfo,
     ParameterInfo,
@@ -45,9 +42,12 @@ from initium.record.run.loss import Loss as Loss
 from initium.record.run.loss import backward, tensors_of
 from initium.record.run.noise_inputs import with_data
 from initium.record.run.restore import untouched
-from initium.record.sampling import Moments, couplings_of, moments_of, unit_error
-from initium.record.tape import Draft, Tape
-from initium.record.uses import Use
+from initium.record.tape import ops
+from initium.record.tape.activation_curves import Curve
+from initium.record.tape.moments import Moments, couplings_of, moments_of, unit_error
+from initium.record.tape.node import Node
+from initium.record.tape.tape import Draft, Tape
+from initium.record.tape.uses import Use
 
 
 @dataclass(frozen=True)

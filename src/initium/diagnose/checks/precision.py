@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from initium.diagnose.finding import Finding
 from initium.diagnose.measures import Measures
-from initium.record.node import Node
+from initium.record.tape.node import Node
 from initium.report import number
 
 LARGEST = 65504.0

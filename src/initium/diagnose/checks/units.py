@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from initium.diagnose.finding import Finding, plan_rule
 from initium.diagnose.measures import Measures
-from initium.record.node import Node
+from initium.record.tape.node import Node
 from initium.report import percent
 
 DEAD = 0.5

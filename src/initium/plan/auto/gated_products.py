@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from initium.plan.records.assignment import Assignment
 from initium.plan.structure.chains import biases_of, settable
 from initium.record import Record
-from initium.record.curves import GRID, Curve
 from initium.record.graph.packed_projections import columns_of
-from initium.record.node import Node, View
-from initium.record.uses import Use
+from initium.record.tape.activation_curves import GRID, Curve
+from initium.record.tape.node import Node, View
+from initium.record.tape.uses import Use
 from initium.theory.sampled import Sampled
 
 NEAR_LINEAR = "near-linear product"

@@ -12,7 +12,7 @@ from initium.diagnose.criteria import FREE
 from initium.plan.records.assignment import Assignment
 from initium.plan.structure.chains import region_after, settable
 from initium.record import Record
-from initium.record.curves import GRID
+from initium.record.tape.activation_curves import GRID
 from initium.theory.normed import Over, shift_for
 from initium.theory.sampled import Sampled
 

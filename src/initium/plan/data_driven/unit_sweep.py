@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 from initium.methods.kit.layout import per_unit
 from initium.plan.scales.calibrate import CalibratingTape
-from initium.record import ops
 from initium.record.parameters.inventory import named_tensors
 from initium.record.run.call import Forward, Inputs, batch_size, check_inputs, module_paths, run_forward
 from initium.record.run.restore import untouched
-from initium.record.tape import Call
-from initium.record.uses import Use
+from initium.record.tape import ops
+from initium.record.tape.tape import Call
+from initium.record.tape.uses import Use
 from initium.theory.layer import Layer
 
 SMALLEST = 1e-6

@@ -19,14 +19,14 @@ from initium.plan.records.assignment import Assignment
 from initium.plan.structure.branch_scale import Target, target_of, watched
 from initium.plan.structure.embedding_tables import FAINT_POSITIONS
 from initium.plan.structure.unweighted_ends import End, loose_ends
-from initium.record import ops
 from initium.record.graph.roles import Part
 from initium.record.parameters.inventory import named_tensors
 from initium.record.record import Record
 from initium.record.run.call import Forward, Inputs, batch_size, check_inputs, module_paths, run_forward
 from initium.record.run.restore import untouched
-from initium.record.tape import Call, Tape
-from initium.record.uses import Use, uses_of
+from initium.record.tape import ops
+from initium.record.tape.tape import Call, Tape
+from initium.record.tape.uses import Use, uses_of
 
 Size = Callable[[Tensor], float]
 """What of an output is brought to its target: the second moment, or the variance for LSUV."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from initium.predict.forward_moments import Propagation
 from initium.predict.signal import Outside, Signal, Weights
 from initium.record import Record
-from initium.record.node import Node
+from initium.record.tape.node import Node
 
 Target = Callable[[Sequence[Signal]], float]
 """From the signals so far to the second moment that a weight's output should have, its bias apart."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from initium.record import Record
-from initium.record.curves import GRID, Curve
-from initium.record.uses import Use
+from initium.record.tape.activation_curves import GRID, Curve
+from initium.record.tape.uses import Use
 from initium.theory.sampled import Sampled
 
 MOVES = frozenset(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from initium.record.graph.graph import Graph, bits
-from initium.record.ops import HOMOGENEOUS, RECURRENT
+from initium.record.tape.ops import HOMOGENEOUS, RECURRENT
 
 GROWING = HOMOGENEOUS | {"gelu", "silu", "mish", "hardswish", "elu", "celu", "glu", "rrelu"}
 """Activations that grow at most in proportion to what they are given, and nearly so where it is large."""

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from initium.record import ops
-from initium.record.node import Node
+from initium.record.tape import ops
+from initium.record.tape.node import Node
 
 SHORT_BRANCH = 16
 """A branch with more weighted operations than this is a network of its own, not a residual block."""

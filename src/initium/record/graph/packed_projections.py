@@ -10,8 +10,8 @@ import random
 from collections.abc import Sequence
 
 from initium.record.graph.graph import Graph
-from initium.record.node import View
-from initium.record.uses import Use
+from initium.record.tape.node import View
+from initium.record.tape.uses import Use
 
 NUM_PROBES = 48
 

@@ -9,7 +9,7 @@ from typing import Literal
 from initium.record.graph.graph import Graph, Residual
 from initium.record.graph.packed_projections import blocks_of
 from initium.record.parameters.inventory import ParameterInfo
-from initium.record.uses import Use
+from initium.record.tape.uses import Use
 from initium.theory.layer import Layer
 
 Role = Literal[

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from initium.errors import UsageError
 from initium.record.parameters.weight_structure import INDEPENDENT, Structure, structure_of
-from initium.record.sampling import norm_of
+from initium.record.tape.moments import norm_of
 
 PROBE = 4096
 """Elements of a row that the first, cheap comparison of rows looks at."""

@@ -6,7 +6,7 @@ from tests.nets import noise
 from torch import Tensor, nn
 
 from initium.record import record
-from initium.record.units import dead_share
+from initium.record.tape.unit_axis import dead_share
 
 
 def channels(x: Tensor, axis: int) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from initium.record import record
-from initium.record.noise import of_dropout
+from initium.record.tape.dropout_noise import of_dropout
 
 
 def second_of(function, width=64):

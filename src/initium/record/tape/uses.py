@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from initium.record import ops
+from initium.record.tape import ops
 from initium.theory.layer import Layer
 
 How = Literal["weight", "bias", "gain", "shift", "scale", "add", "token", "opaque"]

@@ -17,14 +17,14 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from initium.record import ops
-from initium.record.curves import Curves
-from initium.record.node import View
-from initium.record.noise import Noise, draws, noise_of, of_dropout
 from initium.record.run.restore import restore_parameters
-from initium.record.sampling import norm_of, take_sample
-from initium.record.units import channels_of, dead_share
-from initium.record.uses import Operand, Use, uses_of
+from initium.record.tape import ops
+from initium.record.tape.activation_curves import Curves
+from initium.record.tape.dropout_noise import Noise, draws, noise_of, of_dropout
+from initium.record.tape.moments import norm_of, take_sample
+from initium.record.tape.node import View
+from initium.record.tape.unit_axis import channels_of, dead_share
+from initium.record.tape.uses import Operand, Use, uses_of
 
 Origin = Literal["data", "pure", "constant"]
 

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
-from initium.record.node import View
-from initium.record.noise import Noise
+from initium.record.tape.dropout_noise import Noise
+from initium.record.tape.node import View
 
 GRID = torch.linspace(-16.0, 16.0, 6401, dtype=torch.float64, device="cpu")
 """Arguments at which every activation is known: 200 to a unit, far beyond what a start sends through it."""

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from initium.record import ops
-from initium.record.uses import Operand, Use
+from initium.record.tape import ops
+from initium.record.tape.uses import Operand, Use
 
 MAX_POSITIONS = 256
 """Positions, over all samples, at which a unit is looked at."""

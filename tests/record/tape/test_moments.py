@@ -6,7 +6,7 @@ import pytest
 import torch
 from tests.nets import noise
 
-from initium.record.sampling import MAX_ROWS, SAMPLE_SIZE, couplings_of, moments_of, norm_of, take_sample
+from initium.record.tape.moments import MAX_ROWS, SAMPLE_SIZE, couplings_of, moments_of, norm_of, take_sample
 
 
 def one(tensor: torch.Tensor, batch: int = 4) -> object:

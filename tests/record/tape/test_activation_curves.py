@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from initium.record import Record, record
-from initium.record.curves import CHANNELS, GRID, _apply
+from initium.record.tape.activation_curves import CHANNELS, GRID, _apply
 
 
 class Between(nn.Module):

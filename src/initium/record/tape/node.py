@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from initium.record.noise import Noise
-from initium.record.ops import Category
-from initium.record.sampling import Moments
+from initium.record.tape.dropout_noise import Noise
+from initium.record.tape.moments import Moments
+from initium.record.tape.ops import Category
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The tape of operations: what ran, on what, and its moments."""
