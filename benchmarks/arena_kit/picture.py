@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from benchmarks.arena_kit.table import Row
 
-from initium.report.charts import Series, line_chart
-from initium.report.svg import Svg
+from initium.report.charts.charts import Series, line_chart
+from initium.report.charts.svg import Svg
 
 NEAREST, FARTHEST, POINTS = 0.01, 3.0, 120
 NAMES = {"xavier": "Xavier", "he": "He", "lsuv": "LSUV", "anyinit": "AnyInit", "anyinit-emp": "AnyInit, data"}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
-from initium.report.charts import Series, line_chart
+from initium.report.charts.charts import Series, line_chart
 from initium.report.document import (
     Callout,
     Code,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from initium.report.charts import Series, line_chart
+from initium.report.charts.charts import Series, line_chart
 from initium.report.document import (
     Callout,
     Code,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from initium.predict.prediction import Bar, Predicted
 from initium.report import Block, Facts, Figure, Section, Series, Table, line_chart
-from initium.report.svg import Svg
+from initium.report.charts.svg import Svg
 
 
 def predicted_section(found: Sequence[Predicted]) -> Iterator[Section]:

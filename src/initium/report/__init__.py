@@ -1,10 +1,12 @@
 """A rendering kit for text, pages and charts; it knows none of the other packages."""
 
-from initium.report.axes import Zone as Zone
-from initium.report.bars import Bar as Bar
-from initium.report.bars import bar_chart as bar_chart
-from initium.report.charts import Series as Series
-from initium.report.charts import line_chart as line_chart
+from initium.report.charts.axes import Zone as Zone
+from initium.report.charts.bars import Bar as Bar
+from initium.report.charts.bars import bar_chart as bar_chart
+from initium.report.charts.charts import Series as Series
+from initium.report.charts.charts import line_chart as line_chart
+from initium.report.charts.svg import Svg as Svg
+from initium.report.charts.svg import standalone as standalone
 from initium.report.document import Block as Block
 from initium.report.document import Callout as Callout
 from initium.report.document import Code as Code
@@ -29,8 +31,6 @@ from initium.report.page import fragment as fragment
 from initium.report.page import page as page
 from initium.report.page import write_html as write_html
 from initium.report.readable import Readable as Readable
-from initium.report.svg import Svg as Svg
-from initium.report.svg import standalone as standalone
 from initium.report.text import render as render
 from initium.report.text import show as show
 from initium.report.text import wrap as wrap

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from initium.report.svg import Svg
+from initium.report.charts.svg import Svg
 
 Level = Literal["good", "note", "warning", "error"]
 """How bad: `good` all is well, `note` worth knowing, `warning` it may fail, `error` it will."""
@@ -113,7 +113,7 @@ class Figure:
 
     def __post_init__(self) -> None:
         """Refuses markup that did not come from this package, and so was not escaped by it."""
-        assert isinstance(self.svg, Svg), "a figure is made by initium.report.charts"
+        assert isinstance(self.svg, Svg), "a figure is made by initium.report.charts.charts"
 
 
 Block: TypeAlias = Prose | Code | Facts | Callout | Table | Figure

@@ -9,10 +9,10 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from initium.report.charts.svg import Svg, variables
 from initium.report.document import Document, Mark, Table
 from initium.report.files import write_atomically
 from initium.report.format import cell, clean
-from initium.report.svg import Svg, variables
 
 
 def page(document: Document) -> str:

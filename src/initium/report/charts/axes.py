@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from initium.report.scales import Scale, tick_labels
-from initium.report.svg import Svg, colour, group, label, shorten, tag, text_width
+from initium.report.charts.scales import Scale, tick_labels
+from initium.report.charts.svg import Svg, colour, group, label, shorten, tag, text_width
 
 
 @dataclass(frozen=True, slots=True)

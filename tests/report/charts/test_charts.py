@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from initium.report.axes import Zone
-from initium.report.charts import Series, line_chart
+from initium.report.charts.axes import Zone
+from initium.report.charts.charts import Series, line_chart
 
 SPACE = "{http://www.w3.org/2000/svg}"
 ANY = st.floats(allow_nan=True, allow_infinity=True)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from initium.report.axes import (
+from initium.report.charts.axes import (
     Box,
     Zone,
     columns,
@@ -17,9 +17,9 @@ from initium.report.axes import (
     zone_areas,
     zone_names,
 )
+from initium.report.charts.scales import Scale, scale_for, spread
+from initium.report.charts.svg import Svg, colour, group, label, picture, polyline, shorten, tag, text_width
 from initium.report.format import number
-from initium.report.scales import Scale, scale_for, spread
-from initium.report.svg import Svg, colour, group, label, picture, polyline, shorten, tag, text_width
 
 MAX_HOVER = 800
 """Points that get a tool tip of their own; more would make the page heavy."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from initium.report.bars import Bar, bar_chart
+from initium.report.charts.bars import Bar, bar_chart
 
 SPACE = "{http://www.w3.org/2000/svg}"
 ANY = st.floats(allow_nan=True, allow_infinity=True)

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from initium.report.axes import Box, columns, heading, heading_height
+from initium.report.charts.axes import Box, columns, heading, heading_height
+from initium.report.charts.scales import Scale, scale_for
+from initium.report.charts.svg import Svg, colour, group, label, picture, shorten, tag, text_width
 from initium.report.format import number
-from initium.report.scales import Scale, scale_for
-from initium.report.svg import Svg, colour, group, label, picture, shorten, tag, text_width
 
 ROW = 28
 """Height of one row in pixels."""

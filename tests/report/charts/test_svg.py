@@ -5,8 +5,8 @@ import xml.etree.ElementTree as ET
 from hypothesis import given
 from hypothesis import strategies as st
 
-from initium.report import svg
-from initium.report.svg import Svg, label, picture, shorten, standalone, tag, text_width
+from initium.report.charts import svg
+from initium.report.charts.svg import Svg, label, picture, shorten, standalone, tag, text_width
 
 HOSTILE = "<script>alert(1)</script>\"'&\x00\x1b]0;x\x07"
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import re
 
-from initium.report.axes import Box, Zone, columns, heading, rows, tick_width, zone_areas, zone_names
-from initium.report.scales import Scale
+from initium.report.charts.axes import Box, Zone, columns, heading, rows, tick_width, zone_areas, zone_names
+from initium.report.charts.scales import Scale
 
 BOX = Box(40, 50, 540, 250)
 LOG = Scale(1e-6, 1e2, BOX.bottom, BOX.top, log=True)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from initium.report.scales import Scale, scale_for, spread, tick_labels
+from initium.report.charts.scales import Scale, scale_for, spread, tick_labels
 
 FINITE = st.floats(-1e12, 1e12)
 POSITIVE = st.floats(1e-40, 1e38)
