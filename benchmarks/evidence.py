@@ -23,13 +23,13 @@ import torch
 import initium
 from initium.engines import open_engine
 from initium.report import write_atomically
-from initium.study.recommend import FORMAT
+from initium.study.advice.net_traits import Traits
+from initium.study.advice.recommend import FORMAT
 from initium.study.runner import Runner
 from initium.study.spec import TrialSpec
 from initium.study.starts import init_data
 from initium.study.store import Store
 from initium.study.tasks import open_task
-from initium.study.traits import Traits
 from initium.study.trial import TrialResult
 
 NETS = (

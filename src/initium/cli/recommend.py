@@ -37,7 +37,7 @@ def command(
     check_targets(html)
 
     from initium.cli.subject import subject
-    from initium.study.recommend import document, recommend
+    from initium.study.advice.recommend import document, recommend
 
     with aside():
         built, fed = subject(

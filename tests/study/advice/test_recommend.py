@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from initium.study.recommend import evidence, read_evidence, recommend
+from initium.study.advice.net_traits import LIKE
+from initium.study.advice.recommend import evidence, read_evidence, recommend
 from initium.study.tasks import open_task
-from initium.study.traits import LIKE
 
 
 def plain(depth: int, activation: type[nn.Module] = nn.Sigmoid) -> nn.Module:

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 import initium
+from initium.study.advice.net_traits import LIKE, Traits
 from initium.study.tasks import open_task
-from initium.study.traits import LIKE, Traits
 
 
 def traits(name: str) -> Traits:

@@ -31,7 +31,7 @@ from initium.report import (
     Table,
     Verdict,
 )
-from initium.study.traits import LIKE, Traits
+from initium.study.advice.net_traits import LIKE, Traits
 
 FORMAT = "initium.evidence/1"
 FILE = "evidence.json"
