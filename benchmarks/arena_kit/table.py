@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from initium.study.statistics import MARGIN, Relation, mean_ranks, paired, relation
+from initium.study.contest.statistics import MARGIN, Relation, mean_ranks, paired, relation
 
 DEAD = 0.95
 """Share of the loss of a model that knows nothing from which a net counts as dead."""

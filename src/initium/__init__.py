@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from initium.random.synthetic import synthetic as synthetic
     from initium.record import Record as Record
     from initium.record import record as record
-    from initium.study.compare import compare as compare
-    from initium.study.comparison import Comparison as Comparison
+    from initium.study.contest.compare import compare as compare
+    from initium.study.contest.comparison import Comparison as Comparison
     from initium.study.tune import tune as tune
     from initium.study.tuning import Tuning as Tuning
     from initium.theory.gains import gain as gain

@@ -85,7 +85,7 @@ def test_keys_that_say_nothing_are_refused(tmp_path: Path, asked: tuple[str, ...
 
 
 def test_an_interrupt_says_how_to_go_on(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from initium.study import progress
+    from initium.study.contest import progress
 
     def interrupt(self: object, one: object) -> None:
         raise KeyboardInterrupt
@@ -101,7 +101,7 @@ def test_an_interrupt_says_how_to_go_on(store: str, monkeypatch: pytest.MonkeyPa
 def test_an_interrupt_before_there_is_a_store_is_no_error(
     store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from initium.study import compare
+    from initium.study.contest import compare
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

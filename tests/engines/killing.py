@@ -19,7 +19,7 @@ from typing import Any
 CONTROLLER = """
 import json, sys
 from initium.engines import Limits, open_engine
-from initium.study.compare import compare
+from initium.study.contest.compare import compare
 
 if __name__ == "__main__":
     engine = open_engine(limits=Limits(attempts=20), **json.loads(sys.argv[2]))

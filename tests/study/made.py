@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from initium.engines import Failed
-from initium.study.comparison import Comparison
-from initium.study.conduct import Cell, Conduct
-from initium.study.design import Design
+from initium.study.contest.comparison import Comparison
+from initium.study.contest.conduct import Cell, Conduct
+from initium.study.contest.design import Design
 from initium.study.spec import TrialSpec
 from initium.study.starts import Health
 from initium.study.trial import TrialResult

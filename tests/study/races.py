@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from tests.study.made import conducted, design
 
-from initium.study.comparison import Comparison
-from initium.study.race import Decision
+from initium.study.contest.comparison import Comparison
+from initium.study.contest.race import Decision
 
 Draw = Callable[[int], dict[str, float]]
 """Seed to the loss of every init."""

@@ -14,11 +14,11 @@ from tests.study.made import conducted, design, result, spread
 
 from initium.engines import open_engine
 from initium.errors import InitiumError, StoreError
-from initium.study.compare import KIND, report
-from initium.study.compare import conducted as run_all
-from initium.study.comparison import Comparison
-from initium.study.conduct import Conduct
-from initium.study.design import Design
+from initium.study.contest.compare import KIND, report
+from initium.study.contest.compare import conducted as run_all
+from initium.study.contest.comparison import Comparison
+from initium.study.contest.conduct import Conduct
+from initium.study.contest.design import Design
 from initium.study.runner import Runner
 from initium.study.store import Store
 

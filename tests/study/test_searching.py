@@ -10,7 +10,7 @@ import pytest
 from tests.study.test_tune import ASKED, planted, tuned, work  # noqa: F401 - a fixture
 
 from initium.errors import StoreError
-from initium.study.compare import SEARCH, report
+from initium.study.contest.compare import SEARCH, report
 from initium.study.searching import Searching
 from initium.study.store import Store
 from initium.study.tune import tune

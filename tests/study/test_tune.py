@@ -15,9 +15,9 @@ import initium
 from initium.errors import UsageError
 from initium.plan import Plan
 from initium.study import tune as home
-from initium.study.compare import report
-from initium.study.comparison import Comparison
-from initium.study.design import Design
+from initium.study.contest.compare import report
+from initium.study.contest.comparison import Comparison
+from initium.study.contest.design import Design
 from initium.study.runner import Runner
 from initium.study.search import FIRST_SEED
 from initium.study.spec import TrialSpec

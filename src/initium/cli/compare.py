@@ -66,9 +66,9 @@ def command(
     rates = None if lrs is None else read_rates(lrs)
     check_targets(html)
 
-    from initium.study.compare import compare
-    from initium.study.request import INITS
-    from initium.study.view import document
+    from initium.study.contest.compare import compare
+    from initium.study.contest.request import INITS
+    from initium.study.contest.view import document
 
     named, arguments, opened = asked(target, model, arguments, task, data)
     with aside():

@@ -21,10 +21,10 @@ def command(store: Path, as_json: bool, html: Path | None) -> None:
     """
     check_targets(html)
 
-    from initium.study.compare import report
+    from initium.study.contest.compare import report
+    from initium.study.contest.view import document
     from initium.study.searching import Searching
     from initium.study.searching import document as of_search
-    from initium.study.view import document
 
     found = report(store)
     page = of_search(found) if isinstance(found, Searching) else document(found)

@@ -113,7 +113,7 @@ def asked(
 
 def named_task(task: str, data: Sequence[str]) -> Task:
     """The task that --task and --data name."""
-    from initium.study.request import function_reference, opened_task
+    from initium.study.contest.request import function_reference, opened_task
 
     given = keywords(data)
     if "datasets" in given:
@@ -129,7 +129,7 @@ def limited(
 ) -> dict[str, Any]:  # fmt: skip
     """The options of a study as the library takes them: an engine that has the limits, where there are any."""
     from initium.engines import Limits
-    from initium.study.compare import opened_engine
+    from initium.study.contest.compare import opened_engine
 
     if time_limit is None and memory_limit is None:
         return {**others, "engine": engine, "workers": workers, "address": address}
@@ -160,7 +160,7 @@ def library_model(name: str, arguments: dict[str, Any], task: Task) -> tuple[str
 def read_init(text: str) -> str | Plan | dict[str, str]:
     """One of `--init`: a policy's name, a plan file (`plan.json`), or a function (`file.py:start`)."""
     from initium.plan import Plan
-    from initium.study.request import function_reference
+    from initium.study.contest.request import function_reference
 
     if text.endswith(".json"):
         try:

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from initium.errors import MissingExtraError
-from initium.study.cost import Batch
+from initium.study.contest.cost import Batch
 from initium.study.mirror import Mirror
 from initium.study.runner import Runner
 from initium.study.space import Candidate, Space

@@ -13,13 +13,13 @@ from initium.engines import Engine
 from initium.errors import UsageError
 from initium.plan import Plan
 from initium.study.checks import check_trials
-from initium.study.compare import KIND, SEARCH, conducted, entered, opened_engine
-from initium.study.comparison import Comparison
-from initium.study.cost import Cost, measured
-from initium.study.design import Design
-from initium.study.progress import Progress
-from initium.study.race import CONFIRM
-from initium.study.request import Maker, TaskLike, design_of
+from initium.study.contest.compare import KIND, SEARCH, conducted, entered, opened_engine
+from initium.study.contest.comparison import Comparison
+from initium.study.contest.cost import Cost, measured
+from initium.study.contest.design import Design
+from initium.study.contest.progress import Progress
+from initium.study.contest.race import CONFIRM
+from initium.study.contest.request import Maker, TaskLike, design_of
 from initium.study.runner import Ended, Runner, Silent, Watch
 from initium.study.search import Found, Stage, batches, optuna_module, search, unlike
 from initium.study.searching import Searching

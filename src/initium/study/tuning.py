@@ -18,9 +18,9 @@ from initium.report import (
     duration,
     number,
 )
-from initium.study.comparison import Comparison
+from initium.study.contest.comparison import Comparison
+from initium.study.contest.view import document as comparison_document
 from initium.study.search import Found
-from initium.study.view import document as comparison_document
 
 BASELINES = ("auto", "shipped")
 MOST_SHOWN = 8
@@ -78,7 +78,7 @@ class Tuning(Readable):
 
     def to_json(self) -> str:
         """The record as JSON text: the plan, the comparison and what was tried, as plain data."""
-        from initium.study.serial import tuning_to_data
+        from initium.study.contest.comparison_json import tuning_to_data
 
         return json.dumps(tuning_to_data(self), indent=1, allow_nan=False)
 
@@ -90,7 +90,7 @@ class Tuning(Readable):
             UsageError: the text is no outcome of a search.
             InitiumError: its plan names an unknown method or parameter.
         """
-        from initium.study.serial import tuning_from_data
+        from initium.study.contest.comparison_json import tuning_from_data
 
         return tuning_from_data(text)
 

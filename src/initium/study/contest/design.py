@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
 from initium.errors import InitiumError, UsageError, UsageTypeError
-from initium.study.race import CONFIRM, MOST_FINALISTS, SCREENED
+from initium.study.contest.race import CONFIRM, MOST_FINALISTS, SCREENED
 from initium.study.spec import TrialSpec, digest
 
 RATES = {"adamw": (3e-4, 1e-3, 3e-3), "sgd": (0.01, 0.03, 0.1)}

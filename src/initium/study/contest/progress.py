@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from initium.report import clean, duration, number
-from initium.study.design import Design
+from initium.study.contest.design import Design
 from initium.study.runner import Ended
 from initium.study.spec import TrialSpec, digest
 

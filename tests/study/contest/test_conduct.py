@@ -10,8 +10,8 @@ import pytest
 
 from initium.engines import Failed
 from initium.errors import TrialError, UsageError, UsageTypeError
-from initium.study.conduct import Cell, Conduct, Due, losers
-from initium.study.design import Design
+from initium.study.contest.conduct import Cell, Conduct, Due, losers
+from initium.study.contest.design import Design
 from initium.study.runner import Ended
 from initium.study.spec import TrialSpec
 from initium.study.starts import Health

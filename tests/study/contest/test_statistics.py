@@ -13,7 +13,7 @@ import pytest
 from scipy import stats
 
 from initium.errors import MissingExtraError, UsageError
-from initium.study.statistics import (
+from initium.study.contest.statistics import (
     Difference,
     capped,
     holm,

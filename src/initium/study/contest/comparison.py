@@ -10,16 +10,16 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from initium.report import Document, Readable
-from initium.study import race
-from initium.study.race import Decision
-from initium.study.statistics import MARGIN, capped
+from initium.study.contest import race
+from initium.study.contest.race import Decision
+from initium.study.contest.statistics import MARGIN, capped
 from initium.study.tasks.classification import Classification
 from initium.study.tasks.detection import Detection
 from initium.study.tasks.segmentation import Segmentation
 from initium.study.trial import TrialResult
 
 if TYPE_CHECKING:
-    from initium.study.conduct import Conduct
+    from initium.study.contest.conduct import Conduct
 
 METRICS = {
     "classification": Classification.metric,
@@ -232,13 +232,13 @@ class Comparison(Readable):
     @property
     def sentences(self) -> tuple[str, ...]:
         """What the study says, the outcome first."""
-        from initium.study.sentences import sentences
+        from initium.study.contest.sentences import sentences
 
         return sentences(self)
 
     def to_json(self) -> str:
         """The record as JSON text: plain data."""
-        from initium.study.serial import comparison_to_data
+        from initium.study.contest.comparison_json import comparison_to_data
 
         return json.dumps(comparison_to_data(self), indent=1, allow_nan=False)
 
@@ -249,12 +249,12 @@ class Comparison(Readable):
         Raises:
             UsageError: the text is no comparison.
         """
-        from initium.study.serial import comparison_from_data
+        from initium.study.contest.comparison_json import comparison_from_data
 
         return comparison_from_data(text)
 
     def _document(self) -> Document:
-        from initium.study.view import document
+        from initium.study.contest.view import document
 
         return document(self)
 

@@ -9,8 +9,8 @@ from rich.console import Console
 from tests.study.test_conduct import design, result
 
 from initium.engines import Failed
-from initium.study.conduct import Cell
-from initium.study.progress import Progress
+from initium.study.contest.conduct import Cell
+from initium.study.contest.progress import Progress
 from initium.study.runner import Ended
 
 DESIGN = design()

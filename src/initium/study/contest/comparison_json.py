@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 from initium import plain_data
 from initium.errors import InitiumError, UsageError
 from initium.plan import Plan
-from initium.study.race import Decision, Pair
-from initium.study.statistics import Difference, Relation
+from initium.study.contest.race import Decision, Pair
+from initium.study.contest.statistics import Difference, Relation
 
 if TYPE_CHECKING:
-    from initium.study.comparison import Comparison, Curve, Score, Standing
+    from initium.study.contest.comparison import Comparison, Curve, Score, Standing
     from initium.study.search import Found
     from initium.study.tuning import Tuning
 
@@ -97,7 +97,7 @@ def _finite(value: Any) -> Any:
 
 
 def _comparison(*, standings: Any, decision: Any, **data: Any) -> Comparison:
-    from initium.study.comparison import Comparison
+    from initium.study.contest.comparison import Comparison
 
     made = tuple(_standing(**one) for one in standings)
     found = Comparison(
@@ -174,7 +174,7 @@ def _found(*, candidate: Any, init: Any, short: Any, long: Any) -> Found:
 
 
 def _standing(*, name: Any, lr: Any, stopped: Any, failure: Any, scores: Any, curve: Any) -> Standing:
-    from initium.study.comparison import Curve, Standing
+    from initium.study.contest.comparison import Curve, Standing
 
     lines = {key: _numbers(curve[key]) for key in ("steps", "mean", "low", "high")}
     if len({len(line) for line in lines.values()}) > 1 or len(curve) > len(lines):
@@ -188,7 +188,7 @@ def _standing(*, name: Any, lr: Any, stopped: Any, failure: Any, scores: Any, cu
 
 
 def _score(**data: Any) -> Score:
-    from initium.study.comparison import Score
+    from initium.study.contest.comparison import Score
 
     numbers = ("area", "final_loss", "test_loss", "metric", "seconds", "badness")
     one = Score(

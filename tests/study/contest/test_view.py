@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from tests.study.made import compared, conducted, design, result, spread
 
-from initium.study.comparison import Comparison
-from initium.study.conduct import Conduct
+from initium.study.contest.comparison import Comparison
+from initium.study.contest.conduct import Conduct
 from initium.study.runner import Ended
 
 MEANS = {"shipped": 1.5, "auto": 0.5, "lsuv": 0.6}

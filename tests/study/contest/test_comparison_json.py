@@ -12,7 +12,7 @@ from tests.study.made import compared
 
 import initium
 from initium.errors import InitiumError, UsageError
-from initium.study.comparison import Comparison
+from initium.study.contest.comparison import Comparison
 from initium.study.search import Found
 from initium.study.tasks import open_task
 from initium.study.tuning import Tuning

@@ -11,7 +11,14 @@ from torch import nn
 
 import initium
 from initium.errors import InitiumError, UnknownNameError, UsageError, UsageTypeError
-from initium.study.request import INITS, design_of, function_reference, inits_data, model_name, opened_task
+from initium.study.contest.request import (
+    INITS,
+    design_of,
+    function_reference,
+    inits_data,
+    model_name,
+    opened_task,
+)
 from initium.study.tasks import open_task
 
 TASK = open_task("classification")

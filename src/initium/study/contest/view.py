@@ -25,11 +25,11 @@ from initium.report import (
     line_chart,
     number,
 )
-from initium.study.race import Pair
-from initium.study.sentences import TIED
+from initium.study.contest.race import Pair
+from initium.study.contest.sentences import TIED
 
 if TYPE_CHECKING:
-    from initium.study.comparison import Comparison, Standing
+    from initium.study.contest.comparison import Comparison, Standing
 
 HEALTH: dict[str, Level] = {"healthy": "good", "warning": "warning", "unhealthy": "error"}
 MOST_LINES = 10

@@ -11,7 +11,7 @@ from torch import nn
 
 from initium.engines import function_of, name_of
 from initium.errors import UsageError, UsageTypeError
-from initium.study.design import BATCH_SIZE, STEPS, Design
+from initium.study.contest.design import BATCH_SIZE, STEPS, Design
 from initium.study.fingerprint import fingerprint
 from initium.study.spec import TrialSpec, functions_of
 from initium.study.starts import Init, init_data, init_label

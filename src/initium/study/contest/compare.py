@@ -10,16 +10,16 @@ from typing import Any, Literal, overload
 from initium.engines import Engine, Limits, open_engine
 from initium.errors import InitiumError, StoreError, UsageError
 from initium.study.checks import check_trials
-from initium.study.comparison import Comparison
-from initium.study.conduct import Conduct
-from initium.study.cost import Cost, measured
-from initium.study.design import SEEDS, Design
-from initium.study.progress import Progress
-from initium.study.race import CONFIRM
-from initium.study.request import INITS, Inits, Maker, TaskLike, design_of
+from initium.study.contest.comparison import Comparison
+from initium.study.contest.conduct import Conduct
+from initium.study.contest.cost import Cost, measured
+from initium.study.contest.design import SEEDS, Design
+from initium.study.contest.progress import Progress
+from initium.study.contest.race import CONFIRM
+from initium.study.contest.request import INITS, Inits, Maker, TaskLike, design_of
+from initium.study.contest.statistics import special_functions
 from initium.study.runner import Ended, Runner, Watch
 from initium.study.searching import Searching
-from initium.study.statistics import special_functions
 from initium.study.store import Store
 
 KIND, SEARCH = "compare", "tune"

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from tests.study.made import compared, conducted, design, result, spread
 
-from initium.study.comparison import Comparison, mean_curve
-from initium.study.race import decide
+from initium.study.contest.comparison import Comparison, mean_curve
+from initium.study.contest.race import decide
 
 MEANS = {"late": 1.5, "best": 0.5, "next": 0.6, "twin": 0.605}
 

@@ -21,8 +21,8 @@ from torch import nn
 import initium
 from initium.engines.serial import SerialEngine
 from initium.errors import StoreError, TrialError
-from initium.study.compare import report
-from initium.study.comparison import Comparison
+from initium.study.contest.compare import report
+from initium.study.contest.comparison import Comparison
 from initium.study.runner import Ended
 from initium.study.spec import TrialSpec
 from initium.study.store import Store

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.study.races import CASES, Draw, claims, noise, studies, study, wins
 
-from initium.study.race import (
+from initium.study.contest.race import (
     CONFIRM,
     decide,
     finalists,
@@ -18,8 +18,8 @@ from initium.study.race import (
     shared,
     standings,
 )
-from initium.study.race import claims as told_apart
-from initium.study.statistics import holm, paired
+from initium.study.contest.race import claims as told_apart
+from initium.study.contest.statistics import holm, paired
 
 STUDIES = 600
 BOUND = 0.05 + 3 * math.sqrt(0.05 * 0.95 / STUDIES)  # 5 % and 3 standard errors of a share of so many studies

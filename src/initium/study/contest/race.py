@@ -21,7 +21,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from initium.study.statistics import ALPHA, MARGIN, Difference, Relation, holm, paired, relation
+from initium.study.contest.statistics import ALPHA, MARGIN, Difference, Relation, holm, paired, relation
 
 SCREENED = 2
 """Seeds that every init is tried on at every learning rate."""

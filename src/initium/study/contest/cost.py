@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
 
 from initium.report import duration
-from initium.study.design import Design
+from initium.study.contest.design import Design
 from initium.study.trial import TrialResult, run_trial
 
 MEASURED = 10

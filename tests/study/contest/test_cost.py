@@ -9,7 +9,7 @@ import pytest
 from tests.study.test_compare import TINY
 
 import initium
-from initium.study.cost import Batch, Cost
+from initium.study.contest.cost import Batch, Cost
 from initium.study.search import BATCH, LONG_SEEDS, SHORT, batches, sizes
 
 

@@ -7,11 +7,11 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from initium.report import number
-from initium.study.race import CONFIRM, Decision, Pair
-from initium.study.statistics import seeds_needed
+from initium.study.contest.race import CONFIRM, Decision, Pair
+from initium.study.contest.statistics import seeds_needed
 
 if TYPE_CHECKING:
-    from initium.study.comparison import Comparison, Standing
+    from initium.study.contest.comparison import Comparison, Standing
 
 TIED = ("tie", "undecided")
 """Relations of a pair that is not told apart."""
@@ -104,7 +104,7 @@ def tied_groups(decision: Decision) -> tuple[tuple[str, ...], ...]:
     """Stretches of the ranking below the confirmed ones of which no two are told apart, as long as can be.
 
     Example:
-        >>> from initium.study.race import decide
+        >>> from initium.study.contest.race import decide
         >>> race = {"a": {0: 1.0, 1: 1.1, 2: 1.3}, "b": {0: 2.0, 1: 2.2, 2: 2.1}, "c": {0: 2.1, 1: 2.1, 2: 2.2}}
         >>> tied_groups(decide(race, {}))
         (('b', 'c'),)

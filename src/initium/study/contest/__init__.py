@@ -1,0 +1,1 @@
+"""Comparisons: a race, confirmed on fresh seeds."""
