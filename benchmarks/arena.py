@@ -36,9 +36,9 @@ from benchmarks.arena_kit.work import trial
 
 from initium.engines import open_engine
 from initium.report import standalone, write_atomically
-from initium.study.runner import Ended, Runner
+from initium.study.run.runner import Ended, Runner
+from initium.study.run.store import Store
 from initium.study.spec import TrialSpec
-from initium.study.store import Store
 from initium.study.tasks import open_task
 from initium.study.trial import TrialResult
 

@@ -25,10 +25,10 @@ from initium.engines import open_engine
 from initium.report import write_atomically
 from initium.study.advice.net_traits import Traits
 from initium.study.advice.recommend import FORMAT
-from initium.study.runner import Runner
+from initium.study.run.runner import Runner
+from initium.study.run.store import Store
 from initium.study.spec import TrialSpec
 from initium.study.starts import init_data
-from initium.study.store import Store
 from initium.study.tasks import open_task
 from initium.study.trial import TrialResult
 

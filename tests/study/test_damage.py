@@ -19,8 +19,8 @@ from initium.study.contest.compare import conducted as run_all
 from initium.study.contest.comparison import Comparison
 from initium.study.contest.conduct import Conduct
 from initium.study.contest.design import Design
-from initium.study.runner import Runner
-from initium.study.store import Store
+from initium.study.run.runner import Runner
+from initium.study.run.store import Store
 
 MEANS = {"auto": 0.5, "shipped": 1.5, "lsuv": 0.6}
 DESIGN = replace(design(*MEANS), inits={name: {"kind": "policy", "policy": name} for name in MEANS})

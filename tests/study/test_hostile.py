@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from initium.errors import InitiumError
+from initium.study.run.store import Store
 from initium.study.spec import TrialSpec
 from initium.study.starts import Health
-from initium.study.store import Store
 from initium.study.trial import TrialResult
 
 SPEC = TrialSpec("mlp8-relu", {"kind": "policy", "policy": "auto"}, {"kind": "classification"})

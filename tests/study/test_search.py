@@ -14,7 +14,7 @@ from torch import nn
 
 import initium
 from initium.engines import Failed
-from initium.study.runner import Ended, Runner
+from initium.study.run.runner import Ended, Runner
 from initium.study.search import FIRST_SEED, LONG_SEEDS, SHORT, Found, promoted, search, unlike
 from initium.study.space import BASES, Space, space_of
 from initium.study.spec import TrialSpec

@@ -18,10 +18,10 @@ from initium.study import tune as home
 from initium.study.contest.compare import report
 from initium.study.contest.comparison import Comparison
 from initium.study.contest.design import Design
-from initium.study.runner import Runner
+from initium.study.run.runner import Runner
+from initium.study.run.store import Store
 from initium.study.search import FIRST_SEED
 from initium.study.spec import TrialSpec
-from initium.study.store import Store
 from initium.study.tasks import open_task
 from initium.study.tune import choice, tune
 

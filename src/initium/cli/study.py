@@ -189,7 +189,7 @@ def kept_on_interrupt(store: Path) -> Iterator[None]:
 
 def _kept(store: Path) -> str:
     """What is left of a study after an interrupt, which may have come before there was a store."""
-    from initium.study.store import Store
+    from initium.study.run.store import Store
 
     if not store.is_file():
         return "no trial had begun"

@@ -23,9 +23,9 @@ from initium.engines.serial import SerialEngine
 from initium.errors import StoreError, TrialError
 from initium.study.contest.compare import report
 from initium.study.contest.comparison import Comparison
-from initium.study.runner import Ended
+from initium.study.run.runner import Ended
+from initium.study.run.store import Store
 from initium.study.spec import TrialSpec
-from initium.study.store import Store
 from initium.study.tasks import Probe
 
 TINY: dict[str, Any] = {

@@ -12,7 +12,7 @@ from initium.engines import Failed
 from initium.errors import TrialError, UsageError, UsageTypeError
 from initium.study.contest.conduct import Cell, Conduct, Due, losers
 from initium.study.contest.design import Design
-from initium.study.runner import Ended
+from initium.study.run.runner import Ended
 from initium.study.spec import TrialSpec
 from initium.study.starts import Health
 from initium.study.trial import TrialResult

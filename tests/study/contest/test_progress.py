@@ -11,7 +11,7 @@ from tests.study.test_conduct import design, result
 from initium.engines import Failed
 from initium.study.contest.conduct import Cell
 from initium.study.contest.progress import Progress
-from initium.study.runner import Ended
+from initium.study.run.runner import Ended
 
 DESIGN = design()
 

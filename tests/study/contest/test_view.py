@@ -10,7 +10,7 @@ from tests.study.made import compared, conducted, design, result, spread
 
 from initium.study.contest.comparison import Comparison
 from initium.study.contest.conduct import Conduct
-from initium.study.runner import Ended
+from initium.study.run.runner import Ended
 
 MEANS = {"shipped": 1.5, "auto": 0.5, "lsuv": 0.6}
 

@@ -18,9 +18,9 @@ from initium.study.contest.progress import Progress
 from initium.study.contest.race import CONFIRM
 from initium.study.contest.request import INITS, Inits, Maker, TaskLike, design_of
 from initium.study.contest.statistics import special_functions
-from initium.study.runner import Ended, Runner, Watch
+from initium.study.run.runner import Ended, Runner, Watch
+from initium.study.run.store import Store
 from initium.study.searching import Searching
-from initium.study.store import Store
 
 KIND, SEARCH = "compare", "tune"
 """The kinds of studies in a store: comparisons, and searches that have not come to theirs."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from initium.errors import TrialError
 from initium.study.contest.design import Design
 from initium.study.contest.race import SCREENED, claims, finalists, likely_rates, losers
-from initium.study.runner import Ended
+from initium.study.run.runner import Ended
 from initium.study.spec import TrialSpec
 from initium.study.trial import TrialResult
 

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from initium.report import clean, duration, number
 from initium.study.contest.design import Design
-from initium.study.runner import Ended
+from initium.study.run.runner import Ended
 from initium.study.spec import TrialSpec, digest
 
 

@@ -15,10 +15,10 @@ import pytest
 
 from initium.engines import Failed
 from initium.errors import StoreError
-from initium.study.schema import VERSION
+from initium.study.run.schema import VERSION
+from initium.study.run.store import Store
 from initium.study.spec import TrialSpec
 from initium.study.starts import Health
-from initium.study.store import Store
 from initium.study.trial import TrialResult
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "study"
@@ -29,7 +29,7 @@ FAILED = Failed(SPEC.key, "memory", "used 3 GB, more than 2", 3)
 CONTROLLER = """
 import sys
 from dataclasses import replace
-from initium.study.store import Store
+from initium.study.run.store import Store
 from tests.study.test_store import RESULT, SPEC
 store = Store(sys.argv[1])
 for seed in range(10_000):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from initium.engines import Done, Engine, Failed, Job, Outcome, Work, run
+from initium.study.run.store import Store
 from initium.study.spec import TrialSpec
-from initium.study.store import Store
 from initium.study.trial import TrialResult, run_trial
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from initium.engines import open_engine
 from initium.errors import StoreError
-from initium.study.runner import Ended, Runner
+from initium.study.run.runner import Ended, Runner
+from initium.study.run.store import Store
 from initium.study.spec import TrialSpec
 from initium.study.starts import Health
-from initium.study.store import Store
 from initium.study.trial import TrialResult
 
 BASE = TrialSpec("mlp8-relu", {"kind": "policy", "policy": "auto"}, {"kind": "classification"})

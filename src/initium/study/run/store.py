@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from initium.engines import Failed
 from initium.errors import StoreError
-from initium.study.schema import check_file, prepare
+from initium.study.run.schema import check_file, prepare
 from initium.study.spec import TrialSpec
 from initium.study.trial import TrialResult
 

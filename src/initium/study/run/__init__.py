@@ -1,0 +1,1 @@
+"""Trials kept and conducted: the store and the runner."""
