@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from initium.record import record as record
     from initium.study.contest.compare import compare as compare
     from initium.study.contest.comparison import Comparison as Comparison
-    from initium.study.tune import tune as tune
-    from initium.study.tuning import Tuning as Tuning
+    from initium.study.search.tune import tune as tune
+    from initium.study.search.tuning import Tuning as Tuning
     from initium.theory.gains import gain as gain
 
 _HOMES = {

@@ -23,8 +23,8 @@ def command(store: Path, as_json: bool, html: Path | None) -> None:
 
     from initium.study.contest.compare import report
     from initium.study.contest.view import document
-    from initium.study.searching import Searching
-    from initium.study.searching import document as of_search
+    from initium.study.search.search_state import Searching
+    from initium.study.search.search_state import document as of_search
 
     found = report(store)
     page = of_search(found) if isinstance(found, Searching) else document(found)

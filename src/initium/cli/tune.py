@@ -73,8 +73,8 @@ def command(
         )
 
     from initium.report import write_atomically
-    from initium.study.tune import tune
-    from initium.study.tuning import document
+    from initium.study.search.tune import tune
+    from initium.study.search.tuning import document
 
     named, arguments, opened = asked(target, model, arguments, task, data)
     with aside(), kept_on_interrupt(store):

@@ -13,9 +13,9 @@ from tests.study.made import compared
 import initium
 from initium.errors import InitiumError, UsageError
 from initium.study.contest.comparison import Comparison
-from initium.study.search import Found
+from initium.study.search.search import Found
+from initium.study.search.tuning import Tuning
 from initium.study.tasks import open_task
-from initium.study.tuning import Tuning
 
 SOUND = json.loads(compared({"a": 0.5, "b": 0.9}).to_json())
 

@@ -10,7 +10,7 @@ from tests.study.test_compare import TINY
 
 import initium
 from initium.study.contest.cost import Batch, Cost
-from initium.study.search import BATCH, LONG_SEEDS, SHORT, batches, sizes
+from initium.study.search.search import BATCH, LONG_SEEDS, SHORT, batches, sizes
 
 
 def test_a_dry_run_runs_nothing(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from initium.study.contest.request import INITS, Inits, Maker, TaskLike, design_
 from initium.study.contest.statistics import special_functions
 from initium.study.run.runner import Ended, Runner, Watch
 from initium.study.run.store import Store
-from initium.study.searching import Searching
+from initium.study.search.search_state import Searching
 
 KIND, SEARCH = "compare", "tune"
 """The kinds of studies in a store: comparisons, and searches that have not come to theirs."""

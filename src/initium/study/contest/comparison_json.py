@@ -16,8 +16,8 @@ from initium.study.contest.statistics import Difference, Relation
 
 if TYPE_CHECKING:
     from initium.study.contest.comparison import Comparison, Curve, Score, Standing
-    from initium.study.search import Found
-    from initium.study.tuning import Tuning
+    from initium.study.search.search import Found
+    from initium.study.search.tuning import Tuning
 
 FORMAT = "initium.comparison/1"
 TUNING_FORMAT = "initium.tuning/1"
@@ -120,7 +120,7 @@ def _comparison(*, standings: Any, decision: Any, **data: Any) -> Comparison:
 
 
 def _tuning(*, chosen: Any, inits: Any, plan: Any, found: Any, comparison: Any, **data: Any) -> Tuning:
-    from initium.study.tuning import Tuning
+    from initium.study.search.tuning import Tuning
 
     made = Tuning(
         plan=Plan.from_json(json.dumps(plan)),
@@ -161,7 +161,7 @@ def found_from_data(data: Mapping[str, Any]) -> Found:
 
 
 def _found(*, candidate: Any, init: Any, short: Any, long: Any) -> Found:
-    from initium.study.search import Found
+    from initium.study.search.search import Found
 
     dials = {
         name: plain_data.number(value) if name.startswith(NUMBERS) else plain_data.text(value)

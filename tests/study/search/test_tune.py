@@ -14,16 +14,16 @@ from tests.study.made import compared, result
 import initium
 from initium.errors import UsageError
 from initium.plan import Plan
-from initium.study import tune as home
 from initium.study.contest.compare import report
 from initium.study.contest.comparison import Comparison
 from initium.study.contest.design import Design
 from initium.study.run.runner import Runner
 from initium.study.run.store import Store
-from initium.study.search import FIRST_SEED
+from initium.study.search import tune as home
+from initium.study.search.search import FIRST_SEED
+from initium.study.search.tune import choice, tune
 from initium.study.spec import TrialSpec
 from initium.study.tasks import open_task
-from initium.study.tune import choice, tune
 
 ASKED: list[TrialSpec] = []
 

@@ -20,7 +20,7 @@ from initium.report import (
 )
 from initium.study.contest.comparison import Comparison
 from initium.study.contest.view import document as comparison_document
-from initium.study.search import Found
+from initium.study.search.search import Found
 
 BASELINES = ("auto", "shipped")
 MOST_SHOWN = 8

@@ -13,9 +13,9 @@ from initium.errors import InitiumError, StoreError
 from initium.report import Document, Prose, Readable, Section, Table, Verdict, number
 from initium.study.contest.comparison_json import found_from_data
 from initium.study.run.store import Store
-from initium.study.search import Found, Stage, best_of
+from initium.study.search.search import Found, Stage, best_of
+from initium.study.search.tuning import MOST_SHOWN, dials
 from initium.study.spec import TrialSpec
-from initium.study.tuning import MOST_SHOWN, dials
 
 FORMAT = "initium.searching/1"
 

@@ -12,8 +12,8 @@ from tests.study.test_tune import ASKED, planted, tuned, work  # noqa: F401 - a 
 from initium.errors import StoreError
 from initium.study.contest.compare import SEARCH, report
 from initium.study.run.store import Store
-from initium.study.searching import Searching
-from initium.study.tune import tune
+from initium.study.search.search_state import Searching
+from initium.study.search.tune import tune
 
 ENDED = 20
 

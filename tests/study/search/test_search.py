@@ -15,8 +15,8 @@ from torch import nn
 import initium
 from initium.engines import Failed
 from initium.study.run.runner import Ended, Runner
-from initium.study.search import FIRST_SEED, LONG_SEEDS, SHORT, Found, promoted, search, unlike
-from initium.study.space import BASES, Space, space_of
+from initium.study.search.search import FIRST_SEED, LONG_SEEDS, SHORT, Found, promoted, search, unlike
+from initium.study.search.space import BASES, Space, space_of
 from initium.study.spec import TrialSpec
 from initium.study.tasks import open_task
 

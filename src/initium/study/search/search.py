@@ -17,9 +17,9 @@ from typing import Any
 
 from initium.errors import MissingExtraError
 from initium.study.contest.cost import Batch
-from initium.study.mirror import Mirror
 from initium.study.run.runner import Runner
-from initium.study.space import Candidate, Space
+from initium.study.search.optuna_mirror import Mirror
+from initium.study.search.space import Candidate, Space
 from initium.study.spec import TrialSpec, digest
 
 BATCH = 8

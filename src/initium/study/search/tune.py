@@ -22,13 +22,13 @@ from initium.study.contest.race import CONFIRM
 from initium.study.contest.request import Maker, TaskLike, design_of
 from initium.study.run.runner import Ended, Runner, Silent, Watch
 from initium.study.run.store import Store
-from initium.study.search import Found, Stage, batches, optuna_module, search, unlike
-from initium.study.searching import Searching
-from initium.study.space import BASES, base_of, space_of
+from initium.study.search.search import Found, Stage, batches, optuna_module, search, unlike
+from initium.study.search.search_state import Searching
+from initium.study.search.space import BASES, base_of, space_of
+from initium.study.search.tuning import BASELINES, Tuning
 from initium.study.spec import TrialSpec, digest
 from initium.study.starts import plan_for
 from initium.study.trial import PROBED, build, opened_of, surroundings
-from initium.study.tuning import BASELINES, Tuning
 
 BUDGET = 160
 RACED = 3

@@ -12,8 +12,8 @@ from tests.limits import no_room
 from tests.study.test_search import BASE, Fake, planted, space
 
 from initium.errors import StoreError
-from initium.study.mirror import Mirror
-from initium.study.search import search
+from initium.study.search.optuna_mirror import Mirror
+from initium.study.search.search import search
 from initium.study.spec import TrialSpec
 
 
