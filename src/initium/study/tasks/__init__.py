@@ -2,8 +2,8 @@
 
 from initium.study.tasks.models import example_names as example_names
 from initium.study.tasks.models import make_model as make_model
-from initium.study.tasks.opening import KINDS as KINDS
-from initium.study.tasks.opening import open_task as open_task
+from initium.study.tasks.open_task import KINDS as KINDS
+from initium.study.tasks.open_task import open_task as open_task
 from initium.study.tasks.samples import Batch as Batch
 from initium.study.tasks.samples import Boxes as Boxes
 from initium.study.tasks.task import Goal as Goal
