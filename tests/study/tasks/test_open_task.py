@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from initium.errors import UnknownNameError, UsageError
-from initium.study.tasks import KINDS, embedded, open_task
+from initium.study.tasks import KINDS, open_task
+from initium.study.tasks.embedded import garments
 
 
 def test_the_embedded_tasks() -> None:
@@ -47,7 +48,7 @@ def test_unknown_settings_are_told() -> None:
 def test_embedded_data_are_prepared_once(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INITIUM_CACHE", str(tmp_path))
     made = open_task(kind)
-    monkeypatch.setattr(embedded.scenes, "compose", None)
+    monkeypatch.setattr(garments.scenes, "compose", None)
     monkeypatch.setattr(embedded, "fashion_mnist", None)
     kept = open_task(kind)
     indices = torch.arange(0, len(made.train), 7)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from initium.errors import UsageError, unknown_name
-from initium.study.tasks import embedded
+from initium.study.tasks.embedded import garments
 from initium.study.tasks.loaders import load
 from initium.study.tasks.task import Task
 
@@ -52,4 +52,4 @@ def open_task(source: Mapping[str, Any] | str) -> Task:
             expected="a `path` or `datasets` with them, or only `kind`",
             remedy="name the data's directory as `path`, or leave the rest out",
         )
-    return embedded.garments(given) if kind == "classification" else embedded.garment_scenes(given)
+    return garments.garments(given) if kind == "classification" else garments.garment_scenes(given)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from initium.study.tasks.scenes import CLASSES, LEAST_PIXELS, compose, filled, resampled
+from initium.study.tasks.embedded.scenes import CLASSES, LEAST_PIXELS, compose, filled, resampled
 
 
 def test_boxes_bound_what_is_seen_of_their_objects() -> None:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from initium.data import CLASSES, clothes, fashion_mnist
-from initium.study.tasks import scenes
 from initium.study.tasks.classification import Classification
 from initium.study.tasks.detection import Detection
+from initium.study.tasks.embedded import scenes
 from initium.study.tasks.loaders.cache import fingerprint, kept
 from initium.study.tasks.loaders.prepare import targets_of
 from initium.study.tasks.models import FITTING

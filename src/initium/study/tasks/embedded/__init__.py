@@ -1,0 +1,1 @@
+"""Tasks on the pixels that come with the library."""
