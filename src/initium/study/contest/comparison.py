@@ -13,9 +13,9 @@ from initium.report import Document, Readable
 from initium.study.contest import race
 from initium.study.contest.race import Decision
 from initium.study.contest.statistics import MARGIN, capped
-from initium.study.tasks.classification import Classification
-from initium.study.tasks.detection import Detection
-from initium.study.tasks.segmentation import Segmentation
+from initium.study.tasks.goals.classification import Classification
+from initium.study.tasks.goals.detection import Detection
+from initium.study.tasks.goals.segmentation import Segmentation
 from initium.study.trial import TrialResult
 
 if TYPE_CHECKING:

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from initium.data import CLASSES, clothes, fashion_mnist
-from initium.study.tasks.classification import Classification
-from initium.study.tasks.detection import Detection
 from initium.study.tasks.embedded import scenes
+from initium.study.tasks.goals.classification import Classification
+from initium.study.tasks.goals.detection import Detection
+from initium.study.tasks.goals.segmentation import Segmentation
 from initium.study.tasks.loaders.cache import fingerprint, kept
 from initium.study.tasks.loaders.prepare import targets_of
 from initium.study.tasks.models import FITTING
 from initium.study.tasks.samples import Pictures, normalization
-from initium.study.tasks.segmentation import Segmentation
 from initium.study.tasks.task import Task
 
 NUM_SCENES, NUM_TEST_SCENES = 800, 200

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from initium.errors import UsageError
+from initium.study.tasks.goals.segmentation import IGNORED
 from initium.study.tasks.samples import Batch, Boxes
-from initium.study.tasks.segmentation import IGNORED
 from initium.study.tasks.task import data_order
 
 MOST_CHECKED = 2000

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from initium.engines.reference import function_of, name_of, place_of
 from initium.errors import InitiumError, UsageError, UsageTypeError, unknown_name
-from initium.study.tasks.classification import Classification
-from initium.study.tasks.detection import Detection
+from initium.study.tasks.goals.classification import Classification
+from initium.study.tasks.goals.detection import Detection
+from initium.study.tasks.goals.segmentation import Segmentation
 from initium.study.tasks.loaders.cache import fingerprint, kept
 from initium.study.tasks.loaders.coco import list_coco
 from initium.study.tasks.loaders.datasets import DatasetSamples
@@ -26,7 +27,6 @@ from initium.study.tasks.loaders.prepare import num_classes_of, targets_of, tens
 from initium.study.tasks.loaders.voc import list_voc
 from initium.study.tasks.models import FITTING
 from initium.study.tasks.samples import Pictures, normalization
-from initium.study.tasks.segmentation import Segmentation
 from initium.study.tasks.task import Goal, Task
 
 FORMATS = {

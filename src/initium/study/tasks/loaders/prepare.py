@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from initium.errors import UsageError
+from initium.study.tasks.goals.segmentation import IGNORED
 from initium.study.tasks.loaders.images import pillow, read_mask, read_picture, size_of
 from initium.study.tasks.loaders.listing import Listed, Outline
 from initium.study.tasks.samples import Boxes, Targets
-from initium.study.tasks.segmentation import IGNORED
 
 MOST_CLASSES = 254
 LEAST_SHARE = 0.1

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from initium.errors import UsageError
-from initium.study.tasks.classification import Classification
+from initium.study.tasks.goals.classification import Classification
 from initium.study.tasks.samples import Batch
 
 GOAL = Classification()

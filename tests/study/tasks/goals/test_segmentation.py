@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from initium.errors import UsageError
+from initium.study.tasks.goals.segmentation import IGNORED, Segmentation, confusion_of, mean_iou
 from initium.study.tasks.samples import Batch
-from initium.study.tasks.segmentation import IGNORED, Segmentation, confusion_of, mean_iou
 
 GOAL = Segmentation()
 

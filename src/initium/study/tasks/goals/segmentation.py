@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from initium.errors import UsageError
-from initium.study.tasks.outputs import main_tensor
+from initium.study.tasks.goals.outputs import main_tensor
 from initium.study.tasks.samples import Batch
 from initium.study.tasks.task import Scores
 

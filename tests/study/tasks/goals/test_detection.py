@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from initium.errors import UsageError
-from initium.study.tasks.detection import Detection, assign, best, dense, focal, padded
+from initium.study.tasks.goals.detection import Detection, assign, best, dense, focal, padded
 from initium.study.tasks.samples import Batch, Boxes
 
 GOAL = Detection()

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from initium.errors import UsageError
-from initium.study.tasks.boxes import (
+from initium.study.tasks.goals.boxes import (
     Detections,
     area,
     giou,
@@ -27,7 +27,7 @@ from initium.study.tasks.boxes import (
     mean_average_precision,
     suppress,
 )
-from initium.study.tasks.outputs import main_tensor
+from initium.study.tasks.goals.outputs import main_tensor
 from initium.study.tasks.samples import Batch, Boxes
 from initium.study.tasks.task import Scores
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from initium.study.tasks.boxes import (
+from initium.study.tasks.goals.boxes import (
     Detections,
     average_precision,
     giou,
