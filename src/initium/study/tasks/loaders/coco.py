@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from initium.errors import UsageError
-from initium.study.tasks.loaders.lines import Problems, line_of, place, read_json
 from initium.study.tasks.loaders.listing import Listed, Listing, Outline, split_of
+from initium.study.tasks.loaders.located_errors import Problems, line_of, place, read_json
 
 SLACK = 1.0
 """Boxes may reach this many pixels out of the picture, by rounding."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from initium.errors import UsageError
 from initium.study.tasks.loaders.images import pictures_in
-from initium.study.tasks.loaders.lines import Problems
 from initium.study.tasks.loaders.listing import Listed, Listing, split_of
+from initium.study.tasks.loaders.located_errors import Problems
 
 TEST_NAMES = ("test", "val", "valid", "validation")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from initium.errors import UsageError
 from initium.study.tasks.loaders.images import is_picture, size_of
-from initium.study.tasks.loaders.lines import Element, Problems, place, read_xml
 from initium.study.tasks.loaders.listing import Listed, Listing, split_of
+from initium.study.tasks.loaders.located_errors import Element, Problems, place, read_xml
 
 REMEDY = "correct the annotations that are named"
 SLACK = 1.5
