@@ -7,8 +7,8 @@ from benchmarks.zoo_kit.entry import drop_out_off
 from benchmarks.zoo_kit.strip import strip_norms
 from torch import Tensor, nn
 
-from initium.study.tasks import networks
-from initium.study.tasks.models import make_model
+from initium.study.tasks.models import networks
+from initium.study.tasks.models.by_name import make_model
 
 GREY = (1, 14, 14)
 CLASSES = 10

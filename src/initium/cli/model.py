@@ -77,7 +77,7 @@ def standard_task(target: str) -> Task | None:
     if ":" in target:
         return None
     from initium.study.tasks import open_task
-    from initium.study.tasks.models import parse
+    from initium.study.tasks.models.by_name import parse
 
     try:
         family, _, _ = parse(target)

@@ -17,7 +17,7 @@ from initium.study.spec import TrialSpec, functions_of
 from initium.study.starts import Init, init_data, init_label
 from initium.study.tasks import KINDS, Task, open_task
 from initium.study.tasks.loaders.loading import FORMATS, seen_format
-from initium.study.tasks.models import parse
+from initium.study.tasks.models.by_name import parse
 
 INITS = (
     "auto",

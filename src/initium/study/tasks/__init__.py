@@ -1,7 +1,7 @@
 """Tasks: what a trial learns, on real pixels that come with the library or on the user's own."""
 
-from initium.study.tasks.models import example_names as example_names
-from initium.study.tasks.models import make_model as make_model
+from initium.study.tasks.models.by_name import example_names as example_names
+from initium.study.tasks.models.by_name import make_model as make_model
 from initium.study.tasks.open_task import KINDS as KINDS
 from initium.study.tasks.open_task import open_task as open_task
 from initium.study.tasks.samples import Batch as Batch

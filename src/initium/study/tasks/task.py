@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from initium.errors import InitiumError, UsageError
 from initium.random import Uniform, fill_, key_for
-from initium.study.tasks.models import make_model
+from initium.study.tasks.models.by_name import make_model
 from initium.study.tasks.samples import Batch, Samples
 
 EVALUATED_AT_ONCE = 250

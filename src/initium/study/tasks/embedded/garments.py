@@ -16,7 +16,7 @@ from initium.study.tasks.goals.detection import Detection
 from initium.study.tasks.goals.segmentation import Segmentation
 from initium.study.tasks.loaders.cache import fingerprint, kept
 from initium.study.tasks.loaders.prepare import targets_of
-from initium.study.tasks.models import FITTING
+from initium.study.tasks.models.by_name import FITTING
 from initium.study.tasks.samples import Pictures, normalization
 from initium.study.tasks.task import Task
 

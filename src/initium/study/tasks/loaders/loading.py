@@ -25,7 +25,7 @@ from initium.study.tasks.loaders.listing import Listing, check_listing, thinned,
 from initium.study.tasks.loaders.masks import MASK_NAMES, list_masks
 from initium.study.tasks.loaders.prepare import num_classes_of, targets_of, tensors_of
 from initium.study.tasks.loaders.voc import list_voc
-from initium.study.tasks.models import FITTING
+from initium.study.tasks.models.by_name import FITTING
 from initium.study.tasks.samples import Pictures, normalization
 from initium.study.tasks.task import Goal, Task
 

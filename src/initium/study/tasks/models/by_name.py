@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from initium.errors import UsageError, unknown_name
-from initium.study.tasks import networks
+from initium.study.tasks.models import networks
 
 FITTING = {
     "classification": (

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from initium.errors import UnknownNameError, UsageError
-from initium.study.tasks.models import ACTIVATIONS, example_names, make_model, parse
+from initium.study.tasks.models.by_name import ACTIVATIONS, example_names, make_model, parse
 
 
 def num_weights(model: nn.Module) -> int:

@@ -1,0 +1,1 @@
+"""Small models of the studies, by name."""
