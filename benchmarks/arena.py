@@ -38,9 +38,9 @@ from initium.engines import open_engine
 from initium.report import standalone, write_atomically
 from initium.study.run.runner import Ended, Runner
 from initium.study.run.store import Store
-from initium.study.spec import TrialSpec
 from initium.study.tasks import open_task
-from initium.study.trial import TrialResult
+from initium.study.trial.spec import TrialSpec
+from initium.study.trial.trial import TrialResult
 
 NEAR = 0.1
 """How much higher a loss may be on the first seed for its learning rate to be tried on the others."""

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from initium.engines import Done, Engine, Job, open_engine, run
-from initium.study.spec import TrialSpec
-from initium.study.trial import run_trial
+from initium.study.trial.spec import TrialSpec
+from initium.study.trial.trial import run_trial
 from initium.testing.engines import double
 
 SPEC = TrialSpec("mlp8-relu", {"kind": "policy", "policy": "auto"}, {"kind": "classification"})

@@ -27,10 +27,10 @@ from initium.study.advice.net_traits import Traits
 from initium.study.advice.recommend import FORMAT
 from initium.study.run.runner import Runner
 from initium.study.run.store import Store
-from initium.study.spec import TrialSpec
-from initium.study.starts import init_data
 from initium.study.tasks import open_task
-from initium.study.trial import TrialResult
+from initium.study.trial.inits import init_data
+from initium.study.trial.spec import TrialSpec
+from initium.study.trial.trial import TrialResult
 
 NETS = (
     "mlp8-relu", "mlp20-tanh", "mlp8-sigmoid", "mlp20-gelu", "cnn8-relu", "cnn20-relu", "resnet12-nonorm", "resnet12",

@@ -24,9 +24,9 @@ from benchmarks.arena_kit.grid import Cell, long_grid
 from torch import nn
 
 import initium
-from initium.study.spec import TrialSpec
 from initium.study.tasks import open_task
-from initium.study.trial import PROBED, build
+from initium.study.trial.spec import TrialSpec
+from initium.study.trial.trial import PROBED, build
 
 SMOKE = "mlp8-*"
 

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from initium.study.spec import TrialSpec
-from initium.study.trial import run_trial
+from initium.study.trial.spec import TrialSpec
+from initium.study.trial.trial import run_trial
 
 ADAMW = (3e-4, 1e-3, 3e-3)
 SGD = (0.01, 0.03, 0.1)

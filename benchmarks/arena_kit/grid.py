@@ -10,7 +10,7 @@ from benchmarks.arena_kit import nets
 from benchmarks.arena_kit.starts import code_of, starts
 
 from initium.engines import name_of
-from initium.study.spec import TrialSpec
+from initium.study.trial.spec import TrialSpec
 
 ACTS = ("relu", "tanh", "sigmoid", "gelu", "silu", "softplus", "sin", "written")
 DEPTHS = (8, 20, 50, 100)

@@ -14,9 +14,9 @@ from benchmarks.arena_kit.nets import Wavy
 from torch import nn
 
 import initium
-from initium.study.fingerprint import fingerprint
-from initium.study.starts import init_data
 from initium.study.tasks import Probe
+from initium.study.trial.fingerprint import fingerprint
+from initium.study.trial.inits import init_data
 
 Data = dict[str, Any]
 

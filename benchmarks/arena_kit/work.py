@@ -10,8 +10,8 @@ import torch
 from benchmarks.arena_kit import nets  # noqa: F401 - for the server
 
 import initium.plan  # noqa: F401
-from initium.study.spec import TrialSpec
-from initium.study.trial import opened_of, run_trial
+from initium.study.trial.spec import TrialSpec
+from initium.study.trial.trial import opened_of, run_trial
 
 torch.set_num_threads(1)  # no threads that a fork would lose
 for _kind in ("classification", "segmentation", "detection"):
@@ -20,5 +20,5 @@ torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], fused=True)
 
 
 def trial(data: dict[str, object]) -> dict[str, object]:
-    """`initium.study.trial.run_trial`."""
+    """`initium.study.trial.trial.run_trial`."""
     return run_trial(data)

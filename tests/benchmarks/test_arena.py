@@ -77,7 +77,7 @@ def test_every_family_and_activation_of_the_grid_is_there():
     "cell", [cell for cell in short_grid() if not cell.name.startswith("timm")], ids=lambda cell: cell.name
 )
 def test_nets_of_the_short_form_fit_their_task(cell):
-    from initium.study.trial import build
+    from initium.study.trial.trial import build
 
     task = open_task({"kind": cell.task})
     spec = next(iter(next(iter(cell.trials((1e-3,), 1).values())).values()))[0]

@@ -11,9 +11,9 @@ from initium.engines import Failed
 from initium.study.contest.comparison import Comparison
 from initium.study.contest.conduct import Cell, Conduct
 from initium.study.contest.design import Design
-from initium.study.spec import TrialSpec
-from initium.study.starts import Health
-from initium.study.trial import TrialResult
+from initium.study.trial.inits import Health
+from initium.study.trial.spec import TrialSpec
+from initium.study.trial.trial import TrialResult
 
 Loss = Callable[[str, float, int], float]
 """(label, learning rate, seed) to area."""

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from initium.errors import InitiumError
 from initium.study.run.store import Store
-from initium.study.spec import TrialSpec
-from initium.study.starts import Health
-from initium.study.trial import TrialResult
+from initium.study.trial.inits import Health
+from initium.study.trial.spec import TrialSpec
+from initium.study.trial.trial import TrialResult
 
 SPEC = TrialSpec("mlp8-relu", {"kind": "policy", "policy": "auto"}, {"kind": "classification"})
 RESULT = TrialResult((2.3, 1.1), 1.7, 1.1, 0.5, 1.2, False, 2, 0.1, Health("healthy", 0.25, "auto"))

@@ -40,7 +40,7 @@ import os
 LOADED_BY = os.getpid()
 import torch
 from initium.engines import function_of
-from initium.study.trial import flushes_denormals, surroundings
+from initium.study.trial.trial import flushes_denormals, surroundings
 
 def work(data):
     found = {"once": LOADED_BY == os.getppid(), "before": function_of(data["net"])()}

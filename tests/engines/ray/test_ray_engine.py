@@ -95,8 +95,8 @@ def test_a_new_cluster_makes_its_own_token(cluster: Loopback) -> None:
 SAME = """
 import json, sys
 from initium.engines import open_engine, run, Job
-from initium.study.spec import TrialSpec
-from initium.study.trial import run_trial
+from initium.study.trial.spec import TrialSpec
+from initium.study.trial.trial import run_trial
 
 def specs():
     for kind, model in (("classification", "cnn8-relu"), ("detection", "detector12"), ("segmentation", "fcn9")):

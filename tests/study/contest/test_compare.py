@@ -25,8 +25,8 @@ from initium.study.contest.compare import report
 from initium.study.contest.comparison import Comparison
 from initium.study.run.runner import Ended
 from initium.study.run.store import Store
-from initium.study.spec import TrialSpec
 from initium.study.tasks import Probe
+from initium.study.trial.spec import TrialSpec
 
 TINY: dict[str, Any] = {
     "inits": ["auto", "he_normal", "zeros"],

@@ -13,9 +13,9 @@ from initium.errors import TrialError, UsageError, UsageTypeError
 from initium.study.contest.conduct import Cell, Conduct, Due, losers
 from initium.study.contest.design import Design
 from initium.study.run.runner import Ended
-from initium.study.spec import TrialSpec
-from initium.study.starts import Health
-from initium.study.trial import TrialResult
+from initium.study.trial.inits import Health
+from initium.study.trial.spec import TrialSpec
+from initium.study.trial.trial import TrialResult
 
 BASE = TrialSpec("mlp8-relu", {"kind": "policy", "policy": "auto"}, {"kind": "classification"})
 INITS = {name: {"kind": "policy", "policy": name} for name in ("auto", "lsuv", "he_normal", "shipped")}

@@ -13,9 +13,9 @@ from initium.engines import open_engine
 from initium.errors import StoreError
 from initium.study.run.runner import Ended, Runner
 from initium.study.run.store import Store
-from initium.study.spec import TrialSpec
-from initium.study.starts import Health
-from initium.study.trial import TrialResult
+from initium.study.trial.inits import Health
+from initium.study.trial.spec import TrialSpec
+from initium.study.trial.trial import TrialResult
 
 BASE = TrialSpec("mlp8-relu", {"kind": "policy", "policy": "auto"}, {"kind": "classification"})
 SPECS = [replace(BASE, seed=seed) for seed in range(6)]

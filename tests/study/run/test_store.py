@@ -17,9 +17,9 @@ from initium.engines import Failed
 from initium.errors import StoreError
 from initium.study.run.schema import VERSION
 from initium.study.run.store import Store
-from initium.study.spec import TrialSpec
-from initium.study.starts import Health
-from initium.study.trial import TrialResult
+from initium.study.trial.inits import Health
+from initium.study.trial.spec import TrialSpec
+from initium.study.trial.trial import TrialResult
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "study"
 SPEC = TrialSpec("mlp8-relu", {"kind": "policy", "policy": "auto"}, {"kind": "classification"})

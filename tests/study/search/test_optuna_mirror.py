@@ -14,7 +14,7 @@ from tests.study.test_search import BASE, Fake, planted, space
 from initium.errors import StoreError
 from initium.study.search.optuna_mirror import Mirror
 from initium.study.search.search import search
-from initium.study.spec import TrialSpec
+from initium.study.trial.spec import TrialSpec
 
 
 @pytest.fixture

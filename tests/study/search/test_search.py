@@ -17,8 +17,8 @@ from initium.engines import Failed
 from initium.study.run.runner import Ended, Runner
 from initium.study.search.search import FIRST_SEED, LONG_SEEDS, SHORT, Found, promoted, search, unlike
 from initium.study.search.space import BASES, Space, space_of
-from initium.study.spec import TrialSpec
 from initium.study.tasks import open_task
+from initium.study.trial.spec import TrialSpec
 
 LRS = (1e-3, 3e-3)
 BASE = TrialSpec(

@@ -22,8 +22,8 @@ from initium.study.run.store import Store
 from initium.study.search import tune as home
 from initium.study.search.search import FIRST_SEED
 from initium.study.search.tune import choice, tune
-from initium.study.spec import TrialSpec
 from initium.study.tasks import open_task
+from initium.study.trial.spec import TrialSpec
 
 ASKED: list[TrialSpec] = []
 

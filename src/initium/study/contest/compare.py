@@ -9,7 +9,6 @@ from typing import Any, Literal, overload
 
 from initium.engines import Engine, Limits, open_engine
 from initium.errors import InitiumError, StoreError, UsageError
-from initium.study.checks import check_trials
 from initium.study.contest.comparison import Comparison
 from initium.study.contest.conduct import Conduct
 from initium.study.contest.cost import Cost, measured
@@ -21,6 +20,7 @@ from initium.study.contest.statistics import special_functions
 from initium.study.run.runner import Ended, Runner, Watch
 from initium.study.run.store import Store
 from initium.study.search.search_state import Searching
+from initium.study.trial.preflight import check_trials
 
 KIND, SEARCH = "compare", "tune"
 """The kinds of studies in a store: comparisons, and searches that have not come to theirs."""

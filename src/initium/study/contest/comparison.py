@@ -16,7 +16,7 @@ from initium.study.contest.statistics import MARGIN, capped
 from initium.study.tasks.goals.classification import Classification
 from initium.study.tasks.goals.detection import Detection
 from initium.study.tasks.goals.segmentation import Segmentation
-from initium.study.trial import TrialResult
+from initium.study.trial.trial import TrialResult
 
 if TYPE_CHECKING:
     from initium.study.contest.conduct import Conduct

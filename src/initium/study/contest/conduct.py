@@ -15,8 +15,8 @@ from initium.errors import TrialError
 from initium.study.contest.design import Design
 from initium.study.contest.race import SCREENED, claims, finalists, likely_rates, losers
 from initium.study.run.runner import Ended
-from initium.study.spec import TrialSpec
-from initium.study.trial import TrialResult
+from initium.study.trial.spec import TrialSpec
+from initium.study.trial.trial import TrialResult
 
 
 @dataclass(frozen=True, order=True)

@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 
 from initium.report import duration
 from initium.study.contest.design import Design
-from initium.study.trial import TrialResult, run_trial
+from initium.study.trial.trial import TrialResult, run_trial
 
 MEASURED = 10
 """Steps of the trial that is measured."""

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from initium.errors import InitiumError, UsageError, UsageTypeError
 from initium.study.contest.race import CONFIRM, MOST_FINALISTS, SCREENED
-from initium.study.spec import TrialSpec, digest
+from initium.study.trial.spec import TrialSpec, digest
 
 RATES = {"adamw": (3e-4, 1e-3, 3e-3), "sgd": (0.01, 0.03, 0.1)}
 """The learning rates that are tried where none are given, by optimizer."""

@@ -17,7 +17,7 @@ from rich.text import Text
 from initium.report import clean, duration, number
 from initium.study.contest.design import Design
 from initium.study.run.runner import Ended
-from initium.study.spec import TrialSpec, digest
+from initium.study.trial.spec import TrialSpec, digest
 
 
 @dataclass

@@ -12,12 +12,12 @@ from torch import nn
 from initium.engines import function_of, name_of
 from initium.errors import UsageError, UsageTypeError
 from initium.study.contest.design import BATCH_SIZE, STEPS, Design
-from initium.study.fingerprint import fingerprint
-from initium.study.spec import TrialSpec, functions_of
-from initium.study.starts import Init, init_data, init_label
 from initium.study.tasks import KINDS, Task, open_task
 from initium.study.tasks.loaders.loading import FORMATS, seen_format
 from initium.study.tasks.models.by_name import parse
+from initium.study.trial.fingerprint import fingerprint
+from initium.study.trial.inits import Init, init_data, init_label
+from initium.study.trial.spec import TrialSpec, functions_of
 
 INITS = (
     "auto",

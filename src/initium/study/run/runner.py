@@ -8,8 +8,8 @@ from typing import Protocol
 
 from initium.engines import Done, Engine, Failed, Job, Outcome, Work, run
 from initium.study.run.store import Store
-from initium.study.spec import TrialSpec
-from initium.study.trial import TrialResult, run_trial
+from initium.study.trial.spec import TrialSpec
+from initium.study.trial.trial import TrialResult, run_trial
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from typing import Any, Self
 from initium.engines import Failed
 from initium.errors import StoreError
 from initium.study.run.schema import check_file, prepare
-from initium.study.spec import TrialSpec
-from initium.study.trial import TrialResult
+from initium.study.trial.spec import TrialSpec
+from initium.study.trial.trial import TrialResult
 
 AT_ONCE = 500
 """Keys in one query; sqlite takes a limited number of values."""

@@ -20,7 +20,7 @@ from initium.study.contest.cost import Batch
 from initium.study.run.runner import Runner
 from initium.study.search.optuna_mirror import Mirror
 from initium.study.search.space import Candidate, Space
-from initium.study.spec import TrialSpec, digest
+from initium.study.trial.spec import TrialSpec, digest
 
 BATCH = 8
 """Trials that are asked for at once, whatever the number of workers."""

@@ -15,7 +15,7 @@ from initium.study.contest.comparison_json import found_from_data
 from initium.study.run.store import Store
 from initium.study.search.search import Found, Stage, best_of
 from initium.study.search.tuning import MOST_SHOWN, dials
-from initium.study.spec import TrialSpec
+from initium.study.trial.spec import TrialSpec
 
 FORMAT = "initium.searching/1"
 

@@ -12,7 +12,6 @@ from typing import Any, Literal, overload
 from initium.engines import Engine
 from initium.errors import UsageError
 from initium.plan import Plan
-from initium.study.checks import check_trials
 from initium.study.contest.compare import KIND, SEARCH, conducted, entered, opened_engine
 from initium.study.contest.comparison import Comparison
 from initium.study.contest.cost import Cost, measured
@@ -26,9 +25,10 @@ from initium.study.search.search import Found, Stage, batches, optuna_module, se
 from initium.study.search.search_state import Searching
 from initium.study.search.space import BASES, base_of, space_of
 from initium.study.search.tuning import BASELINES, Tuning
-from initium.study.spec import TrialSpec, digest
-from initium.study.starts import plan_for
-from initium.study.trial import PROBED, build, opened_of, surroundings
+from initium.study.trial.inits import plan_for
+from initium.study.trial.preflight import check_trials
+from initium.study.trial.spec import TrialSpec, digest
+from initium.study.trial.trial import PROBED, build, opened_of, surroundings
 
 BUDGET = 160
 RACED = 3

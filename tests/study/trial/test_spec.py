@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from initium.errors import UnknownNameError, UsageError, UsageTypeError
-from initium.study.spec import TrialSpec
+from initium.study.trial.spec import TrialSpec
 
 AUTO = {"kind": "policy", "policy": "auto"}
 SPEC = TrialSpec("mlp8-relu", AUTO, {"kind": "classification"})

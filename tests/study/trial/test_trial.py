@@ -13,8 +13,15 @@ from torch import Tensor, nn
 
 from initium.engines import name_of
 from initium.errors import UsageError
-from initium.study.spec import TrialSpec
-from initium.study.trial import TrialResult, curve, flushes_denormals, is_diverged, run_trial, surroundings
+from initium.study.trial.spec import TrialSpec
+from initium.study.trial.trial import (
+    TrialResult,
+    curve,
+    flushes_denormals,
+    is_diverged,
+    run_trial,
+    surroundings,
+)
 
 SPEC = TrialSpec(
     "mlp4-relu",
@@ -91,8 +98,8 @@ def test_paired_seeds_share_the_data_and_the_draws() -> None:
 
 def test_training_is_that_of_plain_torch() -> None:
     """The same steps written out, without the library's loop."""
-    from initium.study.starts import start
     from initium.study.tasks import open_task
+    from initium.study.trial.inits import start
 
     task = open_task("classification")
     torch_model = task.make_model("mlp4-relu")

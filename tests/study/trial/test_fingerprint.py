@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from initium.study import fingerprint as home
-from initium.study.fingerprint import fingerprint
+from initium.study.trial import fingerprint as home
+from initium.study.trial.fingerprint import fingerprint
 
 SOURCE = "def make():\n    return 3\n"
 FILES = {
@@ -38,7 +38,7 @@ def project(tmp_path: Path) -> Path:
 
 def of_project(project: Path) -> str:
     """The fingerprint as a new process makes it, in which nothing of the project is loaded."""
-    text = f"from initium.study.fingerprint import fingerprint; print(fingerprint(['{project / 'net.py'}:make']))"
+    text = f"from initium.study.trial.fingerprint import fingerprint; print(fingerprint(['{project / 'net.py'}:make']))"
     return subprocess.run([sys.executable, "-c", text], check=True, capture_output=True, text=True).stdout
 
 

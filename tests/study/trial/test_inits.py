@@ -11,8 +11,8 @@ from torch import nn
 
 import initium
 from initium.errors import InitiumError, UnknownNameError, UsageError, UsageTypeError
-from initium.study.starts import init_data, init_label, start
 from initium.study.tasks import Probe, open_task
+from initium.study.trial.inits import init_data, init_label, start
 
 TASK = open_task("classification")
 

@@ -18,9 +18,9 @@ from torch import nn
 from initium import plain_data
 from initium.engines import function_of
 from initium.errors import UsageError
-from initium.study.spec import TrialSpec
-from initium.study.starts import Health, health, start
 from initium.study.tasks import Scores, Task, open_task
+from initium.study.trial.inits import Health, health, start
+from initium.study.trial.spec import TrialSpec
 
 FINAL = 10
 """Steps whose mean loss is the final one."""
@@ -114,7 +114,7 @@ def run_trial(data: dict[str, Any]) -> dict[str, Any]:
     denormals are the caller's again afterwards.
 
     Example:
-        >>> from initium.study.spec import TrialSpec
+        >>> from initium.study.trial.spec import TrialSpec
         >>> spec = TrialSpec("mlp8-relu", {"kind": "policy", "policy": "auto"}, {"kind": "classification"}, steps=30)
         >>> result = run_trial(spec.to_data())
         >>> result["diverged"], result["health"]["verdict"], result["final_loss"] < 1.5

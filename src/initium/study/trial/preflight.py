@@ -8,9 +8,9 @@ from typing import Any
 from initium.engines import Engine, Failed, Job, function_of, run
 from initium.engines.reference import place_of
 from initium.errors import InitiumError, UsageError
-from initium.study.spec import TrialSpec, functions_of
-from initium.study.starts import start
-from initium.study.trial import PROBED, build, opened_of, surroundings
+from initium.study.trial.inits import start
+from initium.study.trial.spec import TrialSpec, functions_of
+from initium.study.trial.trial import PROBED, build, opened_of, surroundings
 
 
 def check_trials(base: TrialSpec, inits: Mapping[str, Mapping[str, Any]], engine: Engine) -> None:
