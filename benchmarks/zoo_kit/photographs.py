@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from initium.data.arrays import arrays
 from initium.data.pictures import IMAGENET_MEAN, IMAGENET_STD
-from initium.data.store import arrays
 
 
 @cache
