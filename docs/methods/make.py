@@ -25,7 +25,7 @@ from initium.plan import plan
 from initium.plan.data_driven.lsuv import BASES
 from initium.random.fill import fill_
 from initium.random.key import key_for
-from initium.testing.signal import signal
+from initium.testing.layer_response import signal
 from initium.theory.layer import Layer
 
 HERE = Path(__file__).parent

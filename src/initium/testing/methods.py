@@ -20,7 +20,7 @@ from initium.methods.method import Method
 from initium.random.distributions import Blocks, Constant, Draw, Normal, Orthogonal, TruncatedNormal, Uniform
 from initium.random.fill import fill_
 from initium.random.key import Key, key_for
-from initium.testing.signal import signal, sized
+from initium.testing.layer_response import signal, sized
 from initium.theory.layer import Layer
 
 SIGNAL_KINDS = ("linear", "conv", "conv_transpose")
