@@ -6,8 +6,8 @@ from PIL import Image
 from torch import nn
 
 import initium
+from initium.cli.arguments import InputSpec
 from initium.cli.inputs import detector_inputs, make_inputs, read_images
-from initium.cli.spec import InputSpec
 from initium.errors import UsageError
 
 NET = nn.Linear(2, 2)

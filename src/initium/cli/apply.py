@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
+from initium.cli.arguments import keywords
 from initium.cli.diagnose import check_targets, show_result
 from initium.cli.options import MODEL_HELP, aside, model_options, output_options
-from initium.cli.spec import keywords
 from initium.errors import UsageError
 
 

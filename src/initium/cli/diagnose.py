@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from initium.cli.arguments import InputSpec, keywords
 from initium.cli.options import MODEL_HELP, aside, input_options, model_options, output_options
-from initium.cli.spec import InputSpec, keywords
 
 if TYPE_CHECKING:
     from initium.report import Document

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from initium.cli.arguments import InputSpec
 from initium.cli.model import default_shape, is_detector
-from initium.cli.spec import InputSpec
 from initium.data.pictures import IMAGENET_MEAN, IMAGENET_STD, photographs
 from initium.errors import MissingExtraError, UsageError
 from initium.random import fill_, key_for

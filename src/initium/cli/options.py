@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from initium.cli.spec import InputType
+from initium.cli.arguments import InputType
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from initium.cli.arguments import InputSpec, keywords
 from initium.cli.diagnose import check_targets, show_result
 from initium.cli.options import MODEL_HELP, aside, input_options, model_options, output_options
-from initium.cli.spec import InputSpec, keywords
 from initium.errors import UsageError
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from initium.cli.arguments import InputSpec, keywords
 from initium.cli.diagnose import check_targets, show_result
 from initium.cli.options import MODEL_HELP, aside, input_options, model_options, output_options
-from initium.cli.spec import InputSpec, keywords
 
 
 @click.command("recommend", epilog=MODEL_HELP)

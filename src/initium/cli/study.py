@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from initium.cli.arguments import keywords
 from initium.cli.options import aside
-from initium.cli.spec import keywords
 from initium.errors import UsageError
 
 if TYPE_CHECKING:

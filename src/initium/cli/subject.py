@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import nn
 
+from initium.cli.arguments import InputSpec
 from initium.cli.inputs import make_inputs
 from initium.cli.model import build
-from initium.cli.spec import InputSpec
 
 
 def subject(

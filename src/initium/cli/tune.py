@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
+from initium.cli.arguments import keywords
 from initium.cli.compare import read_rates
 from initium.cli.diagnose import check_targets, show_result
 from initium.cli.options import aside, output_options
-from initium.cli.spec import keywords
 from initium.cli.study import (
     MODEL_HELP,
     asked,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from initium.cli.spec import InputSpec
+from initium.cli.arguments import InputSpec
 
 
 @given(st.lists(st.integers(1, 9999), min_size=1, max_size=5), st.none() | st.integers(1, 10**6))
