@@ -22,8 +22,9 @@ def test_right_values_pass(check: Callable[[object], object], value: object) -> 
 @pytest.mark.parametrize(
     ("check", "value"),
     [
-        (plain_data.text, 1), (plain_data.text, None), (plain_data.texts, "abc"), (plain_data.texts, [1]), (plain_data.whole, True),
-        (plain_data.whole, 1.0), (plain_data.number, True), (plain_data.number, "1"), (plain_data.number, 10**400),
+        (plain_data.text, 1), (plain_data.text, None), (plain_data.texts, "abc"),
+        (plain_data.texts, [1]), (plain_data.whole, True), (plain_data.whole, 1.0),
+        (plain_data.number, True), (plain_data.number, "1"), (plain_data.number, 10**400),
         (plain_data.number_or_none, "x"),
     ],
 )  # fmt: skip

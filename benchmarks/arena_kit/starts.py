@@ -79,7 +79,7 @@ def code_of(label: str, references: tuple[str, ...]) -> str:
 @functools.cache
 def _digest_of_auto() -> str:
     root = Path(initium.__file__).parent
-    files = sorted(file for part in ("plan", "theory", "methods") for file in (root / part).glob("*.py"))
+    files = sorted(file for part in ("plan", "theory", "methods") for file in (root / part).rglob("*.py"))
     digest = hashlib.blake2b(digest_size=8)
     for file in files:
         digest.update(file.read_bytes())

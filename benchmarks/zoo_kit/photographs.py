@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from initium.data.arrays import arrays
+from initium.data.packed_arrays import arrays
 from initium.data.pictures import IMAGENET_MEAN, IMAGENET_STD
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from initium.data.arrays import arrays
+from initium.data.packed_arrays import arrays
 from initium.errors import UsageError
 
 CLASSES = (

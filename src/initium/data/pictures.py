@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from initium.data.arrays import arrays
+from initium.data.packed_arrays import arrays
 from initium.errors import UsageError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)

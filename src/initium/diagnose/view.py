@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from initium.diagnose.criteria import Criterion
 from initium.diagnose.finding import Finding, Severity
 from initium.predict.prediction import Predicted, predict
-from initium.predict.prediction_view import predicted_section
+from initium.predict.view import predicted_section
 from initium.report import (
     Block,
     Callout,

@@ -89,8 +89,8 @@ def _assignment_from_data(data: dict[str, Any]) -> Assignment:
     target = plain_data.positive(data.get("target", 1.0), "target")
     return Assignment(
         plain_data.text(data["name"]), method, _layer(data["layer"]), plain_data.text(data["role"]),
-        plain_data.text(data["rule"]), plain_data.text(data["reason"]), params, scale, plain_data.text(data["source"]), target,
-        _found(data.get("found", {})), _factors(data.get("units", [])),
+        plain_data.text(data["rule"]), plain_data.text(data["reason"]), params, scale,
+        plain_data.text(data["source"]), target, _found(data.get("found", {})), _factors(data.get("units", [])),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from initium import report as kit
 from initium.plan.records.assignment import KEEP, Assignment
-from initium.predict.prediction_view import predicted_section
+from initium.predict.view import predicted_section
 
 if TYPE_CHECKING:
     from initium.plan.plan import Plan

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import pytest
 import torch
-from tests.study.test_store import seen_elsewhere
+from tests.study.run.test_store import seen_elsewhere
 from torch import nn
 
 import initium
@@ -158,7 +158,7 @@ def test_a_store_without_a_comparison_cannot_be_reported(tmp_path: Path) -> None
 
 CONTROLLER = """
 import sys
-from tests.study.test_compare import told, tiny
+from tests.study.contest.test_compare import told, tiny
 if __name__ == "__main__":
     tiny(store=sys.argv[1], engine="processes", workers=2, steps=20)
 """

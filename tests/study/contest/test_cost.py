@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.study.test_compare import TINY
+from tests.study.contest.test_compare import TINY
 
 import initium
 from initium.study.contest.cost import Batch, Cost

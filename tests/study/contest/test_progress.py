@@ -6,7 +6,7 @@ import io
 from dataclasses import replace
 
 from rich.console import Console
-from tests.study.test_conduct import design, result
+from tests.study.contest.test_conduct import design, result
 
 from initium.engines import Failed
 from initium.study.contest.conduct import Cell

@@ -30,7 +30,7 @@ CONTROLLER = """
 import sys
 from dataclasses import replace
 from initium.study.run.store import Store
-from tests.study.test_store import RESULT, SPEC
+from tests.study.run.test_store import RESULT, SPEC
 store = Store(sys.argv[1])
 for seed in range(10_000):
     spec = replace(SPEC, seed=seed)

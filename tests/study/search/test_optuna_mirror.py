@@ -9,7 +9,7 @@ from pathlib import Path
 import optuna
 import pytest
 from tests.limits import no_room
-from tests.study.test_search import BASE, Fake, planted, space
+from tests.study.search.test_search import BASE, Fake, planted, space
 
 from initium.errors import StoreError
 from initium.study.search.optuna_mirror import Mirror

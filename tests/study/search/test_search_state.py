@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.study.test_tune import ASKED, planted, tuned, work  # noqa: F401 - a fixture
+from tests.study.search.test_tune import ASKED, planted, tuned, work  # noqa: F401 - a fixture
 
 from initium.errors import StoreError
 from initium.study.contest.compare import SEARCH, report

@@ -49,7 +49,7 @@ def test_embedded_data_are_prepared_once(kind: str, tmp_path: Path, monkeypatch:
     monkeypatch.setenv("INITIUM_CACHE", str(tmp_path))
     made = open_task(kind)
     monkeypatch.setattr(garments.scenes, "compose", None)
-    monkeypatch.setattr(embedded, "fashion_mnist", None)
+    monkeypatch.setattr(garments, "fashion_mnist", None)
     kept = open_task(kind)
     indices = torch.arange(0, len(made.train), 7)
     first, again = made.train.take(indices), kept.train.take(indices)

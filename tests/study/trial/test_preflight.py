@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.study.test_compare import Interrupting, tiny
+from tests.study.contest.test_compare import Interrupting, tiny
 
 import initium
 from initium.errors import InitiumError, UsageError

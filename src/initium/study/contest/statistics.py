@@ -111,7 +111,8 @@ def paired(first: ArrayLike, second: ArrayLike, *, confidence: float = CONFIDENC
         raise UsageError(
             f"losses of shapes {a.shape} and {b.shape}",
             expected="finite losses of the same seeds, two seeds or more",
-            remedy="run both inits on the same seeds, and cap runs that diverged (initium.study.contest.statistics.capped)",
+            remedy="run both inits on the same seeds, and cap runs that diverged "
+            "(initium.study.contest.statistics.capped)",
         )
     change = a - b
     mean, sd = float(change.mean()), float(change.std(ddof=1))

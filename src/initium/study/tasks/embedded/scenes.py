@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from initium.data.arrays import arrays
+from initium.data.packed_arrays import arrays
 from initium.random import Uniform, fill_, key_for
 from initium.study.tasks.samples import Boxes
 

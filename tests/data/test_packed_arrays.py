@@ -6,8 +6,8 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from initium.data import arrays
-from initium.data.arrays import arrays
+from initium.data import packed_arrays
+from initium.data.packed_arrays import arrays
 
 FILES = {"fashion_mnist.npz": 3_000_000, "photographs.npz": 1_000_000}
 
@@ -38,6 +38,6 @@ def test_pickled_objects_are_refused(monkeypatch, tmp_path):
     np.savez(file, evil=np.array([object()], dtype=object))
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "evil.npz").write_bytes(file.getvalue())
-    monkeypatch.setattr(arrays.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr(packed_arrays.resources, "files", lambda package: tmp_path)
     with pytest.raises(ValueError, match="pickle"):
         arrays("evil.npz")
