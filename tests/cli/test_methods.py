@@ -48,8 +48,8 @@ def test_filters_are_those_of_the_library():
 
 
 def test_filters_and_pattern_narrow_each_other():
-    assert names_of("--family", "driven", "--for", "relu", "--needs", "data") == [
-        one.name for one in initium.methods(family="driven", activation="relu", needs="data")
+    assert names_of("--family", "data_driven", "--for", "relu", "--needs", "data") == [
+        one.name for one in initium.methods(family="data_driven", activation="relu", needs="data")
     ]
     assert names_of("*suv", "--needs", "data") == ["lsuv"]
 

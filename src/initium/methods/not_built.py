@@ -11,7 +11,7 @@ _HYPER = "not built: a trained hypernetwork predicts the weights; it is a model,
 METHODS = (
     Method(
         "dks",
-        "left_out",
+        "not_built",
         "Deep kernel shaping and tailored activations: activations are transformed.",
         (),
         (),
@@ -24,7 +24,7 @@ METHODS = (
     ),
     Method(
         "net2net",
-        "left_out",
+        "not_built",
         "Function-preserving growth: Net2Net, bert2BERT, LiGO.",
         (),
         (),
@@ -37,7 +37,7 @@ METHODS = (
     ),
     Method(
         "ghn",
-        "left_out",
+        "not_built",
         "A graph hypernetwork predicts all weights from the architecture.",
         (),
         (),
@@ -54,7 +54,7 @@ METHODS = (
     ),
     Method(
         "unit_scaling",
-        "left_out",
+        "not_built",
         "u-muP and unit scaling: N(0, 1) weights, every operation rescaled forward and backward.",
         (),
         (),
@@ -67,7 +67,7 @@ METHODS = (
     ),
     Method(
         "ntk",
-        "left_out",
+        "not_built",
         "Neural-tangent and mean-field parametrization: N(0, 1) weights, outputs divided by sqrt(n) or n.",
         (),
         (),

@@ -9,7 +9,7 @@ _STEPS = Param("steps", 50, "optimization steps", low=1)
 METHODS = (
     Method(
         "lsuv",
-        "driven",
+        "data_driven",
         "Orthogonal, then every layer's output scaled to a standard deviation of 1.",
         (
             Param("target", 1.0, "standard deviation of each output", low=1e-6),
@@ -24,7 +24,7 @@ METHODS = (
     ),
     Method(
         "kraehenbuehl",
-        "driven",
+        "data_driven",
         "PCA or k-means filters, unit outputs, then equal learning rates across layers.",
         (
             Param("filters", "pca", "what the weights are made of", choices=("pca", "kmeans", "normal")),
@@ -40,7 +40,7 @@ METHODS = (
     ),
     Method(
         "weight_norm_data",
-        "driven",
+        "data_driven",
         "Gain 1/std and shift -mean/std of each unit from one batch.",
         (),
         EVERYTHING,
@@ -52,7 +52,7 @@ METHODS = (
     ),
     Method(
         "metainit",
-        "driven",
+        "data_driven",
         "Norms of the weights tuned until gradients change least along themselves.",
         (
             Param("lr", 0.1, "step of the sign descent on norms", low=0.0),
@@ -67,7 +67,7 @@ METHODS = (
     ),
     Method(
         "gradinit",
-        "driven",
+        "data_driven",
         "Scales of the weights learned so that the loss after one step is least.",
         (
             Param("lr", 1e-3, "step of the scales", low=0.0),
@@ -84,7 +84,7 @@ METHODS = (
     ),
     Method(
         "nio",
-        "driven",
+        "data_driven",
         "Scales learned so that the gradients of samples point the same way.",
         (
             Param("lr", 1e-3, "step of the scales", low=0.0),
@@ -106,7 +106,7 @@ METHODS = (
     ),
     Method(
         "autoinit",
-        "driven",
+        "data_driven",
         "Means and variances carried through the graph; each weight scaled to keep 1.",
         (),
         MATRICES,

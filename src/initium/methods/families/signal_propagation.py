@@ -198,7 +198,7 @@ _RELU = ("relu",)
 METHODS = (
     Method(
         "numeric_gain",
-        "signal",
+        "signal_propagation",
         "Variance gain^2 / fan, the gain of any activation by quadrature.",
         (NONLINEARITY, CONVENTION, MODE, DISTRIBUTION, FANS),
         WEIGHTS,
@@ -208,7 +208,7 @@ METHODS = (
     ),
     Method(
         "dropout_he",
-        "signal",
+        "signal_propagation",
         "He corrected for inverted dropout in front.",
         (Param("p", 0.5, "dropout rate", low=0.0, high=1.0), NONLINEARITY, MODE, FANS),
         WEIGHTS,
@@ -223,7 +223,7 @@ METHODS = (
     ),
     Method(
         "random_walk",
-        "signal",
+        "signal_propagation",
         "He or LeCun corrected for narrow layers.",
         (Param("nonlinearity", "relu", "relu or identity"), FANS),
         WEIGHTS,
@@ -234,7 +234,7 @@ METHODS = (
     ),
     Method(
         "asv",
-        "signal",
+        "signal_propagation",
         "He with padding and pooling counted exactly.",
         (
             NONLINEARITY,
@@ -257,7 +257,7 @@ METHODS = (
     ),
     Method(
         "critical",
-        "signal",
+        "signal_propagation",
         "Weights and biases on the edge of chaos of any activation.",
         (
             Param("nonlinearity", "tanh", "the activation of the plain stack, by name"),
@@ -271,7 +271,7 @@ METHODS = (
     ),
     Method(
         "hanin_rolnick",
-        "signal",
+        "signal_propagation",
         "He, branch scales with a finite sum.",
         (
             Param("index", 0, "number of the residual branch, from 0; 0 for plain layers", low=0),
@@ -285,7 +285,7 @@ METHODS = (
     ),
     Method(
         "taki",
-        "signal",
+        "signal_propagation",
         "Branch weights of variance c / (fan_in L).",
         (
             Param("num_layers", 1, "number of residual blocks L", low=1),
@@ -299,7 +299,7 @@ METHODS = (
     ),
     Method(
         "tanh_fixed_point",
-        "signal",
+        "signal_propagation",
         "Repeated identity plus small noise, for deep and thin tanh nets.",
         (Param("alpha", 0.085, "noise times sqrt(fan_in)", low=0.0),),
         ("linear", *_CONV),

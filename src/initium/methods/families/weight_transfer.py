@@ -100,7 +100,7 @@ def tiled_positions(table: Tensor, rows: int, cols: int) -> Tensor:
 METHODS = (
     Method(
         "weight_selection",
-        "transfer",
+        "weight_transfer",
         "Evenly spaced weights of a bigger trained model (select_weights).",
         (),
         (*MATRICES, "embedding", "vector"),
@@ -115,7 +115,7 @@ METHODS = (
     ),
     Method(
         "input_adaptation",
-        "transfer",
+        "weight_transfer",
         "A trained stem for another number of channels (adapt_input_channels).",
         (),
         ("conv",),
@@ -125,7 +125,7 @@ METHODS = (
     ),
     Method(
         "inflation",
-        "transfer",
+        "weight_transfer",
         "A trained 2-D convolution as a 3-D one (inflate).",
         (),
         ("conv",),

@@ -42,7 +42,7 @@ class Tuning(Readable):
 
     Example:
         >>> import torch, initium
-        >>> from initium.study import race
+        >>> from initium.study.contest import race
         >>> plan = initium.plan(torch.nn.Linear(8, 4), torch.randn(16, 8), policy="shipped")
         >>> proof = Comparison("mlp8-relu", "classification", "accuracy", "adamw", (1e-3,), 150, 128, 5, 8, 0.02, False,
         ...                    (), race.decide({}, {}))
