@@ -4,7 +4,7 @@ import pytest
 
 from initium.errors import LayerError, UnknownNameError, UsageError
 from initium.methods.catalogue import CATALOGUE
-from initium.methods.explain import FIELDS, LANGUAGES, _texts, card, explain, labels, read_layer, summary
+from initium.methods.explain import CARD_FIELDS, LANGUAGES, _texts, card, explain, labels, read_layer, summary
 from initium.theory.layer import Layer
 
 
@@ -12,7 +12,7 @@ from initium.theory.layer import Layer
 @pytest.mark.parametrize("method", CATALOGUE, ids=lambda m: m.name)
 def test_every_method_has_a_full_card(method, lang):
     about = card(method, lang=lang)
-    assert all(len(getattr(about, field)) > 3 for field in FIELDS)
+    assert all(len(getattr(about, field)) > 3 for field in CARD_FIELDS)
     text = explain(method.name, lang=lang)
     assert method.name in text
     assert str(method.paper) in text

@@ -52,7 +52,7 @@ CATALOGUE: tuple[Method, ...] = (
     *not_built.METHODS,
 )
 
-_BY_NAME = {name: method for method in CATALOGUE for name in (method.name, *method.aliases)}
+_METHOD_BY_NAME = {name: method for method in CATALOGUE for name in (method.name, *method.aliases)}
 
 
 def methods(*, family: str = "", activation: str = "", needs: str = "") -> tuple[Method, ...]:
@@ -88,7 +88,7 @@ def methods(*, family: str = "", activation: str = "", needs: str = "") -> tuple
 
 def names() -> list[str]:
     """Every name and alias of every method."""
-    return list(_BY_NAME)
+    return list(_METHOD_BY_NAME)
 
 
 def find(name: str) -> Method:
@@ -97,9 +97,11 @@ def find(name: str) -> Method:
     Raises:
         UnknownNameError: no such method; the nearest names are in the message.
     """
-    method = _BY_NAME.get(name) or _BY_NAME.get(name.strip().lower().replace("-", "_").rstrip("_"))
+    method = _METHOD_BY_NAME.get(name) or _METHOD_BY_NAME.get(
+        name.strip().lower().replace("-", "_").rstrip("_")
+    )
     if method is None:
-        raise unknown_name("method", name, _BY_NAME)
+        raise unknown_name("method", name, _METHOD_BY_NAME)
     return method
 
 

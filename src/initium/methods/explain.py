@@ -16,7 +16,7 @@ from initium.theory.fans import fans
 from initium.theory.layer import Layer
 
 LANGUAGES = ("en", "zh")
-FIELDS = ("formula", "meaning", "procedure", "strengths", "weaknesses")
+CARD_FIELDS = ("formula", "meaning", "procedure", "strengths", "weaknesses")
 
 
 def explain(name: str, *, lang: str = "en", layer: Layer | str | None = None) -> str:
@@ -38,7 +38,7 @@ def explain(name: str, *, lang: str = "en", layer: Layer | str | None = None) ->
         summary(method, lang=lang),
         "",
     ]
-    for field in FIELDS:
+    for field in CARD_FIELDS:
         lines.append(f"{words[field]}: {getattr(about, field)}")
         if field == "formula" and layer is not None:
             lines.append(_worked(method, layer, words))
@@ -50,7 +50,7 @@ def card(method: Method, *, lang: str = "en") -> Card:
     texts = _texts(lang, method.family)
     if method.name not in texts:
         raise unknown_name(f"card ({lang})", method.name, texts)
-    return Card(**{field: texts[method.name][field].strip() for field in FIELDS})
+    return Card(**{field: texts[method.name][field].strip() for field in CARD_FIELDS})
 
 
 def summary(method: Method, *, lang: str = "en") -> str:

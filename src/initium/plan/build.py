@@ -24,7 +24,7 @@ from initium.plan.records.rules import Rule, first_matches
 from initium.plan.scales.by_theory import by_theory
 from initium.plan.scales.calibrate import calibrate
 from initium.plan.scales.planned_weights import predicted
-from initium.plan.structure.embedding_tables import faint_positions, spreads_of
+from initium.plan.structure.embedding_tables import small_variance_positions, table_stds
 from initium.plan.structure.framework_default import as_found
 from initium.plan.write.apply import rollback, write
 from initium.record import Record, record
@@ -201,7 +201,9 @@ def assign(
     """One assignment for every parameter: the user's rule, else the policy's decision."""
     context = decisions.Context(seen, sound)
     if decide is decisions.auto:
-        context = decisions.Context(seen, sound, starts_of(seen), spreads_of(seen), faint_positions(seen))
+        context = decisions.Context(
+            seen, sound, starts_of(seen), table_stds(seen), small_variance_positions(seen)
+        )
     made = tuple(
         ruled.get(info.name) or decide(seen.parts[info.name], info, context) for info in seen.parameters
     )

@@ -13,9 +13,9 @@ from torch.nn import functional as F
 from initium import Rule, plan
 from initium.errors import UsageError
 from initium.methods.catalogue import find
-from initium.plan.data_driven.lsuv import BASES, driven_by, variance
+from initium.plan.data_driven.lsuv import BASE_METHODS, driven_by, variance
 from initium.plan.data_driven.objectives import OBJECTIVES
-from initium.plan.data_driven.scale_search import UNSEEN, Evidence
+from initium.plan.data_driven.scale_search import HELD_OUT_TURN, DifferentiableRun
 from initium.plan.write.apply import write
 from initium.random import fill_, key_for
 from initium.random.distributions import Integers
@@ -115,7 +115,7 @@ def test_lsuv_keeps_tables_and_names_what_it_could_not_calibrate():
 
 
 def evidence_of(model, inputs, loss):
-    return Evidence(model, inputs, None, loss, 0)
+    return DifferentiableRun(model, inputs, None, loss, 0)
 
 
 def reading(model, inputs, policy, assignments, loss):
@@ -123,8 +123,8 @@ def reading(model, inputs, policy, assignments, loss):
     defaults = find(policy).resolve()
     number = {key: float(value) for key, value in defaults.items()}
     write(named_tensors(model), [one for one in assignments if not one.keeps], 0)
-    names = [one.name for one in assignments if one.method == BASES[policy]]
-    return OBJECTIVES[policy](number)(evidence_of(model, inputs, loss), names, UNSEEN)
+    names = [one.name for one in assignments if one.method == BASE_METHODS[policy]]
+    return OBJECTIVES[policy](number)(evidence_of(model, inputs, loss), names, HELD_OUT_TURN)
 
 
 @pytest.mark.parametrize("policy", SEARCHED)
@@ -265,7 +265,7 @@ def test_the_gradient_of_a_linear_map_does_not_change():
     """Gradient quotient 0: a linear loss of a linear layer has no curvature."""
     model, inputs = nn.Linear(6, 3).double(), noise(8, 6).double()
     number = {key: float(value) for key, value in find("metainit").resolve().items()}
-    evidence = Evidence(model, inputs, None, lambda output: output.sum(), 0)
+    evidence = DifferentiableRun(model, inputs, None, lambda output: output.sum(), 0)
     assert OBJECTIVES["metainit"](number)(evidence, ["weight"], 0).value == pytest.approx(0.0, abs=1e-4)
 
 

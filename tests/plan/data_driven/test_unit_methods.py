@@ -12,7 +12,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from initium import Plan, Rule, plan
 from initium.errors import UsageError
-from initium.plan.data_driven.unit_methods import EVEN, weight_norms
+from initium.plan.data_driven.unit_methods import BALANCED_LOG_RATIO, weight_norms
 from initium.record import record
 
 KINDS = (nn.Linear, nn.modules.conv._ConvNd)
@@ -128,7 +128,7 @@ def test_layers_change_at_equal_rates(filters):
     made.apply(model, seed=made.seed)
     found = rates(model, inputs)
     apart = (found / found.log().mean().exp()).log().abs().max()
-    assert apart < EVEN + 0.1  # the sampling error of 128 x 10 random directions
+    assert apart < BALANCED_LOG_RATIO + 0.1  # the sampling error of 128 x 10 random directions
     unbalanced = mlp(5, 24, nn.ReLU)
     plain = plan(unbalanced, inputs, policy=f"kraehenbuehl:filters={filters},balance=False")
     plain.apply(unbalanced, seed=0)

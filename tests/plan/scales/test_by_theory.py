@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from initium import diagnose, plan
-from initium.plan.structure.branch_scale import QUIET
+from initium.plan.structure.branch_scale import NORM_FREE_DIVISOR
 from initium.theory.gains import gain
 
 
@@ -33,7 +33,7 @@ def test_branches_start_as_weak_as_calibrated_ones() -> None:
     for place in range(4):
         std = made[f"ends.{place}.weight"].draw().std  # type: ignore[attr-defined]
         assert std**2 * 16 == pytest.approx(
-            2.0 / (4 * QUIET), rel=1e-6
+            2.0 / (4 * NORM_FREE_DIVISOR), rel=1e-6
         )  # He, and the share of one of four blocks
 
 
@@ -105,4 +105,4 @@ def test_a_weight_without_signal_gets_the_gain_of_its_activation() -> None:
     with torch.device("meta"):
         model = nn.Sequential(nn.Linear(16, 16), Muted(), nn.Linear(16, 4))
     made = plan(model, torch.empty(4, 16, device="meta"))
-    assert made["1.inner.weight"].params["gain"] == pytest.approx(gain("relu") / QUIET**0.5)
+    assert made["1.inner.weight"].params["gain"] == pytest.approx(gain("relu") / NORM_FREE_DIVISOR**0.5)

@@ -14,7 +14,7 @@ from initium import Rule, plan
 from initium.errors import ModelRunError
 from initium.plan.build import assign, policy_of
 from initium.plan.scales.calibrate import Sweep, calibrate, second_moment
-from initium.plan.structure.branch_scale import QUIET
+from initium.plan.structure.branch_scale import NORM_FREE_DIVISOR
 from initium.plan.write.apply import write
 from initium.record import record
 from initium.record.parameters.inventory import named_tensors
@@ -137,7 +137,9 @@ def test_the_ends_of_branches_share_the_stream() -> None:
         stream.append(second_moment(y))
     for index in range(4):
         share = found[f"ends.{index}.weight"]
-        assert any(share == pytest.approx(value / 4 / QUIET, rel=0.05) for value in stream[: index + 1]), (
+        assert any(
+            share == pytest.approx(value / 4 / NORM_FREE_DIVISOR, rel=0.05) for value in stream[: index + 1]
+        ), (
             index,
             share,
             stream,
@@ -162,7 +164,7 @@ def test_a_branch_is_as_loud_as_a_skip_that_goes_through_weights() -> None:
     found = outputs_of(model, x)
     assert found["last.weight"] == pytest.approx(found["skip.weight"], rel=0.05)
     stream = F.relu(model.skip(model.stem(x)) + model.last(F.relu(model.first(model.stem(x)))))
-    assert found["end.weight"] == pytest.approx(second_moment(stream) / 2 / QUIET, rel=0.1)
+    assert found["end.weight"] == pytest.approx(second_moment(stream) / 2 / NORM_FREE_DIVISOR, rel=0.1)
 
 
 def test_the_stream_is_measured_behind_a_norm_too() -> None:
@@ -184,7 +186,7 @@ def test_the_stream_is_measured_behind_a_norm_too() -> None:
         with torch.no_grad():
             stream = second_moment(model.norm(model.stem(x)) * (3 if mode else 1))
         assert expected is None or stream == pytest.approx(expected, rel=0.01)
-        assert outputs_of(model, x)["end.weight"] == pytest.approx(stream / QUIET, rel=0.05)
+        assert outputs_of(model, x)["end.weight"] == pytest.approx(stream / NORM_FREE_DIVISOR, rel=0.05)
 
 
 def test_a_weight_used_twice_is_calibrated_once() -> None:

@@ -6,7 +6,7 @@ from tests.nets import TransformerBlock, noise, seeded
 from torch import Tensor, nn
 
 from initium import diagnose, init_, plan, record
-from initium.plan.structure.embedding_tables import padding_of, spreads_of
+from initium.plan.structure.embedding_tables import padding_of, table_stds
 
 WIDTH, WORDS, LENGTH = 64, 50, 12
 
@@ -70,7 +70,7 @@ def test_a_table_that_is_the_head_as_well_gives_outputs_of_unit_scale():
 
 def test_a_norm_restores_tables_and_they_stay():
     model, ids = made(normed=True)
-    assert spreads_of(record(model, ids)) == {}
+    assert table_stds(record(model, ids)) == {}
     with torch.no_grad():
         model.head.weight.fill_(1e3)  # unsound, so that something is to be mended
     assert not diagnose(model, ids).healthy
@@ -85,7 +85,7 @@ def test_tables_of_a_sound_model_stay_but_for_positions_that_are_drowned():
     found = plan(model, ids)
     assert found["words.weight"].keeps
     assert (found["places.weight"].rule, found["places.weight"].scale) == (
-        "faint positions",
+        "small-variance positions",
         pytest.approx(0.1, rel=0.1),
     )
 
@@ -143,7 +143,7 @@ def test_faint_positions_start_at_the_size_of_the_signal(added: str, louder: flo
         content, rel=0.05
     )
     found = plan(Patches(torch.zeros(1, 16, 32)), x)
-    assert (found["table"].method, found["table"].rule) == ("normal", "faint positions")
+    assert (found["table"].method, found["table"].rule) == ("normal", "small-variance positions")
 
 
 def test_positions_that_are_heard_and_those_of_a_pattern_stay():

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from initium import init_, plan, record
-from initium.plan.structure.branch_scale import LOUDEST, QUIET
+from initium.plan.structure.branch_scale import MAX_BRANCH_RATIO, NORM_FREE_DIVISOR
 from initium.plan.structure.growth_degree import degree_of
-from initium.plan.structure.unweighted_ends import loose_ends
+from initium.plan.structure.unweighted_ends import unweighted_ends
 from initium.record import Record
 
 WIDTH, BLOCKS = 64, 6
@@ -81,21 +81,21 @@ def shares(seen: Record) -> list[float]:
 def test_branches_that_no_weight_ends_add_their_share(branch: tuple[Callable[..., Tensor], int]) -> None:
     """All three are homogeneous in the weight that is scaled but for rounding: one at degree 1, the product of two."""
     seen = made(ADDED, branch)
-    assert len(loose_ends(seen, seen.parts)) == BLOCKS
+    assert len(unweighted_ends(seen, seen.parts)) == BLOCKS
     for share in shares(seen):
-        assert share == pytest.approx(1 / (BLOCKS * QUIET), rel=0.01)
+        assert share == pytest.approx(1 / (BLOCKS * NORM_FREE_DIVISOR), rel=0.01)
 
 
 def test_a_branch_that_is_only_nearly_homogeneous_comes_near_its_share() -> None:
     for share in shares(made(ADDED, SQUEEZED)):
-        assert 0.3 < share * BLOCKS * QUIET < 3
+        assert 0.3 < share * BLOCKS * NORM_FREE_DIVISOR < 3
 
 
 def test_ends_are_left_where_a_weight_or_a_norm_has_the_last_word() -> None:
     for branch in (PLAIN, NORMED):
         with seeded():
             seen = record(Stack(ADDED, branch), noise(6, 16))
-        assert not loose_ends(seen, seen.parts)
+        assert not unweighted_ends(seen, seen.parts)
 
 
 def test_ends_are_left_where_features_of_two_kinds_meet() -> None:
@@ -114,13 +114,13 @@ def test_ends_are_left_where_features_of_two_kinds_meet() -> None:
 
     seen = record(Pyramid(), noise(4, 3, 8, 8))
     assert len(seen.graph.residuals) == 1
-    assert not loose_ends(seen, seen.parts)
+    assert not unweighted_ends(seen, seen.parts)
 
 
 def test_weights_that_are_kept_end_nothing() -> None:
     with seeded():
         model = Stack(ADDED, GATED)
-        assert not loose_ends(record(model, noise(6, 16)), [])
+        assert not unweighted_ends(record(model, noise(6, 16)), [])
         model.requires_grad_(False)
         assert all(one.keeps for one in plan(model, noise(6, 16)))
 
@@ -141,14 +141,14 @@ def test_a_leaking_stream_stays_at_unit_scale(
 
 
 def test_a_blend_that_forgets_little_is_not_made_up_for_by_huge_branches() -> None:
-    assert max(shares(made(lambda x, f: x + 0.01 * (f - x), PLAIN))) <= LOUDEST * 1.01
+    assert max(shares(made(lambda x, f: x + 0.01 * (f - x), PLAIN))) <= MAX_BRANCH_RATIO * 1.01
 
 
 def test_products_stay_weak_in_a_leaking_stream_and_the_others_make_up_for_it() -> None:
     seen = made(BLENDED, PRODUCT, PLAIN)
     found = shares(seen)
     for share in found[::2]:
-        assert share == pytest.approx(4 / (2 * BLOCKS * QUIET), rel=0.01)
+        assert share == pytest.approx(4 / (2 * BLOCKS * NORM_FREE_DIVISOR), rel=0.01)
     assert min(found[1::2]) > 1
 
 
@@ -222,5 +222,5 @@ def test_branches_that_bring_positions_together_are_heard(positions: int, over_p
         model = Mixer(positions, 24, over_positions=over_positions)
     init_(model, noise(6, positions, 6))
     found = shares(record(model, noise(6, positions, 6)))
-    expected = 1 / (2 * BLOCKS) / (1 if over_positions else QUIET)
+    expected = 1 / (2 * BLOCKS) / (1 if over_positions else NORM_FREE_DIVISOR)
     assert found == [pytest.approx(expected, rel=0.05)] * (2 * BLOCKS)

@@ -71,7 +71,7 @@ def truncated_normal(
     return TruncatedNormal(mean, std, low, high, corrected) if std > 0 else Constant(mean)
 
 
-_STD = Param("std", 1.0, "standard deviation", low=0.0)
+_NORMAL_STD = Param("std", 1.0, "standard deviation", low=0.0)
 _MEAN = Param("mean", 0.0, "mean")
 
 METHODS = (
@@ -120,7 +120,7 @@ METHODS = (
         "normal",
         "constant",
         "Normal with a given mean and standard deviation.",
-        (_MEAN, _STD),
+        (_MEAN, _NORMAL_STD),
         EVERYTHING,
         _EARLY,
         normal,
@@ -132,7 +132,7 @@ METHODS = (
         "Normal cut on both sides.",
         (
             _MEAN,
-            _STD,
+            _NORMAL_STD,
             Param("low", -2.0, "lower cut"),
             Param("high", 2.0, "upper cut"),
             Param("bounds", "sigma", "unit of the cuts", choices=("sigma", "absolute")),

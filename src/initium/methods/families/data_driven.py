@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from initium.methods.method import EVERYTHING, MATRICES, Method, Paper, Param
 
-_STEPS = Param("steps", 50, "optimization steps", low=1)
+_STEPS_PARAM = Param("steps", 50, "optimization steps", low=1)
 
 METHODS = (
     Method(
@@ -57,7 +57,7 @@ METHODS = (
         (
             Param("lr", 0.1, "step of the sign descent on norms", low=0.0),
             Param("momentum", 0.5, "momentum", low=0.0, high=1.0),
-            _STEPS,
+            _STEPS_PARAM,
             Param("epsilon", 1e-5, "added to the gradient by its sign", low=0.0),
         ),
         MATRICES,
@@ -71,7 +71,7 @@ METHODS = (
         "Scales of the weights learned so that the loss after one step is least.",
         (
             Param("lr", 1e-3, "step of the scales", low=0.0),
-            _STEPS,
+            _STEPS_PARAM,
             Param("eta", 0.1, "learning rate of the step looked ahead", low=0.0),
             Param("gamma", 1.0, "bound on the gradient norm", low=0.0),
             Param("norm", 2, "p of the gradient norm: 2 for SGD, 1 for Adam", low=1),
@@ -88,7 +88,7 @@ METHODS = (
         "Scales learned so that the gradients of samples point the same way.",
         (
             Param("lr", 1e-3, "step of the scales", low=0.0),
-            _STEPS,
+            _STEPS_PARAM,
             Param("gamma", 1.0, "bound on the gradient norm", low=0.0),
             Param("norm", 2, "p of the gradient norm", low=1),
             Param("groups", 2, "sub-batches whose gradients are compared", low=2),

@@ -114,11 +114,11 @@ def _mirrored(
 
 
 def _paired(half: Tensor, position: str, parts: tuple[int, int] = (1, 1)) -> Tensor:
-    wide = half if position == "first" else _twins(half, 2, parts[1])
-    return wide if position == "last" else _twins(wide, 1, parts[0])
+    wide = half if position == "first" else _with_opposites(half, 2, parts[1])
+    return wide if position == "last" else _with_opposites(wide, 1, parts[0])
 
 
-def _twins(half: Tensor, axis: int, parts: int) -> Tensor:
+def _with_opposites(half: Tensor, axis: int, parts: int) -> Tensor:
     """Every part of an axis and, after it, the same with the other sign."""
     cut = half.reshape(*half.shape[:axis], parts, -1, *half.shape[axis + 1 :])
     return torch.cat([cut, -cut], axis + 1).flatten(axis, axis + 1)

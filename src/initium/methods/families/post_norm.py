@@ -114,7 +114,7 @@ def _packed(layer: Layer, gain: float) -> Draw:
     return Blocks(layer.out_axis % len(layer.shape), layer.blocks, draws)
 
 
-LAYERS = Param("num_layers", 12, "number of layers", low=1)
+LAYERS_PARAM = Param("num_layers", 12, "number of layers", low=1)
 _DECODER = Param("num_decoder", 0, "decoder layers of an encoder-decoder", low=0)
 _SIDE = Param("side", "encoder", "side of an encoder-decoder", choices=("encoder", "decoder"))
 _PART = Param(
@@ -129,7 +129,7 @@ METHODS = (
         "Transformers without layer norm and warm-up.",
         (
             Param("part", "branch", "what the weight is", choices=("embedding", "branch", "other")),
-            LAYERS,
+            LAYERS_PARAM,
             _SIDE,
         ),
         WEIGHTS,
@@ -142,7 +142,7 @@ METHODS = (
         "dt_fixup",
         "transformer",
         "T-Fixup with the input's norm, for small data.",
-        (_PART, LAYERS, Param("input_norm", 1.0, "largest norm of an input token", low=0.0)),
+        (_PART, LAYERS_PARAM, Param("input_norm", 1.0, "largest norm of an input token", low=0.0)),
         WEIGHTS,
         Paper("Xu et al.", 2021, "Optimizing Deeper Transformers on Small Datasets", "2012.15355"),
         dt_fixup,
@@ -166,7 +166,7 @@ METHODS = (
             Param(
                 "architecture", "single", "single or encoder_decoder", choices=("single", "encoder_decoder")
             ),
-            LAYERS,
+            LAYERS_PARAM,
             _DEEPNORM_M,
             _SIDE,
         ),
@@ -180,7 +180,7 @@ METHODS = (
         "magneto",
         "transformer",
         "Xavier with gain sqrt(ln 2N), for Sub-LN nets.",
-        (_PART, LAYERS, _DECODER, _SIDE),
+        (_PART, LAYERS_PARAM, _DECODER, _SIDE),
         WEIGHTS,
         Paper("Wang et al.", 2022, "Foundation Transformers", "2210.06423"),
         magneto,

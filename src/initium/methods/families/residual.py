@@ -9,7 +9,7 @@ from torch import Tensor
 
 from initium.methods.kit.energy import Energy
 from initium.methods.kit.layout import Canonical, built, canonical, drawn
-from initium.methods.kit.variance import FANS, MODE, fans_of, pick, resolve_gain, scaled
+from initium.methods.kit.variance import FAN_MODE, FANS, fans_of, pick, resolve_gain, scaled
 from initium.methods.method import EVERYTHING, MATRICES, Method, Paper, Param, refuse
 from initium.random.distributions import Constant, Draw, Normal
 from initium.random.key import Key
@@ -142,7 +142,7 @@ METHODS = (
             _BLOCKS,
             Param("branch_layers", 2, "weights in a branch", low=1),
             Param("last", False, "the last weight of its branch, or the classifier"),
-            Param("mode", "fan_out", MODE.help, choices=MODE.choices),
+            Param("mode", "fan_out", FAN_MODE.help, choices=FAN_MODE.choices),
             FANS,
         ),
         MATRICES,

@@ -14,8 +14,8 @@ from initium.methods.kit.layout import Canonical, built, canonical, drawn, tap
 from initium.methods.kit.variance import (
     CONVENTION,
     DISTRIBUTION,
+    FAN_MODE,
     FANS,
-    MODE,
     NONLINEARITY,
     fans_of,
     pick,
@@ -192,15 +192,15 @@ def _tanh_fixed_point_energy(layer: Layer, *, alpha: float) -> Energy:
 _POOLE = Paper(
     "Poole, Lahiri, Raghu, Sohl-Dickstein, Ganguli", 2016, "Exponential expressivity", "1606.05340"
 )
-_CONV: tuple[Kind, ...] = ("conv", "conv_transpose")
-_RELU = ("relu",)
+_CONV_KINDS: tuple[Kind, ...] = ("conv", "conv_transpose")
+_RELU_ONLY = ("relu",)
 
 METHODS = (
     Method(
         "numeric_gain",
         "signal_propagation",
         "Variance gain^2 / fan, the gain of any activation by quadrature.",
-        (NONLINEARITY, CONVENTION, MODE, DISTRIBUTION, FANS),
+        (NONLINEARITY, CONVENTION, FAN_MODE, DISTRIBUTION, FANS),
         WEIGHTS,
         _POOLE,
         numeric_gain,
@@ -210,7 +210,7 @@ METHODS = (
         "dropout_he",
         "signal_propagation",
         "He corrected for inverted dropout in front.",
-        (Param("p", 0.5, "dropout rate", low=0.0, high=1.0), NONLINEARITY, MODE, FANS),
+        (Param("p", 0.5, "dropout rate", low=0.0, high=1.0), NONLINEARITY, FAN_MODE, FANS),
         WEIGHTS,
         Paper(
             "Pretorius, van Biljon, Kroon, Kamper",
@@ -219,7 +219,7 @@ METHODS = (
             "1811.00293",
         ),
         dropout_he,
-        activations=_RELU,
+        activations=_RELU_ONLY,
     ),
     Method(
         "random_walk",
@@ -238,7 +238,7 @@ METHODS = (
         "He with padding and pooling counted exactly.",
         (
             NONLINEARITY,
-            Param("mode", "fan_in", MODE.help, choices=("fan_in", "fan_out")),
+            Param("mode", "fan_in", FAN_MODE.help, choices=("fan_in", "fan_out")),
             Param(
                 "pooling",
                 "none",
@@ -248,11 +248,11 @@ METHODS = (
             Param("window", 4, "positions in a window of the pooling", low=1),
             DISTRIBUTION,
         ),
-        _CONV,
+        _CONV_KINDS,
         Paper("Henmi, Vasconcelos Zanella, Hirose, Harada", 2020, "Adaptive Signal Variances", "2008.06885"),
         asv,
         aliases=("adaptive_signal_variance",),
-        activations=_RELU,
+        activations=_RELU_ONLY,
         instead="he_normal",
     ),
     Method(
@@ -281,7 +281,7 @@ METHODS = (
         WEIGHTS,
         Paper("Hanin, Rolnick", 2018, "How to Start Training", "1803.01719"),
         hanin_rolnick,
-        activations=_RELU,
+        activations=_RELU_ONLY,
     ),
     Method(
         "taki",
@@ -295,14 +295,14 @@ METHODS = (
         WEIGHTS,
         Paper("Taki", 2017, "Deep Residual Networks and Weight Initialization", "1709.02956"),
         taki,
-        activations=_RELU,
+        activations=_RELU_ONLY,
     ),
     Method(
         "tanh_fixed_point",
         "signal_propagation",
         "Repeated identity plus small noise, for deep and thin tanh nets.",
         (Param("alpha", 0.085, "noise times sqrt(fan_in)", low=0.0),),
-        ("linear", *_CONV),
+        ("linear", *_CONV_KINDS),
         Paper("Lee, Choi, Kim", 2024, "Robust Weight Initialization for Tanh Networks", "2410.02242"),
         tanh_fixed_point,
         activations=("tanh",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from initium.methods.families import post_norm
-from initium.methods.families.post_norm import LAYERS
+from initium.methods.families.post_norm import LAYERS_PARAM
 from initium.methods.kit.variance import DISTRIBUTION, fans_of, scaled, spread
 from initium.methods.method import WEIGHTS, Method, Paper, Param, refuse
 from initium.random.distributions import Blocks, Constant, Draw, Normal, TruncatedNormal
@@ -135,7 +135,7 @@ def _width(layer: Layer, width: int | None) -> float:
 _INDEX = Param("index", 0, "number of the layer, from 0", low=0)
 _RESIDUAL = Param("residual", False, "the weight writes to the residual stream")
 _WIDTH = Param("width", None, "width of the model; what the layer reads when not given", low=1)
-_STD = Param("std", 0.02, "standard deviation", low=0.0)
+_STD_PARAM = Param("std", 0.02, "standard deviation", low=0.0)
 _RADFORD = Paper("Radford et al.", 2019, "Language Models are Unsupervised Multitask Learners")
 
 METHODS = (
@@ -161,7 +161,7 @@ METHODS = (
         "gpt2",
         "transformer",
         "N(0, .02^2), residual outputs divided by sqrt(2 L).",
-        (_STD, LAYERS, _RESIDUAL),
+        (_STD_PARAM, LAYERS_PARAM, _RESIDUAL),
         WEIGHTS,
         _RADFORD,
         gpt2,
@@ -180,7 +180,7 @@ METHODS = (
         "wang",
         "transformer",
         "Residual outputs of std 2 / (L sqrt d).",
-        (LAYERS, _WIDTH),
+        (LAYERS_PARAM, _WIDTH),
         WEIGHTS,
         Paper("Wang, Komatsuzaki", 2021, "GPT-J-6B"),
         wang,
@@ -199,7 +199,7 @@ METHODS = (
         "depth_scaled",
         "transformer",
         "A fixed std, outputs divided by sqrt(2 (l + 1)).",
-        (_STD, _INDEX, _RESIDUAL, DISTRIBUTION),
+        (_STD_PARAM, _INDEX, _RESIDUAL, DISTRIBUTION),
         WEIGHTS,
         Paper("Bao, Dong, Piao, Wei", 2021, "BEiT", "2106.08254"),
         depth_scaled,
@@ -211,7 +211,7 @@ METHODS = (
         "Embeddings of std 1, small branches: no loss spikes.",
         (
             Param("part", "other", "what the weight is", choices=("embedding", "residual", "other")),
-            LAYERS,
+            LAYERS_PARAM,
             _WIDTH,
         ),
         WEIGHTS,
@@ -223,7 +223,7 @@ METHODS = (
         "ngpt",
         "transformer",
         "N(0, 1/d), residual outputs divided by sqrt(2 L).",
-        (_WIDTH, LAYERS, _RESIDUAL),
+        (_WIDTH, LAYERS_PARAM, _RESIDUAL),
         WEIGHTS,
         Paper("Loshchilov, Hsieh, Sun, Ginsburg", 2024, "nGPT", "2410.01131"),
         ngpt,

@@ -7,10 +7,10 @@ import math
 from initium.methods.kit.variance import (
     CONVENTION,
     DISTRIBUTION,
+    FAN_MODE,
     FANS,
     GAIN,
     GAIN_OR_AUTO,
-    MODE,
     NONLINEARITY,
     SLOPE,
     fans_of,
@@ -26,7 +26,7 @@ from initium.theory.layer import Layer
 _LECUN = Paper("LeCun, Bottou, Orr, Mueller", 1998, "Efficient BackProp")
 _GLOROT = Paper("Glorot, Bengio", 2010, "Understanding the difficulty of training deep feedforward networks")
 _HE = Paper("He, Zhang, Ren, Sun", 2015, "Delving Deep into Rectifiers", "1502.01852")
-_TORCH = Paper("the PyTorch authors", 2016, "reset_parameters of torch.nn.Linear and Conv, after LuaTorch")
+_PYTORCH = Paper("the PyTorch authors", 2016, "reset_parameters of torch.nn.Linear and Conv, after LuaTorch")
 
 
 def _xavier(layer: Layer, distribution: str, gain: float, convention: str, fans: str) -> Draw:
@@ -145,8 +145,8 @@ def torch_default(layer: Layer, *, fan_in: int | None) -> Draw:
 
 
 _XAVIER_PARAMS = (GAIN, Param("convention", "glorot", "which Xavier", choices=("glorot", "caffe")), FANS)
-_HE_PARAMS = (MODE, NONLINEARITY, SLOPE, GAIN_OR_AUTO, CONVENTION, FANS)
-_RELU = ("relu", "leaky_relu", "relu6")
+_HE_PARAMS = (FAN_MODE, NONLINEARITY, SLOPE, GAIN_OR_AUTO, CONVENTION, FANS)
+_RELU_FAMILY = ("relu", "leaky_relu", "relu6")
 _FAMILY = "variance_scaling"
 
 METHODS = (
@@ -181,7 +181,7 @@ METHODS = (
         _HE,
         he_normal,
         aliases=("kaiming_normal", "msra_normal", "msra", "he"),
-        activations=_RELU,
+        activations=_RELU_FAMILY,
     ),
     Method(
         "he_uniform",
@@ -192,7 +192,7 @@ METHODS = (
         _HE,
         he_uniform,
         aliases=("kaiming_uniform", "msra_uniform", "kaiming"),
-        activations=_RELU,
+        activations=_RELU_FAMILY,
     ),
     Method(
         "lecun_normal",
@@ -218,7 +218,7 @@ METHODS = (
         "variance_scaling",
         _FAMILY,
         "Variance scale / fan, any fan, three distributions.",
-        (Param("scale", 1.0, "variance times fan", low=0.0), MODE, DISTRIBUTION, FANS),
+        (Param("scale", 1.0, "variance times fan", low=0.0), FAN_MODE, DISTRIBUTION, FANS),
         WEIGHTS,
         _LECUN,
         variance_scaling,
@@ -229,7 +229,7 @@ METHODS = (
         "What torch.nn layers start with: U(-b, b), b = 1 / sqrt(fan_in).",
         (Param("fan_in", None, "for a bias: fan_in of its weight", low=1),),
         EVERYTHING,
-        _TORCH,
+        _PYTORCH,
         torch_default,
         aliases=("pytorch", "torch"),
     ),

@@ -17,7 +17,7 @@ FANS = Param(
     "effective (groups, stride, transposition, padding), unpadded (the same without padding), or torch",
     choices=("effective", "unpadded", "torch"),
 )
-MODE = Param(
+FAN_MODE = Param(
     "mode",
     "fan_in",
     "which fan: fan_in keeps the signal, fan_out the gradient",

@@ -17,7 +17,7 @@ from initium.methods.method import Method
 from initium.plan.auto.chain_starts import DEEP, Start
 from initium.plan.auto.gated_products import NEAR_LINEAR
 from initium.plan.records.assignment import KEEP, Assignment
-from initium.plan.structure.embedding_tables import FAINT_POSITIONS, padding_of
+from initium.plan.structure.embedding_tables import SMALL_VARIANCE_POSITIONS, padding_of
 from initium.plan.structure.framework_default import TABLE_STD, as_found, is_default
 from initium.record.graph.roles import Part
 from initium.record.parameters.inventory import ParameterInfo
@@ -149,7 +149,7 @@ def _position(part: Part, info: ParameterInfo, context: Context) -> Assignment |
     reason = (
         "positions start at the size of the signal that they are added to, and are heard from the first step"
     )
-    return _assign(part, info, "normal", FAINT_POSITIONS, reason, std=1.0)
+    return _assign(part, info, "normal", SMALL_VARIANCE_POSITIONS, reason, std=1.0)
 
 
 def _deliberate(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
@@ -327,7 +327,7 @@ def auto(part: Part, info: ParameterInfo, context: Context) -> Assignment:
 
 def without_geometry(one: Assignment, record: Record) -> Assignment:
     """The next candidate: normal weights where `auto` chose a special geometry, and positions as they were found."""
-    if one.rule == FAINT_POSITIONS:
+    if one.rule == SMALL_VARIANCE_POSITIONS:
         part, info = record.parts[one.name], record.parameter(one.name)
         return keep(part, info, "author", "louder positions did not make the model healthier")
     if one.rule not in ("long chain", "unaided", NEAR_LINEAR):

@@ -25,7 +25,7 @@ from initium.record.run.loss import default_loss
 from initium.record.run.restore import untouched
 
 
-class _Smooth(TorchFunctionMode):
+class _PlainBatchNorm(TorchFunctionMode):
     """Batch norm by plain operations while it is entered: torch's own has no third derivative."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -62,7 +62,7 @@ def _batch_norm(
 
 
 @dataclass(frozen=True)
-class Evidence:
+class DifferentiableRun:
     """A model, and how to run it: the same arguments as `record`."""
 
     model: nn.Module
@@ -107,7 +107,7 @@ class Evidence:
             with (
                 untouched(self.model, seed=self.seed),
                 differentiable(),
-                _Smooth(),
+                _PlainBatchNorm(),
                 sdpa_kernel(SDPBackend.MATH),
             ):
                 yield
@@ -125,7 +125,7 @@ class Evidence:
         inputs = tracked(self.inputs) if noise is None else self.noise(noise)
         return run_forward(self.model, inputs, self.forward, nullcontext())
 
-    def guess(self, output: Any, turn: int) -> Tensor:
+    def loss_or_random_labels(self, output: Any, turn: int) -> Tensor:
         """The user's loss; without one, cross-entropy to random labels where the output is (samples, classes)."""
         classes = output.shape[1] if isinstance(output, Tensor) and output.dim() == 2 else 0
         if self.loss is not None or classes < 2 or not output.is_floating_point():
@@ -170,7 +170,7 @@ class Evidence:
             for grad, weight in zip(found, weights, strict=True)
         ]
 
-    def shares(self, output: Any, groups: int) -> list[Any]:
+    def group_outputs(self, output: Any, groups: int) -> list[Any]:
         """The output once a group of samples, with the gradient flowing through that group alone.
 
         Values stay, so a loss that holds the labels of the whole batch serves every group.

@@ -15,16 +15,16 @@ from initium.errors import UsageError
 from initium.methods.method import Method, Value
 from initium.plan.auto import decisions
 from initium.plan.data_driven.autoinit import autoinit
-from initium.plan.data_driven.scale_search import Evidence, search
-from initium.plan.data_driven.unit_methods import Ground, kraehenbuehl, weight_norm_data
+from initium.plan.data_driven.scale_search import DifferentiableRun, search
+from initium.plan.data_driven.unit_methods import UnitContext, kraehenbuehl, weight_norm_data
 from initium.plan.records.assignment import KEEP, Assignment
 from initium.plan.scales.calibrate import Sweep, calibrate
-from initium.plan.structure.branch_scale import Target
+from initium.plan.structure.branch_scale import MeasuredTarget
 from initium.plan.write.apply import rollback, write
 from initium.record.parameters.inventory import named_tensors
 from initium.record.record import Forward, Inputs, Loss, Record
 
-BASES = {
+BASE_METHODS = {
     "lsuv": "orthogonal",
     "kraehenbuehl": "he_normal",
     "weight_norm_data": "he_normal",
@@ -48,7 +48,7 @@ def driven_by(policy: str) -> tuple[Method, Values] | None:
     if policy in (*decisions.POLICIES, KEEP) or not isinstance(policy, str):
         return None
     method, params = decisions.read_policy(policy)
-    return (method, method.resolve(**params)) if method.name in BASES else None
+    return (method, method.resolve(**params)) if method.name in BASE_METHODS else None
 
 
 def decide(
@@ -80,10 +80,10 @@ def decide(
         tuned = [one.name for one in base if _tunable(one, seen)]
         if method.name in BY_UNIT:
             rule, source = f"policy {method.name}", str(method.paper)
-            ground = Ground(model, seen, base, rule, source, inputs, forward, seed)
-            return BY_UNIT[method.name](ground, values, tuned)
-        evidence = Evidence(model, inputs, forward, loss, seed)
-        factors, note = search(method, values, evidence, tuned)
+            context = UnitContext(model, seen, base, rule, source, inputs, forward, seed)
+            return BY_UNIT[method.name](context, values, tuned)
+        run = DifferentiableRun(model, inputs, forward, loss, seed)
+        factors, note = search(method, values, run, tuned)
         return _scaled(base, factors), (note,)
 
 
@@ -104,7 +104,7 @@ def _check(method: Method, seen: Record, loss: Loss | None) -> None:
 
 def _starts(seen: Record, method: Method, ruled: Mapping[str, Assignment]) -> tuple[Assignment, ...]:
     """The draws before any scale is found: the base method for weights, zero for plain biases, the rest kept."""
-    policy = decisions.everywhere(BASES[method.name])
+    policy = decisions.everywhere(BASE_METHODS[method.name])
     context = decisions.Context(seen, False)
     result = []
     for info in seen.parameters:
@@ -134,7 +134,7 @@ def _lsuv(
     def target(_: Mapping[int, float]) -> float:
         return wanted
 
-    targets: dict[str, Target] = {one.name: target for one in base if _tunable(one, seen)}
+    targets: dict[str, MeasuredTarget] = {one.name: target for one in base if _tunable(one, seen)}
     base = tuple(replace(one, target=wanted) if one.name in targets else one for one in base)
     sweep: Sweep = calibrate(
         model, inputs, seen, base, forward=forward, seed=seed, targets=targets, size=variance, shared=False

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from initium.plan.data_driven.differentiable_run import Evidence
+from initium.plan.data_driven.differentiable_run import DifferentiableRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +45,24 @@ class Reading:
         return f"{self.what} {self.value:.4g}{over}"
 
 
-Objective = Callable[[Evidence, Sequence[str], int], Reading]
+Objective = Callable[[DifferentiableRun, Sequence[str], int], Reading]
 """Reads itself on a model, by the scales of the named weights, at a turn of the search (which draws the noise)."""
 
 
 def metainit(number: Mapping[str, float]) -> Objective:
     """Mean |1 - (g - Hg) / (g + eps sign g)| on fresh random data: how far the gradient changes along itself."""
 
-    def read(evidence: Evidence, names: Sequence[str], turn: int) -> Reading:
-        with evidence.running():
-            scalar = evidence.guess(evidence.output(noise=turn), turn)
-            grads = evidence.gradient(scalar, graph=True)
+    def read(run: DifferentiableRun, names: Sequence[str], turn: int) -> Reading:
+        with run.running():
+            scalar = run.loss_or_random_labels(run.output(noise=turn), turn)
+            grads = run.gradient(scalar, graph=True)
             half = torch.stack([(grad * grad).sum() for grad in grads]).sum() / 2
-            moved = evidence.gradient(half, graph=True)
+            moved = run.gradient(half, graph=True)
             total = torch.stack(
                 [_quotient(g, h, number["epsilon"]) for g, h in zip(grads, moved, strict=True)]
             ).sum()
             quotient = total / max(sum(grad.numel() for grad in grads), 1)
-            return Reading("gradient quotient", float(quotient.detach()), evidence.slopes(quotient, names))
+            return Reading("gradient quotient", float(quotient.detach()), run.slopes(quotient, names))
 
     return read
 
@@ -76,49 +76,49 @@ def gradinit(number: Mapping[str, float]) -> Objective:
     """The loss after one step of size eta (along g for p = 2, sign g for p = 1), the gradient norm within gamma."""
     eta, p = number["eta"], number["norm"]
 
-    def read(evidence: Evidence, names: Sequence[str], turn: int) -> Reading:
+    def read(run: DifferentiableRun, names: Sequence[str], turn: int) -> Reading:
         del turn
-        with evidence.running():
-            grads = evidence.gradient(evidence.value(evidence.output()), graph=False)
+        with run.running():
+            grads = run.gradient(run.value(run.output()), graph=False)
         steps = [eta * (grad.sign() if p == 1 else grad) for grad in grads]
-        after, ahead = _look_ahead(evidence, steps)
-        with evidence.running():
-            grads = evidence.gradient(evidence.value(evidence.output()), graph=True)
+        after, ahead = _look_ahead(run, steps)
+        with run.running():
+            grads = run.gradient(run.value(run.output()), graph=True)
             norm = _norm(grads, p)
             if float(norm.detach()) > number["gamma"]:
-                slopes = evidence.slopes(norm, names)
+                slopes = run.slopes(norm, names)
             else:
-                slopes = _through_step(evidence, names, ahead, grads, 0.0 if p == 1 else eta)
+                slopes = _through_step(run, names, ahead, grads, 0.0 if p == 1 else eta)
         return Reading("loss after one step", after, slopes, float(norm.detach()), number["gamma"])
 
     return read
 
 
-def _look_ahead(evidence: Evidence, steps: Sequence[Tensor]) -> tuple[float, list[Tensor]]:
+def _look_ahead(run: DifferentiableRun, steps: Sequence[Tensor]) -> tuple[float, list[Tensor]]:
     """Loss and gradient where a step leads; the weights are back where they were afterwards."""
-    saved = [parameter.detach().clone() for parameter in evidence.trained.values()]
+    saved = [parameter.detach().clone() for parameter in run.trained.values()]
     try:
         with torch.no_grad():
-            for parameter, step in zip(evidence.trained.values(), steps, strict=True):
+            for parameter, step in zip(run.trained.values(), steps, strict=True):
                 parameter.detach().sub_(step)
-        with evidence.running():
-            scalar = evidence.value(evidence.output())
-            return float(scalar.detach()), evidence.gradient(scalar, graph=False)
+        with run.running():
+            scalar = run.value(run.output())
+            return float(scalar.detach()), run.gradient(scalar, graph=False)
     finally:
         with torch.no_grad():
-            for parameter, value in zip(evidence.trained.values(), saved, strict=True):
+            for parameter, value in zip(run.trained.values(), saved, strict=True):
                 parameter.detach().copy_(value)
 
 
 def _through_step(
-    evidence: Evidence, names: Sequence[str], ahead: Sequence[Tensor], grads: Sequence[Tensor], eta: float
+    run: DifferentiableRun, names: Sequence[str], ahead: Sequence[Tensor], grads: Sequence[Tensor], eta: float
 ) -> list[float]:
     """Slopes of L(W - eta g(W)): <v, W> - eta <d<g, v>/dW, W>, with v the gradient of L after the step."""
-    by_name = dict(zip(evidence.trained, ahead, strict=True))
+    by_name = dict(zip(run.trained, ahead, strict=True))
     along = torch.stack([(g * v).sum() for g, v in zip(grads, ahead, strict=True)]).sum()
-    second = evidence.slopes(along, names) if eta else [0.0] * len(names)
+    second = run.slopes(along, names) if eta else [0.0] * len(names)
     return [
-        float((by_name[name] * evidence.parameters[name].detach()).sum()) - eta * bent
+        float((by_name[name] * run.parameters[name].detach()).sum()) - eta * bent
         for name, bent in zip(names, second, strict=True)
     ]
 
@@ -127,19 +127,18 @@ def nio(number: Mapping[str, float]) -> Objective:
     """One minus the mean cosine between the gradients of groups of samples, the largest of their norms within gamma."""
     p = number["norm"]
 
-    def read(evidence: Evidence, names: Sequence[str], turn: int) -> Reading:
+    def read(run: DifferentiableRun, names: Sequence[str], turn: int) -> Reading:
         del turn
-        with evidence.running():
-            shares = evidence.shares(evidence.output(), int(number["groups"]))
+        with run.running():
+            shares = run.group_outputs(run.output(), int(number["groups"]))
             # A share's loss is averaged over the whole batch: times their number it is the group's own.
             grads = [
-                [g * len(shares) for g in evidence.gradient(evidence.value(share), graph=True)]
-                for share in shares
+                [g * len(shares) for g in run.gradient(run.value(share), graph=True)] for share in shares
             ]
             norm = torch.stack([_norm(group, p) for group in grads]).max()
             apart = 1 - _mean_cosine(grads)
             over = float(norm.detach()) > number["gamma"]
-            slopes = evidence.slopes(norm if over else apart, names)
+            slopes = run.slopes(norm if over else apart, names)
             value = float(apart.detach())
         return Reading("one minus gradient cosine", value, slopes, float(norm.detach()), number["gamma"])
 

@@ -19,7 +19,7 @@ MAX_DIMS = 2304
 """Numbers in a patch (256 channels, 3x3) beyond which the eigenvectors cost more than they are worth."""
 MAX_ELEMENTS = 2**20
 """Elements of a weight that a plan carries as plain numbers."""
-ROUNDS = 10
+KMEANS_ROUNDS = 10
 """Rounds of k-means."""
 
 
@@ -84,7 +84,7 @@ def centroids(points: Tensor, count: int, key: Key) -> Tensor:
     """Spherical k-means of points scaled to length 1, started from `count` of them."""
     points = points / torch.linalg.vector_norm(points, dim=1, keepdim=True).clamp_min(1e-12)
     means = points[drawn((len(points),), Uniform(0.0, 1.0), key).argsort()[:count]]
-    for _ in range(ROUNDS):
+    for _ in range(KMEANS_ROUNDS):
         nearest = (points @ means.T).argmax(1)
         sums = torch.zeros_like(means).index_add_(0, nearest, points)
         length = torch.linalg.vector_norm(sums, dim=1, keepdim=True)

@@ -15,13 +15,13 @@ from torch import Tensor
 
 from initium.errors import ModelRunError
 from initium.methods.method import Method, Value
-from initium.plan.data_driven.differentiable_run import Evidence as Evidence
+from initium.plan.data_driven.differentiable_run import DifferentiableRun as DifferentiableRun
 from initium.plan.data_driven.objectives import OBJECTIVES, Objective, Reading
 
-SMALLEST = 1e-3
+MIN_SCALE = 1e-3
 """A norm is never stepped below this share of where it started; at zero its direction would be lost."""
 
-UNSEEN = -1
+HELD_OUT_TURN = -1
 """The turn whose noise no step has seen."""
 
 
@@ -32,7 +32,7 @@ class Search:
     With `fresh`, every turn has data of its own, so that values do not compare: the last scales count as the best.
     """
 
-    evidence: Evidence
+    run: DifferentiableRun
     starts: dict[str, Tensor]
     objective: Objective
     scales: list[float]
@@ -54,12 +54,12 @@ class Search:
         """The objective at some scales."""
         with torch.no_grad():
             for (name, start), scale in zip(self.starts.items(), scales, strict=True):
-                self.evidence.parameters[name].detach().copy_(start * scale)
-        return self.objective(self.evidence, tuple(self.starts), turn)
+                self.run.parameters[name].detach().copy_(start * scale)
+        return self.objective(self.run, tuple(self.starts), turn)
 
 
 def search(
-    method: Method, values: Mapping[str, Value], evidence: Evidence, names: Sequence[str]
+    method: Method, values: Mapping[str, Value], run: DifferentiableRun, names: Sequence[str]
 ) -> tuple[dict[str, float], str]:
     """The factor of every named weight by the method's published descent, and a note on what it gained.
 
@@ -67,9 +67,9 @@ def search(
         ModelRunError: an objective that cannot be differentiated, or is not finite at the start.
     """
     number = {key: float(value) for key, value in values.items() if isinstance(value, (int, float))}
-    starts = {name: evidence.parameters[name].detach().clone() for name in names}
+    starts = {name: run.parameters[name].detach().clone() for name in names}
     fresh = method.name == "metainit"
-    state = Search(evidence, starts, OBJECTIVES[method.name](number), [1.0] * len(names), fresh)
+    state = Search(run, starts, OBJECTIVES[method.name](number), [1.0] * len(names), fresh)
     step = _sign_descent(state, number) if method.name == "metainit" else _adam(state, number)
     for turn in range(int(number["steps"]) + 1):
         reading = state.read(turn)
@@ -85,7 +85,7 @@ def search(
         )
     first, best = state.first, state.best
     if fresh:
-        first, best = (state.at(scales, UNSEEN) for scales in ([1.0] * len(names), state.best_scales))
+        first, best = (state.at(scales, HELD_OUT_TURN) for scales in ([1.0] * len(names), state.best_scales))
     where = ", on noise that no step has seen" if fresh else ""
     note = f"{method.name}: {first} at the start, {best} with these scales{where}"
     return dict(zip(names, state.best_scales, strict=True)), note
@@ -100,7 +100,7 @@ def _sign_descent(state: Search, number: dict[str, float]) -> Callable[[Reading]
         for i, slope in enumerate(reading.slopes):
             sign = math.copysign(1.0, slope) if slope else 0.0
             memory[i] = number["momentum"] * memory[i] - number["lr"] * sign
-            state.scales[i] = max(state.scales[i] + memory[i] / norms[i], SMALLEST)
+            state.scales[i] = max(state.scales[i] + memory[i] / norms[i], MIN_SCALE)
 
     return step
 
@@ -114,7 +114,7 @@ def _adam(state: Search, number: dict[str, float]) -> Callable[[Reading], None]:
         scales.grad = torch.tensor(reading.slopes, dtype=torch.float64) / scales.detach()
         adam.step()
         with torch.no_grad():
-            scales.clamp_(min=max(number.get("min_scale", 0.0), SMALLEST))
+            scales.clamp_(min=max(number.get("min_scale", 0.0), MIN_SCALE))
         state.scales = scales.tolist()
 
     return step

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from torch import Tensor, nn
 
 from initium.methods.method import Value
-from initium.plan.data_driven.differentiable_run import Evidence
+from initium.plan.data_driven.differentiable_run import DifferentiableRun
 from initium.plan.data_driven.patch_filters import make_filters
-from initium.plan.data_driven.unit_sweep import Found, Wanted, sweep_units
+from initium.plan.data_driven.unit_sweep import UnitCorrections, UnitRequest, sweep_units
 from initium.plan.records.assignment import Assignment
 from initium.plan.write.apply import write
 from initium.random import key_for
@@ -23,9 +23,9 @@ from initium.record.parameters.inventory import named_tensors
 from initium.record.record import Forward, Inputs, Record
 from initium.report import some
 
-ROUNDS = 10
+BALANCE_ROUNDS = 10
 """Rounds of balancing, as published."""
-EVEN = 0.05
+BALANCED_LOG_RATIO = 0.05
 """Largest log ratio of a layer's rate of change to the geometric mean at which balancing ends."""
 DIRECTION_STD = 0.05
 """Of the directions of a weight-normalized layer (Salimans and Kingma, 2016)."""
@@ -34,7 +34,7 @@ Decided = tuple[tuple[Assignment, ...], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class UnitContext:
     """A model, what its parameters start from, and how to run it; `rule` and `source` are the policy's."""
 
     model: nn.Module
@@ -46,35 +46,41 @@ class Ground:
     forward: Forward | None
     seed: int
 
-    def sweep(self, wanted: Wanted, base: Sequence[Assignment]) -> Found:
+    def sweep(self, wanted: UnitRequest, base: Sequence[Assignment]) -> UnitCorrections:
         """Write the draws of `base` afresh and correct the units in one forward."""
         write(named_tensors(self.model), [one for one in base if not one.keeps], self.seed)
         return sweep_units(self.model, self.inputs, wanted, forward=self.forward, seed=self.seed)
 
 
-def weight_norm_data(ground: Ground, values: Mapping[str, Value], tuned: Sequence[str]) -> Decided:
+def weight_norm_data(context: UnitContext, values: Mapping[str, Value], tuned: Sequence[str]) -> Decided:
     """Gain 1 / std and bias -mean / std for every unit, also where gain and direction are parameters of their own."""
     del values
-    ruled = {one.name for one in ground.base if one.rule == "rule"}
-    pairs = {v: g for v, g in weight_norms(ground.seen).items() if not {v, g} & ruled}
-    ground = replace(
-        ground, base=tuple(_direction(ground, one) if one.name in pairs else one for one in ground.base)
+    ruled = {one.name for one in context.base if one.rule == "rule"}
+    pairs = {v: g for v, g in weight_norms(context.seen).items() if not {v, g} & ruled}
+    context = replace(
+        context, base=tuple(_direction(context, one) if one.name in pairs else one for one in context.base)
     )
-    found = ground.sweep(_wanted(ground, (*tuned, *pairs), gains=pairs), ground.base)
-    parameters = named_tensors(ground.model)
+    found = context.sweep(_wanted(context, (*tuned, *pairs), gains=pairs), context.base)
+    parameters = named_tensors(context.model)
     # The sweep has left the gains in place.
     gains = {g: parameters[g] for v, g in pairs.items() if v in found.units}
-    rest = [use.names[0] for use in ground.seen.sites if len(use.names) == 2 and use.names[0] not in pairs]
+    rest = [use.names[0] for use in context.seen.sites if len(use.names) == 2 and use.names[0] not in pairs]
     notes = (f"kept, since it has not one gain a unit that may be set: {some(rest, 4)}",) if rest else ()
-    return tuple(_normalized(ground, one, found, pairs, gains) for one in ground.base), notes + _notes(found)
+    return tuple(_normalized(context, one, found, pairs, gains) for one in context.base), notes + _notes(
+        found
+    )
 
 
 def _normalized(
-    ground: Ground, one: Assignment, found: Found, pairs: Mapping[str, str], gains: Mapping[str, Tensor]
+    context: UnitContext,
+    one: Assignment,
+    found: UnitCorrections,
+    pairs: Mapping[str, str],
+    gains: Mapping[str, Tensor],
 ) -> Assignment:
     if one.name in gains:
         reason = "the gain that gives each unit's output a standard deviation of 1"
-        return replace(_values(one, gains[one.name], reason), rule=ground.rule, source=ground.source)
+        return replace(_values(one, gains[one.name], reason), rule=context.rule, source=context.source)
     if one.name in found.units and one.name not in pairs:
         return _with_units(one, found.units[one.name])
     return _shifted(one, found)
@@ -92,40 +98,44 @@ def weight_norms(seen: Record) -> dict[str, str]:
     return found
 
 
-def kraehenbuehl(ground: Ground, values: Mapping[str, Value], tuned: Sequence[str]) -> Decided:
+def kraehenbuehl(context: UnitContext, values: Mapping[str, Value], tuned: Sequence[str]) -> Decided:
     """Filters from data, units of mean 0 and std 1, then equal rates of change for all layers."""
     kind, notes = str(values["filters"]), list[str]()
-    filters = None if kind == "normal" else functools.partial(_filters, ground.seed, kind)
-    wanted = _wanted(ground, tuned)
-    found = ground.sweep(replace(wanted, filters=filters), ground.base)
-    base = tuple(_made(one, found, kind) for one in ground.base)
+    filters = None if kind == "normal" else functools.partial(_filters, context.seed, kind)
+    wanted = _wanted(context, tuned)
+    found = context.sweep(replace(wanted, filters=filters), context.base)
+    base = tuple(_made(one, found, kind) for one in context.base)
     notes += _notes(found)
     plain = [name for name in found.units if name not in found.made]
     if kind != "normal" and plain:
         notes.append(f"normal filters where data or size did not allow {kind}: {some(plain, 4)}")
     units = dict(found.units)
     if values["balance"]:
-        units, found, note = _balanced(ground, wanted, base, units, found)
+        units, found, note = _balanced(context, wanted, base, units, found)
         notes.append(note)
     return tuple(_shifted(_with_units(one, units.get(one.name)), found) for one in base), tuple(notes)
 
 
 def _balanced(
-    ground: Ground, wanted: Wanted, base: tuple[Assignment, ...], units: dict[str, Tensor], found: Found
-) -> tuple[dict[str, Tensor], Found, str]:
+    context: UnitContext,
+    wanted: UnitRequest,
+    base: tuple[Assignment, ...],
+    units: dict[str, Tensor],
+    found: UnitCorrections,
+) -> tuple[dict[str, Tensor], UnitCorrections, str]:
     """Multiply each weight by the root of its rate over the mean rate until all are equal; recentre each time.
 
     The evenest round counts: with skips and attention a weight's scale also moves the rates of others.
     """
     first, best, last = 0.0, (math.inf, units, found), next(reversed(found.size), "")
-    for turn in range(ROUNDS + 1):
-        rates = rates_of(ground, list(units), turn)
+    for turn in range(BALANCE_ROUNDS + 1):
+        rates = rates_of(context, list(units), turn)
         mean = math.exp(sum(map(math.log, rates.values())) / max(len(rates), 1))
         spread = max((abs(math.log(rate / mean)) for rate in rates.values()), default=0.0)
         first = spread if turn == 0 else first
         if spread < best[0]:
             best = spread, units, found
-        if spread < EVEN or turn == ROUNDS:
+        if spread < BALANCED_LOG_RATIO or turn == BALANCE_ROUNDS:
             break
         # The output's size drifts where an activation is not homogeneous; a share in every layer takes it back.
         goal = mean * max(found.size.get(last, 1.0), 1e-6) ** (1 / len(rates))
@@ -133,42 +143,44 @@ def _balanced(
             name: factors * math.sqrt(rates[name] / goal) if name in rates else factors
             for name, factors in units.items()
         }
-        found = ground.sweep(replace(wanted, fixed=units), base)
+        found = context.sweep(replace(wanted, fixed=units), base)
     now, units, found = best
     before, now = math.exp(first), math.exp(now)
     note = f"rates of change differed by a factor of {before:.3g} from their mean, now by {now:.3g}"
     return units, found, note
 
 
-def rates_of(ground: Ground, names: Sequence[str], turn: int) -> dict[str, float]:
+def rates_of(context: UnitContext, names: Sequence[str], turn: int) -> dict[str, float]:
     """Root mean square of gradient over that of weight, for a fresh random projection of the output."""
-    evidence = Evidence(ground.model, ground.inputs, ground.forward, None, ground.seed + turn)
-    with evidence.running():
-        grads = evidence.gradient(evidence.value(evidence.output()), graph=False)
-    by_name = dict(zip(evidence.trained, grads, strict=True))
+    run = DifferentiableRun(context.model, context.inputs, context.forward, None, context.seed + turn)
+    with run.running():
+        grads = run.gradient(run.value(run.output()), graph=False)
+    by_name = dict(zip(run.trained, grads, strict=True))
     rates = {
-        name: float(by_name[name].norm() / evidence.parameters[name].detach().norm().clamp_min(1e-30))
+        name: float(by_name[name].norm() / run.parameters[name].detach().norm().clamp_min(1e-30))
         for name in names
         if name in by_name
     }
     return {name: rate for name, rate in rates.items() if 0 < rate < math.inf}
 
 
-def _wanted(ground: Ground, names: Sequence[str], gains: Mapping[str, str] | None = None) -> Wanted:
-    layers = {one.name: one.layer for one in ground.base if one.name in names}
-    biases = frozenset(one.name for one in ground.base if one.method == "zeros" and one.rule != "rule")
-    return Wanted(layers, biases, gains or {})
+def _wanted(
+    context: UnitContext, names: Sequence[str], gains: Mapping[str, str] | None = None
+) -> UnitRequest:
+    layers = {one.name: one.layer for one in context.base if one.name in names}
+    biases = frozenset(one.name for one in context.base if one.method == "zeros" and one.rule != "rule")
+    return UnitRequest(layers, biases, gains or {})
 
 
 def _filters(seed: int, kind: str, name: str, x: Tensor, layer: object) -> Tensor | None:
     return make_filters(x, layer, kind, key_for(seed, f"{name} filters"))  # type: ignore[arg-type]
 
 
-def _direction(ground: Ground, one: Assignment) -> Assignment:
+def _direction(context: UnitContext, one: Assignment) -> Assignment:
     reason = "directions of a weight normalization; its gains set the scale"
     params: dict[str, Value] = {"std": DIRECTION_STD}
     return replace(
-        one, method="normal", params=params, rule=ground.rule, reason=reason, source=ground.source, found={}
+        one, method="normal", params=params, rule=context.rule, reason=reason, source=context.source, found={}
     )
 
 
@@ -178,12 +190,12 @@ def _with_units(one: Assignment, factors: Tensor | None) -> Assignment:
     return replace(one, units=_numbers(factors))
 
 
-def _made(one: Assignment, found: Found, kind: str) -> Assignment:
+def _made(one: Assignment, found: UnitCorrections, kind: str) -> Assignment:
     made = found.made.get(one.name)
     return one if made is None else _values(one, made, f"{kind} of what the layer reads")
 
 
-def _shifted(one: Assignment, found: Found) -> Assignment:
+def _shifted(one: Assignment, found: UnitCorrections) -> Assignment:
     shift = found.shifts.get(one.name)
     return (
         one
@@ -202,7 +214,7 @@ def _numbers(tensor: Tensor) -> tuple[float, ...]:
     return tuple(float(f"{value:.9g}") for value in tensor.float().tolist())
 
 
-def _notes(found: Found) -> tuple[str, ...]:
+def _notes(found: UnitCorrections) -> tuple[str, ...]:
     failed = (
         f"units could not be corrected, their output was not found or constant: {some(found.failed, 4)}",
     )

@@ -22,10 +22,10 @@ from initium.record.tape.tape import Call
 from initium.record.tape.uses import Use
 from initium.theory.layer import Layer
 
-SMALLEST = 1e-6
+CONSTANT_UNIT_RATIO = 1e-6
 """Standard deviation, as a share of the layer's largest, below which a unit counts as constant."""
 
-SAME_SHARE = 1e-2
+LENGTH_TOLERANCE = 1e-2
 """Relative difference of length over gain between units that the epsilon of a standardization may make."""
 
 Filters = Callable[[str, Tensor, Layer], Tensor | None]
@@ -33,7 +33,7 @@ Filters = Callable[[str, Tensor, Layer], Tensor | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class UnitRequest:
     """What a sweep may change.
 
     Args:
@@ -52,7 +52,7 @@ class Wanted:
 
 
 @dataclass(slots=True)
-class Found:
+class UnitCorrections:
     """What a sweep found, by parameter: factors of units, biases, weights made; and what could not be corrected.
 
     Args:
@@ -72,12 +72,12 @@ class UnitTape(CalibratingTape):  # type: ignore[no-untyped-call]
     """A tape that corrects the units of the weights in `wanted` as their operations run."""
 
     def __init__(
-        self, parameters: Mapping[str, Tensor], wanted: Wanted, *, batch: int, where: Callable[[], str]
+        self, parameters: Mapping[str, Tensor], wanted: UnitRequest, *, batch: int, where: Callable[[], str]
     ) -> None:
         targets = dict.fromkeys(wanted.layers, lambda _: 1.0)
         super().__init__(parameters, targets, batch=batch, where=where)
         self._wanted = wanted
-        self.found = Found()
+        self.found = UnitCorrections()
 
     def _run(self, call: Call) -> Any:
         if self._wanted.filters is not None and call.info.category in ("weighted", "matmul"):
@@ -140,16 +140,16 @@ class UnitTape(CalibratingTape):  # type: ignore[no-untyped-call]
             return False
         share = torch.linalg.vector_norm(units.detach().flatten(1), dim=1) / gain.detach().flatten().abs()
         return bool(torch.isfinite(share).all()) and bool(
-            (share - share[0]).abs().max() <= SAME_SHARE * share[0]
+            (share - share[0]).abs().max() <= LENGTH_TOLERANCE * share[0]
         )
 
     def _factors(self, name: str, std: Tensor) -> Tensor:
         if name in self._wanted.fixed:
             return self._wanted.fixed[name].to(std)
-        alive = std > SMALLEST * std.max()
-        if not bool(alive.all()):
-            self.found.constant[name] = int((~alive).sum())
-        return torch.where(alive, 1 / std.clamp_min(1e-30), 1.0)
+        varying = std > CONSTANT_UNIT_RATIO * std.max()
+        if not bool(varying.all()):
+            self.found.constant[name] = int((~varying).sum())
+        return torch.where(varying, 1 / std.clamp_min(1e-30), 1.0)
 
     def _write(self, name: str, target: Tensor, factors: Tensor) -> None:
         if name in self._wanted.gains:
@@ -187,8 +187,8 @@ class UnitTape(CalibratingTape):  # type: ignore[no-untyped-call]
 
 
 def sweep_units(
-    model: nn.Module, inputs: Inputs, wanted: Wanted, *, forward: Forward | None, seed: int
-) -> Found:
+    model: nn.Module, inputs: Inputs, wanted: UnitRequest, *, forward: Forward | None, seed: int
+) -> UnitCorrections:
     """One sweep over a model that holds its draws; weights and biases are corrected in place."""
     leaves = check_inputs(inputs)
     with module_paths(model) as where, untouched(model, seed=seed):

@@ -6,18 +6,23 @@ from functools import cached_property
 
 from initium.record.graph.graph import Graph
 
-MOVES = frozenset({"aten.topk", "aten.sort", "aten.split", "aten.slice"})
+FORWARDING_OPS = frozenset({"aten.topk", "aten.sort", "aten.split", "aten.slice"})
 """Operations in no table that hand values on as they are."""
-LOSSES = {
+SCORE_OF_LOSS = {
     "aten.binary_cross_entropy_with_logits": "sigmoid",
     "aten.cross_entropy_loss": "softmax",
     "aten.log_sigmoid_forward": "sigmoid",
 }
-CROPS = ("torchvision.roi_align", "torchvision.roi_pool", "aten.grid_sampler", "torchvision.deform_conv2d")
+SAMPLING_OPS = (
+    "torchvision.roi_align",
+    "torchvision.roi_pool",
+    "aten.grid_sampler",
+    "torchvision.deform_conv2d",
+)
 """Operations whose later operands say where to look."""
 
 
-class Reach:
+class Reachability:
     """Forward reachability in a graph, each question answered once for all nodes."""
 
     def __init__(self, graph: Graph) -> None:
@@ -38,7 +43,7 @@ class Reach:
         for index in range(len(nodes) - 1, -1, -1):
             reached: set[int] = set()
             for consumer in self.graph.consumers[index]:
-                if self._looks_at(consumer, index) or "float" not in nodes[consumer].dtype:
+                if self._gives_positions(consumer, index) or "float" not in nodes[consumer].dtype:
                     continue  # integers and truth values choose what is read; they are no signal
                 if nodes[consumer].category == "weighted":
                     reached.add(consumer)
@@ -47,10 +52,10 @@ class Reach:
             found[index] = frozenset(reached)
         return found
 
-    def _looks_at(self, consumer: int, source: int) -> bool:
+    def _gives_positions(self, consumer: int, source: int) -> bool:
         """Whether the consumer takes the value as positions, not as data."""
         node = self.graph.nodes[consumer]
-        return node.op.startswith(CROPS) and bool(node.inputs) and node.inputs[0] != source
+        return node.op.startswith(SAMPLING_OPS) and bool(node.inputs) and node.inputs[0] != source
 
     def score(self, node: int) -> str:
         """Whether the value is moved, unchanged, to a "sigmoid" or a "softmax"; "" if to neither."""
@@ -72,13 +77,17 @@ class Reach:
         node = self.graph.nodes[index]
         if node.category == "softmax":
             return "softmax"
-        return LOSSES.get(node.op, "") or ("sigmoid" if node.kind == "sigmoid" else "")
+        return SCORE_OF_LOSS.get(node.op, "") or ("sigmoid" if node.kind == "sigmoid" else "")
 
     def _moves(self, index: int) -> bool:
         node = self.graph.nodes[index]
-        return node.category in ("copy", "concat") or node.op in MOVES or self.graph.is_transparent(index)
+        return (
+            node.category in ("copy", "concat")
+            or node.op in FORWARDING_OPS
+            or self.graph.is_transparent(index)
+        )
 
-    def steers(self, node: int) -> bool:
+    def gives_offsets(self, node: int) -> bool:
         """Whether sums and products of the value with others say where a sampling operation looks."""
         return bool(self._samplers(node))
 
@@ -89,7 +98,7 @@ class Reach:
             current = stack.pop()
             for consumer in self.graph.consumers[current]:
                 if "grid_sampler" in self.graph.nodes[consumer].op:
-                    return not self._looks_at(consumer, current)
+                    return not self._gives_positions(consumer, current)
                 if self.graph.is_transparent(consumer):
                     stack.append(consumer)
         return False
@@ -112,8 +121,8 @@ class Reach:
             seen.add(current)
         return False
 
-    def star(self, node: int, batch: int) -> dict[str, int]:
-        """Heads, levels and points of the deformable attention that the value steers; 1 where it steers none."""
+    def offset_grid(self, node: int, batch: int) -> dict[str, int]:
+        """Heads, levels and points of the deformable attention whose offsets the value gives; 1 where it gives none."""
         views = [
             view
             for sampler in sorted(self._samplers(node))
@@ -131,7 +140,9 @@ class Reach:
         while stack:
             current = stack.pop()
             for consumer in self.graph.consumers[current]:
-                if "grid_sampler" in self.graph.nodes[consumer].op and self._looks_at(consumer, current):
+                if "grid_sampler" in self.graph.nodes[consumer].op and self._gives_positions(
+                    consumer, current
+                ):
                     found.add(consumer)
                 elif consumer not in seen and self.graph.nodes[consumer].category in (
                     "copy", "add", "mul", "concat",

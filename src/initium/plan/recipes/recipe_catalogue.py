@@ -19,7 +19,7 @@ RECIPES: tuple[Recipe, ...] = (
     *depth.RECIPES,
 )
 
-_BY_NAME = {recipe.name: recipe for recipe in RECIPES}
+_RECIPE_BY_NAME = {recipe.name: recipe for recipe in RECIPES}
 
 
 def recipes() -> tuple[Recipe, ...]:
@@ -39,9 +39,9 @@ def find_recipe(name: str) -> Recipe:
         UnknownNameError: no such recipe; the nearest names are in the message.
     """
     plain = name.removeprefix(PREFIX).strip().lower().replace("-", "_")
-    if plain not in _BY_NAME:
-        raise unknown_name("recipe", plain, _BY_NAME)
-    return _BY_NAME[plain]
+    if plain not in _RECIPE_BY_NAME:
+        raise unknown_name("recipe", plain, _RECIPE_BY_NAME)
+    return _RECIPE_BY_NAME[plain]
 
 
 def recipe_by(policy: object) -> Recipe | None:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 
-from initium.plan.recipes.dataflow import Reach
+from initium.plan.recipes.dataflow import Reachability
 from initium.plan.recipes.pyramid import Pyramid
 from initium.plan.recipes.recipe import Measure
 from initium.record.graph.graph import SHORT_BRANCH, Residual, bits
@@ -24,7 +24,7 @@ class Traits:
     def __init__(self, seen: Record) -> None:
         self.seen = seen
         self.graph = seen.graph
-        self.reach = Reach(seen.graph)
+        self.reach = Reachability(seen.graph)
         self.pyramid = Pyramid(seen)
 
     @cached_property
@@ -42,7 +42,7 @@ class Traits:
         if what == "fan_in":
             return max(math.prod(shape[1:]), 1)
         if what in ("heads", "levels", "points"):
-            return self.reach.star(self._node(part), self.seen.batch)[what]
+            return self.reach.offset_grid(self._node(part), self.seen.batch)[what]
         if what == "grid_side":
             return max(math.isqrt(self._positions(part)), 1)
         if what == "channels":
@@ -146,8 +146,8 @@ class Traits:
             yield f"{score}_score"
         if score == "softmax" and not final:
             yield "mixes"
-        if self.reach.steers(node):
-            yield "off_kernel"
+        if self.reach.gives_offsets(node):
+            yield "sampling_offsets"
         if self.reach.sampled(node):
             yield "sampled"
         if self.reach.reads_samples(node):

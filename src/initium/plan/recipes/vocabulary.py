@@ -7,8 +7,8 @@ from typing import get_args
 from initium.record.graph.roles import Role
 from initium.theory.layer import Kind
 
-KINDS = frozenset(get_args(Kind))
-ROLES = frozenset(get_args(Role)) - {"weight"}
+LAYER_KINDS = frozenset(get_args(Kind))
+ROLE_WORDS = frozenset(get_args(Role)) - {"weight"}
 
 SEEN = {
     "matrix": "a weight: anything but a bias, a gain, a scale or a token",
@@ -32,13 +32,13 @@ SEEN = {
     "layer_norm": "it belongs to a norm over the channels of one place",
     "folded": "multiplied into a weight before that is used",
     "scalar": "a single number",
-    "off_kernel": "it says where attention samples a map",
+    "sampling_offsets": "it says where attention samples a map",
     "sampled": "attention samples its output at free positions",
     "reads_samples": "it reads what attention has sampled",
 }
 """Words beside the roles and the kinds of layer."""
 
-WORDS = KINDS | ROLES | frozenset(SEEN)
+WORDS = LAYER_KINDS | ROLE_WORDS | frozenset(SEEN)
 
 
 def unknown(word: str) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from initium.errors import UnknownNameError
 from initium.plan.records.assignment import Assignment
 from initium.plan.scales.planned_weights import planned_weights
-from initium.plan.scales.theory_sweep import Scaling, Target
+from initium.plan.scales.theory_sweep import PredictedTarget, Scaling
 from initium.plan.structure.branch_scale import share_of
 from initium.record import Record
 from initium.record.graph.graph import Graph
@@ -40,7 +40,7 @@ def _is_scaled(one: Assignment, seen: Record) -> bool:
     return not (one.keeps or seen.parts[one.name].scale_free) and one.method in SCALED
 
 
-def _target(one: Assignment, seen: Record) -> Target:
+def _target(one: Assignment, seen: Record) -> PredictedTarget:
     """What calibration would bring the weight's output to."""
     part = seen.parts[one.name]
     if part.branch is None or part.role != "branch_end":

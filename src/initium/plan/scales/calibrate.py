@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from initium.plan.records.assignment import Assignment
-from initium.plan.structure.branch_scale import Target, target_of, watched
-from initium.plan.structure.embedding_tables import FAINT_POSITIONS
-from initium.plan.structure.unweighted_ends import End, loose_ends
+from initium.plan.structure.branch_scale import MeasuredTarget, target_of, watched
+from initium.plan.structure.embedding_tables import SMALL_VARIANCE_POSITIONS
+from initium.plan.structure.unweighted_ends import End, unweighted_ends
 from initium.record.graph.roles import Part
 from initium.record.parameters.inventory import named_tensors
 from initium.record.record import Record
@@ -28,15 +28,15 @@ from initium.record.tape import ops
 from initium.record.tape.tape import Call, Tape
 from initium.record.tape.uses import Use, uses_of
 
-Size = Callable[[Tensor], float]
+Moment = Callable[[Tensor], float]
 """What of an output is brought to its target: the second moment, or the variance for LSUV."""
 
 MAX_FACTOR = 1e6
 
-LOUDER = 1.5
+REUSE_TOLERANCE = 1.5
 """How far above its target a later use of a weight may come out before the weight is made smaller for all of them."""
 
-LEAST_SHARE = 1e-4
+LEAST_WEIGHT_SHARE = 1e-4
 """An output whose second moment is but for so little that of its bias tells nothing about its weight."""
 
 
@@ -54,11 +54,11 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
     def __init__(
         self,
         parameters: Mapping[str, Tensor],
-        targets: Mapping[str, Target],
+        targets: Mapping[str, MeasuredTarget],
         *,
         batch: int,
         where: Callable[[], str],
-        size: Size | None = None,
+        size: Moment | None = None,
         shared: bool = True,
     ) -> None:
         super().__init__(parameters, batch=batch, where=where, measure=False)
@@ -88,7 +88,7 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
             self._fit_table(call, out)
         end = self.ends.get(index)
         if end is not None and call.info.name == end.op and isinstance(out, Tensor):
-            self._close(end, out)
+            self._scale_end(end, out)
         if index in self.watch and (main := _main(out)) is not None:
             self._needed_seconds[index] = second_moment(main)
         return out
@@ -98,11 +98,11 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         if not any(value.params for value in call.values):
             return None
         for use in uses_of(call.info.name, len(self.drafts), call.args, self._operands(call)):
-            if use.how == "weight" and use.names[0] in self._targets and self._open(use.names[0]):
+            if use.how == "weight" and use.names[0] in self._targets and self._may_rescale(use.names[0]):
                 return use
         return None
 
-    def _open(self, name: str) -> bool:
+    def _may_rescale(self, name: str) -> bool:
         return name not in self.factors or self._shared
 
     def _rescale(self, call: Call, use: Use, out: Tensor) -> Tensor:
@@ -110,7 +110,7 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         measured, target = self._size(out), self._targets[name](self._needed_seconds)
         if bias is not None:
             share = self._size(out.detach() - _along_units(call, bias, out))
-            measured = share if share > LEAST_SHARE * measured else 0.0
+            measured = share if share > LEAST_WEIGHT_SHARE * measured else 0.0
         if not (math.isfinite(measured) and measured > 0 and math.isfinite(target) and target > 0):
             if name not in self.factors:
                 self.factors[name] = 1.0
@@ -118,7 +118,7 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
             return out
         if name in self.failed:  # at an earlier use, which was given zeros
             self.failed.remove(name)
-        elif name in self.factors and measured <= LOUDER * target:
+        elif name in self.factors and measured <= REUSE_TOLERANCE * target:
             return out
         factor = min(max(math.sqrt(target / measured), 1 / MAX_FACTOR), MAX_FACTOR)
         self.factors[name] = factor * self.factors.get(name, 1.0)
@@ -143,7 +143,7 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         self._parameters[name].detach().mul_(factor)
         self.factors[name] = factor
 
-    def _close(self, end: End, value: Tensor) -> None:
+    def _scale_end(self, end: End, value: Tensor) -> None:
         """Bring what a branch makes to its target by its last weight; down only where the degree is but a bound."""
         held = self._held.pop(end.name, None)
         measured, wanted = second_moment(value), end.target(self._needed_seconds)
@@ -202,8 +202,8 @@ def calibrate(
     *,
     forward: Forward | None,
     seed: int,
-    targets: Mapping[str, Target] | None = None,
-    size: Size | None = None,
+    targets: Mapping[str, MeasuredTarget] | None = None,
+    size: Moment | None = None,
     shared: bool = True,
 ) -> Sweep:
     """One sweep over a model that already holds the assignments' draws; its weights are rescaled in place.
@@ -214,7 +214,7 @@ def calibrate(
     ends: Mapping[int, End] = {}
     if targets is None:
         targets = targets_of(record, assignments)
-        ends = loose_ends(record, targets)
+        ends = unweighted_ends(record, targets)
     parameters = named_tensors(model)
     leaves = check_inputs(inputs)
     with module_paths(model) as where, untouched(model, seed=seed):
@@ -223,7 +223,7 @@ def calibrate(
         )
         tape.watch = watched(record.graph)
         tape.ends = ends
-        tape.tables = frozenset(one.name for one in assignments if one.rule == FAINT_POSITIONS)
+        tape.tables = frozenset(one.name for one in assignments if one.rule == SMALL_VARIANCE_POSITIONS)
         try:
             tape.add_inputs([leaf for leaf in leaves if isinstance(leaf, Tensor)])
             run_forward(model, inputs, forward, tape)
@@ -232,7 +232,7 @@ def calibrate(
     return Sweep(tape.factors, tuple(tape.failed))
 
 
-def targets_of(record: Record, assignments: Sequence[Assignment]) -> dict[str, Target]:
+def targets_of(record: Record, assignments: Sequence[Assignment]) -> dict[str, MeasuredTarget]:
     """Parameter name -> target of its output, for every assigned weight whose scale matters."""
     return {
         one.name: _target(record, record.parts[one.name], one.target)
@@ -253,7 +253,7 @@ def _matters(part: Part, one: Assignment) -> bool:
     )
 
 
-def _target(record: Record, part: Part, planned: float) -> Target:
+def _target(record: Record, part: Part, planned: float) -> MeasuredTarget:
     """The planned second moment, or that of the branch which the weight ends."""
     residual = part.branch
     if part.role != "branch_end" or residual is None or "branch" not in part.follows:

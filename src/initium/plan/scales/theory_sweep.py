@@ -10,7 +10,7 @@ from initium.predict.signal import Outside, Signal, Weights
 from initium.record import Record
 from initium.record.tape.node import Node
 
-Target = Callable[[Sequence[Signal]], float]
+PredictedTarget = Callable[[Sequence[Signal]], float]
 """From the signals so far to the second moment that a weight's output should have, its bias apart."""
 
 
@@ -23,7 +23,9 @@ class Scaling(Propagation):
         targets: weight -> its target.
     """
 
-    def __init__(self, seen: Record, drawn: dict[str, Weights], targets: Mapping[str, Target]) -> None:
+    def __init__(
+        self, seen: Record, drawn: dict[str, Weights], targets: Mapping[str, PredictedTarget]
+    ) -> None:
         super().__init__(seen, drawn)
         self.factors: dict[str, float] = {}
         self._drawn, self._targets = drawn, targets

@@ -9,27 +9,27 @@ from initium.plan.structure.growth_degree import degree_of
 from initium.record.graph.graph import Graph, Residual, bits
 from initium.theory.streams import refill, share_for
 
-Target = Callable[[Mapping[int, float]], float]
+MeasuredTarget = Callable[[Mapping[int, float]], float]
 """From the second moments of the operations so far to the one that an output should have."""
 
-QUIET = 16
+NORM_FREE_DIVISOR = 16
 """By how much branches without a norm start weaker: near the identity, as Fixup and SkipInit start them at zero.
 
 Norm-free residual nets train better so (12 convolutions, ReLU: loss .76 against .81), and their branches can move at
 once, as zeros cannot.
 """
 
-LEAK = 1e-3
+LEAST_ATTENUATION = 1e-3
 """Share of a stream's second moment that must be lost at a block to count."""
 
-LOUDEST = 10.0
+MAX_BRANCH_RATIO = 10.0
 """How many times the stream's second moment a branch may have: a block that takes so little of it loses little, too."""
 
 
 def share_of(graph: Graph, branch: Residual) -> float:
     """The share of the stream's second moment that the end of a branch adds.
 
-    The blocks of a stream add up to as much as it held, or to a `QUIET`th of it where no norm is on the branch. Where
+    The blocks of a stream add up to as much as it held, or to a 16th of it where no norm is on the branch. Where
     the skip itself goes through weights, as at a change of width, there is no identity to stay near: such a skip and a
     branch without norm are peers (timm's regnetx_002 without norms: loss .82 against 1.15; resnet10t: .81 against .86).
     Where branches alone bring positions together, by weights that sum over them, near the identity a net sees a bag of
@@ -39,8 +39,8 @@ def share_of(graph: Graph, branch: Residual) -> float:
     if not normed and is_projected(graph, branch):
         return 1.0
     num_blocks = sum(other.number == branch.number for other in graph.residuals.values())
-    is_quiet = not normed and branch.number not in graph.mixing
-    return share_for(num_blocks, 1.0 / QUIET if is_quiet else 1.0)
+    is_reduced = not normed and branch.number not in graph.mixing
+    return share_for(num_blocks, 1.0 / NORM_FREE_DIVISOR if is_reduced else 1.0)
 
 
 def is_projected(graph: Graph, branch: Residual) -> bool:
@@ -49,7 +49,7 @@ def is_projected(graph: Graph, branch: Residual) -> bool:
     return bool(skip & graph.weighted)
 
 
-def target_of(graph: Graph, branch: Residual) -> Target:
+def target_of(graph: Graph, branch: Residual) -> MeasuredTarget:
     """The target of what a branch makes: a share of the stream's, or what a leaking stream lacks to unit scale.
 
     A stream leaks where blocks blend into it, as in x + a (f - x), or scale it down, as in (x + f) / sqrt(2): with
@@ -57,16 +57,18 @@ def target_of(graph: Graph, branch: Residual) -> Target:
     rescaled sums: .84 against .64). Branches that multiply the stream by itself stay weak also there: what is louder
     than usual comes out louder still, and more so from block to block.
     """
-    share, stream, leak = share_of(graph, branch), branch.stream, _leak_of(graph, branch)
-    if leak is None:
+    share, stream, attenuation = share_of(graph, branch), branch.stream, _attenuation_of(graph, branch)
+    if attenuation is None:
         return lambda seconds: share * seconds.get(stream, 1.0)
-    is_steep = degree_of(graph, stream, branch.end) > 1
+    is_superlinear = degree_of(graph, stream, branch.end) > 1
 
     def target(seconds: Mapping[int, float]) -> float:
-        held = seconds.get(leak.source, 1.0)
-        least = share * held / leak.taken
-        needed = least if is_steep else refill(held, share, kept=leak.kept, taken=leak.taken)
-        return min(needed, LOUDEST * held)
+        held = seconds.get(attenuation.source, 1.0)
+        least = share * held / attenuation.taken
+        needed = (
+            least if is_superlinear else refill(held, share, kept=attenuation.kept, taken=attenuation.taken)
+        )
+        return min(needed, MAX_BRANCH_RATIO * held)
 
     return target
 
@@ -78,7 +80,7 @@ def watched(graph: Graph) -> frozenset[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Leak:
+class Attenuation:
     """What a sum keeps of a stream and takes of a branch.
 
     Args:
@@ -92,16 +94,16 @@ class Leak:
     taken: float
 
 
-def _leak_of(graph: Graph, branch: Residual) -> Leak | None:
-    """The leak of a stream at a block; None where it has none."""
+def _attenuation_of(graph: Graph, branch: Residual) -> Attenuation | None:
+    """The attenuation of a stream at a block; None where it has none."""
     taken = _ratio(graph, branch.branch, source_of(graph, branch.branch))
     if taken is None:
         return None
     if branch.end != branch.branch:
-        return Leak(branch.stream, (1.0 - taken**0.5) ** 2, taken)
+        return Attenuation(branch.stream, (1.0 - taken**0.5) ** 2, taken)
     source = source_of(graph, branch.stream)
     kept = _ratio(graph, branch.stream, source)
-    return None if kept is None or kept > 1.0 - LEAK else Leak(source, kept, taken)
+    return None if kept is None or kept > 1.0 - LEAST_ATTENUATION else Attenuation(source, kept, taken)
 
 
 def source_of(graph: Graph, index: int) -> int:

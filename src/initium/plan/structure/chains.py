@@ -15,7 +15,7 @@ from initium.record.tape.activation_curves import GRID, Curve
 from initium.record.tape.uses import Use
 from initium.theory.sampled import Sampled
 
-MOVES = frozenset(
+PERMUTING_OPS = frozenset(
     {"aten.channel_shuffle", "aten.pixel_shuffle", "aten.pixel_unshuffle", "aten.roll", "aten.flip", "aten.index",
      "aten.index_select", "aten.gather", "aten.repeat", "aten.im2col", "aten.col2im", "aten._unsafe_index"}
 )  # fmt: skip
@@ -44,7 +44,7 @@ class Chain:
 
 def chains_of(seen: Record) -> tuple[Chain, ...]:
     """Every chain of two or more weights."""
-    sites = {use.node: use for use in seen.sites if _simple(seen, use)}
+    sites = {use.node: use for use in seen.sites if _is_plain(seen, use)}
     reached = {node: found for node in sites if (found := _next_site(seen, node, sites)) is not None}
     follower = {node: found[0] for node, found in reached.items()}
     biases = biases_of(seen)
@@ -71,7 +71,7 @@ def _sampled(curve: Curve, made: dict[int, Sampled]) -> Sampled:
     return made.setdefault(id(curve.values), Sampled(GRID, curve.values))
 
 
-def _simple(seen: Record, use: Use) -> bool:
+def _is_plain(seen: Record, use: Use) -> bool:
     """Whether the weight is used once, whole, as a dense linear map or a convolution, in groups of even widths."""
     layer = use.layer
     if layer is None or layer.kind not in ("linear", "conv") or len(use.names) > 1:
@@ -112,7 +112,7 @@ def _in_order(seen: Record, node: int, site: int, inside: set[int]) -> bool:
     """Whether the channels of a value reach a weight as they are: no channel shuffle moves them to other groups."""
     nodes = seen.graph.nodes
     for index in (inside | {site}) - {node}:
-        if nodes[index].op in MOVES:
+        if nodes[index].op in PERMUTING_OPS:
             return False
         for view in nodes[index].operands:
             if (view.shape, view.stride) != (nodes[view.node].shape, nodes[view.node].stride):

@@ -9,19 +9,19 @@ from initium.record.graph.graph import Graph, bits
 from initium.record.graph.roles import Part
 from initium.record.parameters.inventory import ParameterInfo
 
-FAINT = 1e-3
+SMALL_SECOND_MOMENT = 1e-3
 """The least second moment that is sound for what a block receives."""
 
 
-FAINT_POSITIONS = "faint positions"
+SMALL_VARIANCE_POSITIONS = "small-variance positions"
 """The rule that draws such tables anew; calibration finds their size."""
-NOISE = 0.1
+MAX_NOISE_STD = 0.1
 """Standard deviation up to which a table of positions is noise, and no pattern that an author chose."""
-LOUDER = 4.0
+SIGNAL_TO_POSITIONS = 4.0
 """By how much a signal's second moment must exceed that of the positions added to it for these to be called faint."""
 
 
-def faint_positions(seen: Record) -> frozenset[str]:
+def small_variance_positions(seen: Record) -> frozenset[str]:
     """Tables of noise or zeros that are added to a louder stream, and tell it too little of where things are.
 
     A signal of unit size with positions of .02 is a bag of patches for as long as it takes to learn the table.
@@ -30,15 +30,15 @@ def faint_positions(seen: Record) -> frozenset[str]:
         part.name
         for part in seen.parts.values()
         if part.role == "position" and part.branch is None and _is_noise(seen.parameter(part.name))
-        if _is_drowned(seen, part)
+        if _is_dominated(seen, part)
     )
 
 
 def _is_noise(info: ParameterInfo) -> bool:
-    return info.meta or not info.finite or info.constant is not None or info.std <= NOISE
+    return info.meta or not info.finite or info.constant is not None or info.std <= MAX_NOISE_STD
 
 
-def _is_drowned(seen: Record, part: Part) -> bool:
+def _is_dominated(seen: Record, part: Part) -> bool:
     """Whether the table is added to one louder signal; where nothing was measured, to one that a weight made."""
     graph, info = seen.graph, seen.parameter(part.name)
     looked_up = part.nodes[0] if part.layer.kind == "embedding" else -1
@@ -54,10 +54,10 @@ def _is_drowned(seen: Record, part: Part) -> bool:
     content = graph.nodes[signal[0]].forward
     if content is None or not info.finite:
         return bool(graph.ancestors[signal[0]] & graph.weighted)
-    return content.second > LOUDER * info.second
+    return content.second > SIGNAL_TO_POSITIONS * info.second
 
 
-def spreads_of(seen: Record) -> dict[str, float]:
+def table_stds(seen: Record) -> dict[str, float]:
     """Table -> the standard deviation to draw it with, for those that weights hear too faintly.
 
     Tables are small because a norm is expected to follow. Where none does, their sum is the stream that everything
@@ -65,15 +65,15 @@ def spreads_of(seen: Record) -> dict[str, float]:
     spread of d^(-1/4) its outputs, sums of d products of its elements, have unit scale. Tables that are added share a
     spread.
     """
-    faint = {part.name: _heard(seen, part) for part in seen.parts.values() if _is_table(seen, part)}
+    faint = {part.name: _small_values_of(seen, part) for part in seen.parts.values() if _is_table(seen, part)}
     return {
-        name: min(_spread(seen.graph, seen.parts[other]) for other, also in faint.items() if also & heard)
+        name: min(_std_for(seen.graph, seen.parts[other]) for other, also in faint.items() if also & heard)
         for name, heard in faint.items()
         if heard
     }
 
 
-def _spread(graph: Graph, part: Part) -> float:
+def _std_for(graph: Graph, part: Part) -> float:
     is_head = any(graph.nodes[node].category == "weighted" for node in part.nodes)
     return part.layer.num_out**-0.25 if is_head else 1.0
 
@@ -91,7 +91,7 @@ def _is_table(seen: Record, part: Part) -> bool:
     return part.layer.kind == "embedding" and info.finite and info.constant is None
 
 
-def _heard(seen: Record, part: Part) -> int:
+def _small_values_of(seen: Record, part: Part) -> int:
     """Bit mask of the faint values, made of tables alone, in which weights hear the table; none behind a norm."""
     graph, mask = seen.graph, 0
     tables = [node for node in part.nodes if graph.nodes[node].category == "lookup"]
@@ -99,7 +99,7 @@ def _heard(seen: Record, part: Part) -> int:
         made = graph.descendants[node] & ~_weighted_or_later(graph)
         if any(graph.normalizes(one) for one in bits(made)):
             return 0
-        mask |= sum(1 << one for one in _taken(graph, made) if _is_faint(seen, one))
+        mask |= sum(1 << one for one in _read_by_weights(graph, made) if _is_small(seen, one))
     return mask
 
 
@@ -110,13 +110,13 @@ def _weighted_or_later(graph: Graph) -> int:
     return mask
 
 
-def _taken(graph: Graph, made: int) -> Iterator[int]:
+def _read_by_weights(graph: Graph, made: int) -> Iterator[int]:
     """The values among these that a weight takes."""
     for one in bits(made):
         if any(graph.weighted >> consumer & 1 for consumer in graph.consumers[one]):
             yield one
 
 
-def _is_faint(seen: Record, node: int) -> bool:
+def _is_small(seen: Record, node: int) -> bool:
     moments = seen.graph.nodes[node].forward
-    return moments is not None and 0 < moments.second < FAINT
+    return moments is not None and 0 < moments.second < SMALL_SECOND_MOMENT

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from initium.plan.structure.branch_scale import Target, is_projected, source_of, target_of
+from initium.plan.structure.branch_scale import MeasuredTarget, is_projected, source_of, target_of
 from initium.plan.structure.growth_degree import degree_of
 from initium.record import Record
 from initium.record.graph.graph import SHORT_BRANCH, Graph, Residual
@@ -29,11 +29,11 @@ class End:
 
     name: str
     degree: int
-    target: Target
+    target: MeasuredTarget
     op: str
 
 
-def loose_ends(record: Record, names: Collection[str]) -> dict[int, End]:
+def unweighted_ends(record: Record, names: Collection[str]) -> dict[int, End]:
     """Node of what a branch makes -> its end, among the weights of these names."""
     ended = {part.branch.node for part in record.parts.values() if part.role == "branch_end" and part.branch}
     found = {}

@@ -23,7 +23,7 @@ from initium.plan.write.apply import check_target, rollback
 from initium.theory.layer import Layer
 
 By = Literal["name", "order"] | Callable[[str], str]
-How = Literal["copied", "selected", "adapted", "inflated", "resized"]
+Fitting = Literal["copied", "selected", "adapted", "inflated", "resized"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Taken:
 
     name: str
     source: str
-    how: How
+    how: Fitting
     was: tuple[int, ...]
     shape: tuple[int, ...]
 
@@ -130,8 +130,8 @@ def _made(
     places: _Places,
     keep: Sequence[str],
     inflation: str,
-) -> tuple[How, Tensor] | str:
-    """How one tensor is taken over and its new values; or why it is left."""
+) -> tuple[Fitting, Tensor] | str:
+    """Fitting one tensor is taken over and its new values; or why it is left."""
     if any(fnmatch.fnmatchcase(name, pattern) for pattern in keep):
         return "kept, as asked for"
     if origin not in given:
@@ -212,7 +212,7 @@ class _Places:
 
 def _fit(
     given: Tensor, target: Tensor, places: _Places, name: str, inflation: str
-) -> tuple[How, Tensor] | str:
+) -> tuple[Fitting, Tensor] | str:
     """What to do with a source tensor to fit a target, and the result; or why it cannot be done."""
     shape, how, kind = tuple(target.shape), "copied", places.kind(name)
     if tuple(given.shape) == shape:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from initium.plan.recipes.library.shared_lines import CUT_AT_TWO, NORMS, TORCH, ZEROS
+from initium.plan.recipes.library.shared_lines import CUT_AT_TWO, NEEDS_CONV, NORM_LINES, TORCH_LINES, ZEROS
 from initium.plan.recipes.recipe import Line, Need, Recipe, start
 
 FAN_OUT = start("he_normal", mode="fan_out", fans="torch")
-_CONV = (Need("conv", "convolution"),)
 
 RECIPES = (
     Recipe(
@@ -14,8 +13,8 @@ RECIPES = (
         "convnets",
         "Convolutions by He over fan_out, the last norm gain of each branch 0, the classifier torch's default.",
         "timm, resnet.py; He+ 2015, 1502.01852; Goyal+ 2017, 1706.02677",
-        (Line("last_gain", start("zero_gamma")), *NORMS, Line("conv", FAN_OUT), *TORCH),
-        (*_CONV, Need("last_gain", "norm at the end of a residual branch")),
+        (Line("last_gain", start("zero_gamma")), *NORM_LINES, Line("conv", FAN_OUT), *TORCH_LINES),
+        (*NEEDS_CONV, Need("last_gain", "norm at the end of a residual branch")),
         (
             (
                 "fan_out is torch's: for grouped convolutions (ResNeXt) it counts the outputs of all groups, so their "
@@ -29,8 +28,8 @@ RECIPES = (
         "convnets",
         "As timm_resnet, but every norm gain 1.",
         "torchvision, resnet.py; He+ 2015, 1502.01852",
-        (*NORMS, Line("conv", FAN_OUT), *TORCH),
-        _CONV,
+        (*NORM_LINES, Line("conv", FAN_OUT), *TORCH_LINES),
+        NEEDS_CONV,
         ("zero_init_residual is off in torchvision unless asked for; timm has it on.",),
     ),
     Recipe(
@@ -39,12 +38,12 @@ RECIPES = (
         "Everything N(0, 0.02^2), biases 0, layer scale 1e-6.",
         "timm, convnext.py; Liu+ 2022, 2201.03545",
         (
-            *NORMS,
+            *NORM_LINES,
             Line("scale on_branch !scalar", start("layer_scale", value=1e-6)),
             Line("matrix", CUT_AT_TWO, ZEROS),
             Line("bias", ZEROS),
         ),
-        (*_CONV, Need("scale on_branch", "layer scale on a residual branch")),
+        (*NEEDS_CONV, Need("scale on_branch", "layer scale on a residual branch")),
         (
             "Called a truncated normal; the cut is at -2 and 2, a hundred standard deviations away, so it is a normal.",
         ),
@@ -54,8 +53,8 @@ RECIPES = (
         "convnets",
         "Convolutions N(0, 2 / fan_out) with the fan of a group, linear layers U(-b, b), b = 1 / sqrt(out).",
         "timm, _efficientnet_builder.py, after the TPU code; Tan+ 2019, 1905.11946",
-        (*NORMS, Line("conv|linear", start("efficientnet"), ZEROS), *TORCH),
-        _CONV,
+        (*NORM_LINES, Line("conv|linear", start("efficientnet"), ZEROS), *TORCH_LINES),
+        NEEDS_CONV,
         (
             (
                 "The paper does not give an initialization; this is the TensorFlow code's. Its linear rule uses "
@@ -69,14 +68,14 @@ RECIPES = (
         "Convolutions N(0, 1 / fan_in) (standardized in every forward), gains 1, branch scalars 0, head N(0, 0.01^2).",
         "timm, nfnet.py; Brock+ 2021, 2102.06171",
         (
-            *NORMS,
+            *NORM_LINES,
             Line("scale folded", start("ones")),
             Line("scale scalar on_branch", start("skip_init")),
             Line("conv", start("lecun_normal", fans="torch"), ZEROS),
             Line("linear", start("normal", std=0.01), ZEROS),
             Line("bias", ZEROS),
         ),
-        (*_CONV, Need("conv folded", "convolution whose weight is standardized")),
+        (*NEEDS_CONV, Need("conv folded", "convolution whose weight is standardized")),
         (
             "The paper takes ReLU's gain into the weight; timm multiplies the activation by it in the forward pass.",
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from initium.plan.recipes.library.convnets import FAN_OUT
 from initium.plan.recipes.library.language import NEEDS
-from initium.plan.recipes.library.shared_lines import LAYERS, NORMS, ZEROS
+from initium.plan.recipes.library.shared_lines import NORM_LINES, NUM_LAYERS, ZEROS
 from initium.plan.recipes.recipe import Line, Measured, Need, Recipe, start
 
 RECIPES = (
@@ -42,10 +42,10 @@ RECIPES = (
         "Values, outputs and feed-forward Xavier with gain (8 N)^(-1/4), queries and keys gain 1.",
         "torchscale; Wang+ 2022, 2203.00555, figure 2",
         (
-            *NORMS,
+            *NORM_LINES,
             Line("embedding|position", start("embedding", rule="width")),
             Line("query|key", start("deepnorm", part="other"), ZEROS),
-            Line("on_branch matrix", start("deepnorm", part="branch", num_layers=LAYERS), ZEROS),
+            Line("on_branch matrix", start("deepnorm", part="branch", num_layers=NUM_LAYERS), ZEROS),
             Line("bias", ZEROS),
         ),
         NEEDS,
@@ -60,9 +60,9 @@ RECIPES = (
         "Without norms: values, outputs and feed-forward Xavier times 0.67 N^(-1/4), embeddings d^(-1/2) (9 N)^(-1/4).",
         "layer6ai-labs/T-Fixup; Huang+ 2020",
         (
-            Line("embedding", start("t_fixup", part="embedding", num_layers=LAYERS)),
+            Line("embedding", start("t_fixup", part="embedding", num_layers=NUM_LAYERS)),
             Line("query|key", start("t_fixup", part="other"), ZEROS),
-            Line("on_branch matrix", start("t_fixup", part="branch", num_layers=LAYERS), ZEROS),
+            Line("on_branch matrix", start("t_fixup", part="branch", num_layers=NUM_LAYERS), ZEROS),
             Line("bias", ZEROS),
         ),
         NEEDS,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from initium.plan.recipes.library.convnets import FAN_OUT
-from initium.plan.recipes.library.shared_lines import TORCH_BIAS, ZEROS
+from initium.plan.recipes.library.shared_lines import TORCH_BIAS, TORCH_DEFAULT, ZEROS
 from initium.plan.recipes.recipe import Line, Measured, Need, Recipe, start
 
 _CAFFE = start("xavier_uniform", convention="caffe", fans="torch")
-_SMALL = start("normal", std=0.01)
-_TINY = start("normal", std=0.001)
-_TORCH = start("torch_default")
+_DENSE_HEAD = start("normal", std=0.01)
+_CENTERNET_HEAD = start("normal", std=0.001)
 _PRIOR = start("focal_prior", prior=0.01)
 _DENSE = "!in_region !lateral !pyramid"
 
@@ -20,8 +19,8 @@ MASKS = (
     Line("conv|conv_transpose in_region", FAN_OUT, ZEROS),
 )
 DENSE = (
-    Line(f"conv final sigmoid_score !paired {_DENSE}", _SMALL, _PRIOR),
-    Line(f"conv tower|final {_DENSE}", _SMALL, ZEROS),
+    Line(f"conv final sigmoid_score !paired {_DENSE}", _DENSE_HEAD, _PRIOR),
+    Line(f"conv tower|final {_DENSE}", _DENSE_HEAD, ZEROS),
 )
 
 _PYRAMID = Need("lateral", "sum of a feature map with an upsampled one")
@@ -68,7 +67,7 @@ RECIPES = (
         (
             *PYRAMID,
             *PROPOSALS,
-            Line("linear in_region", _TORCH, TORCH_BIAS),
+            Line("linear in_region", TORCH_DEFAULT, TORCH_BIAS),
             Line("conv_transpose in_region final", FAN_OUT, ZEROS),
             Line("conv final in_region", FAN_OUT, TORCH_BIAS),
             Line("conv_transpose in_region", FAN_OUT, TORCH_BIAS),
@@ -120,9 +119,9 @@ RECIPES = (
         "Heat map bias at probability 0.1, other last convolutions N(0, 0.001^2), else torch's default.",
         "CenterNet, msra_resnet.py; Zhou+ 2019, 1904.07850",
         (
-            Line(f"conv final sigmoid_score {_DENSE}", _TORCH, start("heatmap_prior")),
-            Line(f"conv final {_DENSE}", _TINY, ZEROS),
-            Line(f"conv tower {_DENSE}", _TORCH, TORCH_BIAS),
+            Line(f"conv final sigmoid_score {_DENSE}", TORCH_DEFAULT, start("heatmap_prior")),
+            Line(f"conv final {_DENSE}", _CENTERNET_HEAD, ZEROS),
+            Line(f"conv tower {_DENSE}", TORCH_DEFAULT, TORCH_BIAS),
         ),
         (_SCORES,),
         (_MODE, "The code writes the bias as -2.19; the probability 0.1 that it stands for gives -2.1972."),
@@ -135,14 +134,14 @@ RECIPES = (
         (
             Line(
                 f"conv final sigmoid_score {_DENSE}",
-                _TORCH,
+                TORCH_DEFAULT,
                 start(
                     "yolo_prior", part="class", num_classes=Measured("channels"), stride=1,
                     image_size=Measured("grid_side"),
                 ),
             ),
-            Line(f"conv final {_DENSE}", _TORCH, start("yolo_prior", part="box")),
-            Line(f"conv tower {_DENSE}", _TORCH, TORCH_BIAS),
+            Line(f"conv final {_DENSE}", TORCH_DEFAULT, start("yolo_prior", part="box")),
+            Line(f"conv tower {_DENSE}", TORCH_DEFAULT, TORCH_BIAS),
         ),
         (_SCORES,),
         (

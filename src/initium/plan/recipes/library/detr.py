@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from initium.plan.recipes.library.shared_lines import TORCH_BIAS, ZEROS
+from initium.plan.recipes.library.shared_lines import TORCH_BIAS, TORCH_DEFAULT, XAVIER_UNIFORM, ZEROS
 from initium.plan.recipes.recipe import Line, Measured, Need, Recipe, start
 
-_XAVIER = start("xavier_uniform", fans="torch")
-_TORCH = start("torch_default")
-_NORMS = (Line("norm_gain layer_norm", start("ones")), Line("norm_shift layer_norm", ZEROS))
-_STAR = start(
+_LAYER_NORM_LINES = (Line("norm_gain layer_norm", start("ones")), Line("norm_shift layer_norm", ZEROS))
+_OFFSETS = start(
     "deformable_offsets", num_heads=Measured("heads"), num_levels=Measured("levels"), num_points=Measured("points")
 )  # fmt: skip
 
@@ -19,16 +17,16 @@ RECIPES = (
         "Encoder and decoder Xavier uniform, attention biases 0; heads torch's default, queries N(0, 1).",
         "facebookresearch/detr, transformer.py, as torch.nn.Transformer; Carion+ 2020, 2005.12872",
         (
-            *_NORMS,
-            Line("linear feedforward", _XAVIER, TORCH_BIAS),
+            *_LAYER_NORM_LINES,
+            Line("linear feedforward", XAVIER_UNIFORM, TORCH_BIAS),
             Line(
                 "linear query|key|value|attention|packed|reads_attention|on_branch",
-                _XAVIER,
+                XAVIER_UNIFORM,
                 ZEROS,
                 whole=True,
             ),
             Line("embedding", start("normal", std=1.0)),
-            Line("linear", _TORCH, TORCH_BIAS),
+            Line("linear", TORCH_DEFAULT, TORCH_BIAS),
         ),
         (Need("linear reads_attention", "linear layer that reads what attention has mixed"),),
         (
@@ -43,11 +41,11 @@ RECIPES = (
         "Sampling offsets start as a star of directions, attention weights at 0, values and outputs Xavier.",
         "Deformable-DETR, ms_deform_attn.py; transformers, deformable_detr; Zhu+ 2020, 2010.04159",
         (
-            Line("off_kernel linear", start("zeros"), _STAR),
+            Line("sampling_offsets linear", start("zeros"), _OFFSETS),
             Line("mixes linear", start("zeros"), ZEROS),
-            Line("linear sampled|reads_samples", _XAVIER, ZEROS),
+            Line("linear sampled|reads_samples", XAVIER_UNIFORM, ZEROS),
         ),
-        (Need("off_kernel linear", "linear layer that says where attention samples"),),
+        (Need("sampling_offsets linear", "linear layer that says where attention samples"),),
         (
             "Attention that samples is told by its call of grid_sample; a compiled kernel of its own is opaque.",
             "Self-attention of decoders is Xavier as well in the paper's code, and N(0, 0.02^2) in transformers.",

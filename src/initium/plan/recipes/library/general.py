@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from initium.plan.recipes.library.shared_lines import NORMS, TORCH, ZEROS
+from initium.plan.recipes.library.shared_lines import NORM_LINES, TORCH_LINES, ZEROS
 from initium.plan.recipes.recipe import Line, Need, Recipe, start
 
-_WEIGHTS = (Need("matrix", "weight that takes part in its run"),)
+_ANY_WEIGHT = (Need("matrix", "weight that takes part in its run"),)
 
 RECIPES = (
     Recipe(
@@ -13,8 +13,8 @@ RECIPES = (
         "general",
         "What torch.nn layers start with: U(-b, b), b = 1 / sqrt(fan_in), for weights and biases.",
         "torch.nn, reset_parameters",
-        (*NORMS, *TORCH),
-        _WEIGHTS,
+        (*NORM_LINES, *TORCH_LINES),
+        _ANY_WEIGHT,
         (
             (
                 "nn.MultiheadAttention is an exception (Xavier for q, k, v together, zero biases); the tape sees "
@@ -28,7 +28,7 @@ RECIPES = (
         "Maximal update parametrization: hidden and input weights 1 / fan_in, the head 256 / fan_in^2.",
         "Yang et al. (2022), arXiv:2203.03466, table 3",
         (
-            *NORMS,
+            *NORM_LINES,
             Line("head|final matrix", start("mup", role="output"), ZEROS),
             Line("embedding|position matrix", start("normal", std=1.0)),
             Line("reads_input", start("mup", role="input"), ZEROS),

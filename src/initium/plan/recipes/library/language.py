@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from initium.plan.recipes.library.shared_lines import LAYER, LAYERS, NORMS, ZEROS
+from initium.plan.recipes.library.shared_lines import LAYER_INDEX, NORM_LINES, NUM_LAYERS, ZEROS
 from initium.plan.recipes.recipe import Line, Need, Recipe, start
 
 NEEDS = (
@@ -11,8 +11,8 @@ NEEDS = (
 )
 _TIED = "A head tied to the embedding is kept, as every tied parameter; give it a rule to draw both."
 _GPT2 = (
-    *NORMS,
-    Line("writes", start("gpt2", residual=True, num_layers=LAYERS), ZEROS),
+    *NORM_LINES,
+    Line("writes", start("gpt2", residual=True, num_layers=NUM_LAYERS), ZEROS),
     Line("embedding|position", start("normal", std=0.02)),
     Line("matrix", start("gpt2"), ZEROS),
     Line("bias", ZEROS),
@@ -49,8 +49,8 @@ RECIPES = (
         "Normal cut at 3 sigma, 1 / sqrt(fan_in); what writes to the stream 1 / sqrt(2 fan_in (l + 1)), l from 0.",
         "OLMo, model.py, init_fn mitchell; Groeneveld+ 2024, 2402.00838",
         (
-            *NORMS,
-            Line("writes", start("mitchell", residual=True, index=LAYER, corrected=False), ZEROS),
+            *NORM_LINES,
+            Line("writes", start("mitchell", residual=True, index=LAYER_INDEX, corrected=False), ZEROS),
             Line("embedding|position", start("embedding", rule="width")),
             Line("matrix", start("mitchell", corrected=False), ZEROS),
             Line("bias", ZEROS),

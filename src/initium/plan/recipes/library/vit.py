@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from initium.plan.recipes.library.shared_lines import CUT_AT_TWO, NORMS, TORCH, ZEROS
+from initium.plan.recipes.library.shared_lines import (
+    CUT_AT_TWO,
+    NORM_LINES,
+    TORCH_LINES,
+    XAVIER_UNIFORM,
+    ZEROS,
+)
 from initium.plan.recipes.recipe import Line, Need, Recipe, start
 
-_TABLES = (Line("token", start("normal", std=1e-6)), Line("position", CUT_AT_TWO))
+_TABLE_LINES = (Line("token", start("normal", std=1e-6)), Line("position", CUT_AT_TWO))
 _NEEDS = (Need("reads_attention", "weight that reads what attention has mixed"),)
 _TABLE_NOTE = (
     "Tokens N(0, 1e-12) and positions cut at -2 and 2 are timm's for all its modes; layer scales are kept."
 )
-_XAVIER = start("xavier_uniform", fans="torch")
 
 
 def _jax(head_bias: str) -> tuple[Line, ...]:
     return (
-        *NORMS,
-        *_TABLES,
+        *NORM_LINES,
+        *_TABLE_LINES,
         Line("head linear", start("vit_jax", part="head"), start("vit_jax", part=head_bias)),
-        Line("linear feedforward", _XAVIER, start("vit_jax", part="mlp_bias")),
-        Line("linear", _XAVIER, ZEROS, whole=True),
+        Line("linear feedforward", XAVIER_UNIFORM, start("vit_jax", part="mlp_bias")),
+        Line("linear", XAVIER_UNIFORM, ZEROS, whole=True),
         Line("conv", start("lecun_normal", truncated=True, fans="torch"), ZEROS),
     )
 
@@ -35,7 +40,7 @@ RECIPES = (
         "vit",
         "Linear weights N(0, 0.02^2), biases 0, the patch convolution torch's default.",
         "timm, vision_transformer.py, weight_init=''; Dosovitskiy+ 2020, 2010.11929",
-        (*NORMS, *_TABLES, Line("linear", CUT_AT_TWO, ZEROS), *TORCH),
+        (*NORM_LINES, *_TABLE_LINES, Line("linear", CUT_AT_TWO, ZEROS), *TORCH_LINES),
         _NEEDS,
         (_TABLE_NOTE, "The paper's own start is that of vit_jax."),
     ),
@@ -63,10 +68,10 @@ RECIPES = (
         "Xavier uniform with q, k and v each on its own, biases 0, the patch convolution torch's default.",
         "timm, vision_transformer.py, weight_init='moco'; Chen+ 2021, 2104.02057",
         (
-            *NORMS,
-            *_TABLES,
-            Line("linear", _XAVIER, ZEROS),
-            *TORCH,
+            *NORM_LINES,
+            *_TABLE_LINES,
+            Line("linear", XAVIER_UNIFORM, ZEROS),
+            *TORCH_LINES,
         ),
         _NEEDS,
         ("MoCo v3 also freezes the patch convolution, which a start cannot do.", _TABLE_NOTE),
