@@ -97,6 +97,7 @@ def find(name: str) -> Method:
     Raises:
         UnknownNameError: no such method; the nearest names are in the message.
     """
+    # The exact name first; the rest forgives torch's trailing underscore and the spelling of papers.
     method = _METHOD_BY_NAME.get(name) or _METHOD_BY_NAME.get(
         name.strip().lower().replace("-", "_").rstrip("_")
     )

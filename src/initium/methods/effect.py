@@ -33,6 +33,7 @@ def energy(method: Method, layer: Layer, **params: object) -> Energy | None:
     if method.energy is None:
         return drawn_energy(method(layer, **params), math.prod(layer.shape))
     method(layer, **params)  # refuses what it cannot serve
+    # Blocks are drawn each on its own, so their energies add up; a method that looks at blocks itself states the sum.
     values, parts = method.resolve(**params), (layer,) if method.whole else blocks(layer)
     total = Energy()
     for part in parts:

@@ -73,6 +73,7 @@ class Param:
         raise self._wrong(value, owner, "a sequence of numbers")
 
     def _number(self, value: object, owner: str) -> float:
+        # True is an int to Python, and gain=True is a mistake.
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise self._wrong(value, owner, "a number")
         if not math.isfinite(value):
@@ -144,7 +145,7 @@ class Method:
         layers: kinds of layer it serves.
         paper: where it was published.
         draw: builder of the draw, called with the layer and every parameter by keyword; None where the
-            method needs more than a layer (`needs`), or where a card alone tells why it is left out.
+            method needs more than a layer (`needs`), or where a card alone says why it is left out.
         aliases: other names of the same thing.
         needs: shape (a layer is enough), graph, data, gradient, or weights of another model.
         activations: activations it is derived for; empty means any.
@@ -199,6 +200,7 @@ class Method:
             raise self.refuse(layer, f"a weight of kind {' or '.join(self.layers)}")
         parts = (layer,) if self.whole else blocks(layer)
         draws = tuple(build(part, **values) for part in parts)
+        # Blocks of one constant are that constant, which has a law and a cheaper fill.
         if len(parts) == 1 or all(isinstance(d, Constant) and d == draws[0] for d in draws):
             return draws[0]
         return Blocks(layer.out_axis % len(layer.shape), layer.blocks, draws)

@@ -121,6 +121,7 @@ def _mimetic_output(
 def _factors(product: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     """L, R of the given rank with L R^T nearest to `product`, both of the same norm."""
     left, values, right = torch.linalg.svd(product)
+    # The root to each side: factors of equal norm get gradients of equal size.
     root = values[:rank].sqrt()
     return left[:, :rank] * root, right[:rank].mT * root
 
@@ -128,7 +129,7 @@ def _factors(product: Tensor, rank: int) -> tuple[Tensor, Tensor]:
 def position_sincos(layer: Layer, *, rows: int, cols: int, temperature: float) -> Draw:
     """Fixed sines and cosines of the row and the column of each patch, as a start for a position table.
 
-    Half of the channels tell the row, half the column. Extra leading positions (class token) are 0.
+    Half of the channels encode the row, half the column. Extra leading positions (class token) are 0.
 
     Reference: Vaswani et al. (2017), arXiv:1706.03762; He et al. (2021), arXiv:2111.06377.
     """
@@ -199,6 +200,7 @@ def _impulse(
 
 def _pinv(table: Tensor, rank: int) -> Tensor:
     left, values, right = torch.linalg.svd(table, full_matrices=False)
+    # Singular values at rounding size would be inverted into the largest of all.
     rank = min(rank, int((values > 1e-6 * values[0]).sum()))
     inverse: Tensor = (right[:rank].mT / values[:rank]) @ left[:, :rank].mT
     return inverse

@@ -26,8 +26,8 @@ def centred_orthogonal(layer: Layer, *, gain: float, centring: float, over: str)
     passes: the forward fixed point is w = q / (v + (1 - c)^2 m^2) for weights of variance w / fan_in.
 
     A convolution that pads with zeros sees part of its row at the border, and a part of a row that sums to zero does
-    not. With over="tap" the inputs at each tap sum to zero (where there are two or more), and so does every part:
-    without that the border's pattern, the same for all inputs, is what is left after some 20 sigmoid layers.
+    not. With over="tap" the inputs at each tap sum to zero (where there are two or more), and so does every part;
+    otherwise deep nets pass on the pattern of the border, the same for all inputs (evidence: E-tap-centring).
 
     Published over rows and as a constraint kept during training; here it is the start alone.
 
@@ -41,6 +41,7 @@ def _centred(sizes: Canonical, key: Key, *, gain: float, centring: float, over: 
     unit = gain * (max(sizes.num_out, cols) / cols) ** 0.5
     whole = drawn(sizes.shape, Orthogonal(unit, sizes.num_out, cols, sizes.groups), key)
     axes = (2,) if _by_tap(sizes, over) else tuple(range(2, whole.dim()))
+    # A row of one weight less its mean would be zero.
     return whole - centring * whole.mean(axes, keepdim=True) if cols > 1 else whole
 
 

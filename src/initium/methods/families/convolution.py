@@ -93,6 +93,7 @@ def conv_covariance(layer: Layer, *, sigma: float, fans: str) -> Draw:
 
 def _conv_covariance(sizes: Canonical, key: Key, *, sigma: float, fan: float) -> Tensor:
     values, vectors = torch.linalg.eigh(filter_covariance(sizes.kernel, sigma))
+    # The published formula is no covariance: it has negative eigenvalues, and no field has such.
     values = values.clamp_min(0.0)
     root: Tensor = vectors * (values / values.mean() / max(fan, 1e-12)).sqrt()
     shape = (sizes.groups * sizes.num_out, sizes.taps)
@@ -135,6 +136,7 @@ def _impulse_filter(sizes: Canonical, key: Key, *, box: int) -> Tensor:
     weight = torch.full((units, 1), math.sqrt(1 / 3))
     for axis, side in enumerate(sizes.kernel):
         length = min(box, side)
+        # Each axis on its own: a box at a uniform place of the kernel is a product of uniform intervals.
         start = drawn((units,), Uniform(0.0, 1.0), key.child(f"axis {axis}")) * (side - length + 1)
         offset = torch.arange(side) - start.long().clamp_max(side - length)[:, None]
         inside = ((offset >= 0) & (offset < length)).float() / length

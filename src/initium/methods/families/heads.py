@@ -100,6 +100,7 @@ def class_biases(
     counts = [float(x) + smoothing for x in frequencies]
     total = sum(counts) if loss == "softmax" else 1.0
     shares = [count / total if total > 0 else 0.0 for count in counts]
+    # A class in every sample has a finite log, but an infinite logit.
     top = 1.0 if loss == "softmax" else 1.0 - 1e-12
     if not all(0 < share <= top for share in shares):
         raise UsageError(

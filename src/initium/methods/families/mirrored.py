@@ -1,4 +1,4 @@
-"""Mirrored weights: every unit has a twin of opposite sign, and a ReLU net starts as a linear one."""
+"""Mirrored weights: units are paired with opposite signs, and a ReLU net starts as a linear one."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def mirrored(
     position="first" is [W0; -W0], "last" is [W0, -W0]. Convolutions put W0 at the centre tap
     (taps="all": over all taps, linear but not isometric; taps="isometric": over all taps as
     `conv_orthogonal`, where W0 is no wider than high). The halves must be even. Groups are mirrored one by
-    one; where a neighbour has more groups, parts_out or parts_in of this layer are halved each, since a unit
-    and its twin must feed the same group.
+    one; where a neighbour has more groups, parts_out or parts_in of this layer are halved each, since both
+    units of a pair must feed the same group.
 
     Reference: Balduzzi et al. (2017), arXiv:1702.08591, section 4; Burkholz and Dubatovka (2018),
     arXiv:1806.06362.
@@ -67,6 +67,7 @@ def _half_gain(layer: Layer, position: str, gain: float, a: float | None, taps: 
     """The gain of W0."""
     rows, cols = _halves("mirrored", layer, position)
     inside = canonical(layer).taps if taps == "all" else 1
+    # An orthogonal W0 scales by its longer side; the factor keeps the mean square on the way that is asked for.
     if scale != "isometry" and rows * cols:
         kept = cols * inside if scale == "forward" else rows * inside
         gain *= math.sqrt(max(rows, cols * inside) / kept)
@@ -78,6 +79,7 @@ def _mirrored_energy(
 ) -> Energy:
     rows, cols = _halves("mirrored", layer, position)
     taps = _taps(layer, position, taps)
+    # W0 stands four times in a hidden weight, twice in a first or last one.
     half = _half_gain(layer, position, gain, a, taps, scale) ** 2 * (4 if position == "hidden" else 2)
     half *= canonical(layer).groups
     if taps == "all":
@@ -140,7 +142,10 @@ def risotto(layer: Layer, *, part: str, alpha: float) -> Draw:
     if part != "first":
         if sizes.groups > 1:
             raise refuse(
-                "risotto", layer, "one group: a unit and its twin must meet", instead="scaled_orthogonal"
+                "risotto",
+                layer,
+                "one group: both units of a pair must feed the same weights",
+                instead="scaled_orthogonal",
             )
         _halves("risotto", layer, "hidden")
     if part in ("first", "last") and sizes.num_in != sizes.num_out:

@@ -32,6 +32,7 @@ def orthogonal(layer: Layer, *, gain: float, scale: str, fans: str) -> Draw:
     Reference: Saxe et al. (2013), arXiv:1312.6120; Martens et al. (2021), arXiv:2110.01765.
     """
     sizes = canonical(layer)
+    # A transposed convolution is stored as the map that it transposes, and orthogonal in that form.
     short, long = (sizes.num_in, sizes.num_out) if layer.transposed else (sizes.num_out, sizes.num_in)
     rows, cols = short, long * sizes.taps
     if sizes.groups * rows * cols == 0:

@@ -128,6 +128,7 @@ def ssm_step(layer: Layer, *, low: float, high: float, floor: float, scale: floa
 
 def _ssm_step(shape: tuple[int, ...], key: Key, *, low: float, high: float, floor: float) -> Tensor:
     exponent = fill_(torch.empty(shape), Uniform(math.log(low), math.log(high)), key)
+    # softplus^-1(y) = y + ln(1 - e^-y), with expm1 since the steps are small and 1 - e^-y would cancel.
     step = exponent.double().exp().clamp_min(floor)
     return (step + torch.log(-torch.expm1(-step))).float()
 

@@ -86,6 +86,7 @@ def scaled_standardized(layer: Layer, *, nonlinearity: str, gain: float | None) 
 def _scaled_standardized(sizes: Canonical, key: Key, *, gain: float) -> Tensor:
     rows = drawn((sizes.groups, sizes.num_out, sizes.num_in * sizes.taps), Normal(0.0, 1.0), key)
     rows = rows - rows.mean(2, keepdim=True)
+    # A unit with one weight is zero after centring and stays so.
     rows = rows / rows.square().mean(2, keepdim=True).sqrt().clamp_min(1e-12)
     return (rows * gain / math.sqrt(rows.shape[2])).reshape(sizes.shape)
 

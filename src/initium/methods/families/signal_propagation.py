@@ -112,6 +112,7 @@ def pooled_share(pooling: str, window: int, mode: str) -> float:
         return (1 + (window - 1) / math.pi) / (2 * window) if forward else 1 / (2 * window**2)
     if not forward:
         return (1 - 0.5**window) / window
+    # Beyond 12 the density is below e^-72, and within it so smooth that trapezoids of 5e-4 suffice.
     s = torch.linspace(0.0, 12.0, 24_001, dtype=torch.float64)
     below = torch.erfc(-s / math.sqrt(2)) / 2
     density = s.square() * torch.exp(-s.square() / 2) * below ** (window - 1)
@@ -137,6 +138,8 @@ def critical_point(nonlinearity: str, sigma_b: float | None) -> CriticalPoint:
     """The point of `critical`; without sigma_b, 0 for homogeneous functions and 0.05 for others."""
     if sigma_b is None:
         one, two = moments(nonlinearity, 1.0), moments(nonlinearity, 4.0)
+        # s(4 q) = 4 s(q) and s = d hold for ReLU and its like alone: there every variance is a fixed point, and a bias
+        # would make it grow without end.
         sigma_b = 0.0 if abs(two.s - 4 * one.s) < 1e-9 and abs(one.s - one.d) < 1e-9 else 0.05
     return edge_of_chaos(nonlinearity, sigma_b)
 

@@ -34,6 +34,7 @@ def _sparse(sizes: Canonical, key: Key, *, kept: int, sparsity: float | None, st
     values = drawn(shape, Normal(0.0, std), key.child("values"))
     if sparsity is not None:
         kept = int(shape[2] * (1 - sparsity) + 1e-9)  # floor: torch counts the zeros with ceil
+    # The ranks of uniform draws are a random permutation: exactly `kept` places a line, all equally likely.
     order = drawn(shape, Uniform(0.0, 1.0), key.child("mask")).argsort(2)
     mask = torch.zeros(shape).scatter_(2, order[:, :, : min(kept, shape[2])], 1.0)
     weight = values * mask

@@ -145,6 +145,7 @@ def _sinusoidal(sizes: Canonical, key: Key, *, variant: str, std: float) -> Tens
         size = waves.std(correction=1 if waves.numel() > 1 else 0)
     else:
         phase = math.pi / 2 * (row // n) / math.ceil(out / n)
+        # The DCT-II basis; rows beyond n repeat its frequencies at another phase, so they are no copies.
         waves = torch.cos(math.pi * (row % n + 0.5) * (column + 0.5) / n - phase)
         size = waves.square().mean().sqrt()
     return (waves * (std / size.clamp_min(1e-12))).float().reshape(sizes.shape)

@@ -32,6 +32,7 @@ def select_weights(source: Tensor, shape: Sequence[int]) -> Tensor:
         )
     out = source
     for axis, size in enumerate(shape):
+        # In fp64: fp32 rounds some positions of wide layers to the neighbour, and widths must agree between tensors.
         index = torch.linspace(0, max(source.shape[axis] - 1, 0), size, dtype=torch.float64).round().long()
         out = out.index_select(axis, index.to(out.device))
     return out.clone()
@@ -57,6 +58,7 @@ def adapt_input_channels(weight: Tensor, channels: int) -> Tensor:
     if channels == have:
         return weight.clone()
     if channels == 1:
+        # In fp32, since a half-precision checkpoint would round every partial sum.
         return weight.float().sum(1, keepdim=True).to(weight.dtype)
     index = torch.arange(channels, device=weight.device) % have
     return (weight.float().index_select(1, index) * (have / channels)).to(weight.dtype)

@@ -36,9 +36,10 @@ class Effect:
 
 
 def effect_of(energy: Energy, layer: Layer) -> Effect | None:
-    """What a weight of that energy does in its layer; None where the energy alone does not tell."""
+    """What a weight of that energy does in its layer; None where the energy alone does not determine it."""
     if layer.kind not in ("linear", "conv", "conv_transpose") or not math.prod(layer.shape):
         return None
+    # At a padded border some taps read zeros; only for energy that lies evenly, or at the centre, is the loss known.
     if energy.uneven and any(layer.padding):
         return None
     both, ratio = fans(layer), positions(layer)

@@ -46,7 +46,7 @@ def law(draw: Draw) -> Law | None:
         case Integers(low, high):
             count = high - low
             return Law((low + high - 1) / 2, (count * count - 1) / 12)
-        case Blocks():
+        case Blocks():  # q, k and v by one method have one law, gains that differ by block have none
             laws = {law(part) for part in draw.draws}
             return laws.pop() if len(laws) == 1 else None
         case _:

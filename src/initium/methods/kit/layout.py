@@ -81,6 +81,7 @@ def fixed(values: Sequence[float]) -> Draw:
 
 def _fixed(shape: tuple[int, ...], key: Key, *, values: tuple[float, ...]) -> Tensor:
     del key
+    # Through fp64, so that a decimal of a JSON text is rounded once.
     return torch.tensor(values, dtype=torch.float64).float().reshape(shape)
 
 
@@ -88,6 +89,8 @@ def per_unit(layer: Layer, values: Tensor) -> Tensor:
     """One number a unit (output channel) as a tensor that multiplies the layer's weight."""
     if layer.kind == "vector":
         return values.reshape(layer.shape)
+    # The output axis of a grouped transposed convolution holds the outputs of one group: a number for each of its places
+    # would be shared by units of different groups.
     if layer.transposed and layer.groups > 1:
         sizes = canonical(layer)
         column = values.reshape(sizes.groups, sizes.num_out, *[1] * (1 + len(sizes.kernel)))

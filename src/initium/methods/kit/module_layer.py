@@ -31,9 +31,11 @@ def layer_of(module: nn.Module, parameter: str = "weight") -> Layer:
         return Layer("embedding", shape, out_axis=1, in_axis=0)
     if isinstance(module, nn.MultiheadAttention) and parameter == "in_proj_weight":
         return Layer("linear", shape, blocks=(shape[0] // 3,) * 3)
+    # The gates stand one above the other, each a matrix of its own; the projection of an LSTM's output has none.
     if isinstance(module, nn.RNNBase):
         gates = {"LSTM": 4, "GRU": 3}.get(module.mode, 1) if "weight_hr" not in parameter else 1
         return Layer("linear", shape, blocks=(shape[0] // gates,) * gates if gates > 1 else ())
+    # By name, as below: the transformers library need not be installed, nor timm.
     if type(module).__name__ == "Conv1D" and hasattr(module, "nf"):
         return Layer("linear", shape, out_axis=1, in_axis=0)
     linear = len(shape) == 2 and (isinstance(module, (nn.Linear, nn.MultiheadAttention)) or _is_cell(module))

@@ -40,6 +40,7 @@ DISTRIBUTION = Param(
 
 def fans_of(layer: Layer, convention: str) -> Fans:
     """The fans by one of the conventions of `FANS`."""
+    # torch's fans ignore groups and stride; a vector has none at all, and falls back to ours.
     if convention == "torch" and len(layer.shape) >= 2:
         fan_in, fan_out = torch_fans(layer.shape)
         return Fans(float(fan_in), float(fan_out))

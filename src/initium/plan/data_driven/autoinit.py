@@ -23,6 +23,7 @@ Decided = tuple[tuple[Assignment, ...], tuple[str, ...]]
 
 def autoinit(seen: Record, base: tuple[Assignment, ...], tuned: Sequence[str]) -> Decided:
     """The assignments with the scales that unit variance asks for, and where theory had no rule."""
+    # Only draws with a mean and variance in closed form: nothing is measured here.
     laws = {one.name: law(one.draw()) for one in base if not one.keeps}
     drawn = {
         name: Weights(known.var + known.mean**2, mean=known.mean) for name, known in laws.items() if known

@@ -49,7 +49,7 @@ def _batch_norm(
     _momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """`F.batch_norm`, but for the running statistics, which are put back after a stretch anyway."""
+    """`F.batch_norm`, but for the running statistics, which are put back afterwards anyway."""
     axes = [axis for axis in range(x.dim()) if axis != 1]
     shape = [1, -1] + [1] * (x.dim() - 2)
     if training or running_mean is None or running_var is None:
@@ -63,7 +63,7 @@ def _batch_norm(
 
 @dataclass(frozen=True)
 class DifferentiableRun:
-    """A model, and how to run it: the same arguments as `record`."""
+    """A model, and how to run it: the arguments are those of `record`."""
 
     model: nn.Module
     inputs: Inputs
@@ -87,11 +87,13 @@ class DifferentiableRun:
 
         def drawn(leaf: Any) -> Any:
             name = f"noise.{turn}.{next(count)}"
+            # Integers are token or class numbers, for which a normal draw has no meaning.
             if not isinstance(leaf, Tensor) or not leaf.is_floating_point():
                 return leaf
             fresh = torch.empty(leaf.shape, dtype=leaf.dtype, device=leaf.device)
             return fill_(fresh, Normal(0.0, 1.0), key_for(self.seed, name))
 
+        # A tensor made in inference mode can never be part of a graph, and the caller may be in it.
         with torch.inference_mode(False):
             result: Inputs = tree_map(drawn, self.inputs)
         return result
@@ -181,7 +183,7 @@ class DifferentiableRun:
             for leaf in tree_leaves(output)
             if isinstance(leaf, Tensor) and leaf.requires_grad and leaf.dim() > 0 and leaf.shape[0] == size
         ]
-        groups = min(groups, size)
+        groups = min(groups, size)  # a group without a sample has no gradient to compare
         if not mine or groups < 2:
             raise UsageError(
                 f"an output of the model on a batch of {size} has no axis of samples to compare",
@@ -192,7 +194,7 @@ class DifferentiableRun:
 
         def share(number: int) -> Any:
             def one(leaf: Any) -> Any:
-                if not any(leaf is known for known in mine):
+                if not any(leaf is known for known in mine):  # by identity: == of tensors compares elements
                     return leaf
                 inside = (group_of == number).to(leaf.device).reshape(-1, *[1] * (leaf.dim() - 1))
                 return torch.where(inside, leaf, leaf.detach())

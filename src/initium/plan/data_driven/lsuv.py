@@ -1,4 +1,4 @@
-"""Policies that look at data or gradients: LSUV here, units in `unit_data`, the search of scales in `scale_search`.
+"""Policies that look at data or gradients: LSUV here, units in `unit_methods`, the search of scales in `scale_search`.
 
 Each ends in plain assignments: a catalogue method and calibrated scales. The model is left as it was.
 """
@@ -70,9 +70,10 @@ def decide(
     """
     _check(method, seen, loss)
     base = _starts(seen, method, ruled)
-    if method.name == "autoinit":
+    if method.name == "autoinit":  # by theory alone: it runs nothing, and so works on the meta device
         return autoinit(seen, base, [one.name for one in base if _tunable(one, seen)])
     parameters = named_tensors(model)
+    # Every method rescales real weights in place; whatever it found is in the assignments, so all values go back.
     with rollback(parameters, list(parameters), always=True):
         write(parameters, [one for one in base if not one.keeps], seed)
         if method.name == "lsuv":
@@ -137,7 +138,7 @@ def _lsuv(
     targets: dict[str, MeasuredTarget] = {one.name: target for one in base if _tunable(one, seen)}
     base = tuple(replace(one, target=wanted) if one.name in targets else one for one in base)
     sweep: Sweep = calibrate(
-        model, inputs, seen, base, forward=forward, seed=seed, targets=targets, size=variance, shared=False
+        model, inputs, seen, base, forward=forward, seed=seed, targets=targets, moment=variance, shared=False
     )
     notes = tuple(
         f"{name} could not be calibrated: its output was constant, not finite or not found"
@@ -161,10 +162,10 @@ def _tunable(one: Assignment, seen: Record) -> bool:
     return (
         not one.keeps
         and one.rule != "rule"
-        and one.method != "zeros"
+        and one.method != "zeros"  # no factor gives it a variance
         and len(one.layer.shape) > 1
-        and not part.standardized
-        and not part.packed
+        and not part.standardized  # its scale is divided out before use
+        and not part.packed  # weight normalization: its gain sets the scale
     )
 
 

@@ -56,6 +56,7 @@ def metainit(number: Mapping[str, float]) -> Objective:
         with run.running():
             scalar = run.loss_or_random_labels(run.output(noise=turn), turn)
             grads = run.gradient(scalar, graph=True)
+            # The gradient of |g|^2 / 2 is Hg: one double backward in place of a Hessian.
             half = torch.stack([(grad * grad).sum() for grad in grads]).sum() / 2
             moved = run.gradient(half, graph=True)
             total = torch.stack(
@@ -68,7 +69,9 @@ def metainit(number: Mapping[str, float]) -> Objective:
 
 
 def _quotient(grad: Tensor, product: Tensor, epsilon: float) -> Tensor:
-    sign = torch.where(grad.detach() >= 0, 1.0, -1.0)
+    sign = torch.where(
+        grad.detach() >= 0, 1.0, -1.0
+    )  # torch.sign is 0 at 0, where epsilon must still be added
     return ((grad - product) / (grad + epsilon * sign) - 1).abs().sum()
 
 
@@ -116,6 +119,7 @@ def _through_step(
     """Slopes of L(W - eta g(W)): <v, W> - eta <d<g, v>/dW, W>, with v the gradient of L after the step."""
     by_name = dict(zip(run.trained, ahead, strict=True))
     along = torch.stack([(g * v).sum() for g, v in zip(grads, ahead, strict=True)]).sum()
+    # A sign is constant almost everywhere, so for p = 1 (eta = 0) the step itself has no derivative.
     second = run.slopes(along, names) if eta else [0.0] * len(names)
     return [
         float((by_name[name] * run.parameters[name].detach()).sum()) - eta * bent

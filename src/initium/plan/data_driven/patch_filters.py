@@ -51,7 +51,7 @@ def patches(x: Tensor, layer: Layer) -> Tensor:
     for axis, side in enumerate(layer.kernel):
         hole = layer.dilation[axis] if layer.dilation else 1
         x = x.unfold(2 + axis, hole * (side - 1) + 1, layer.stride[axis] if layer.stride else 1)
-        x = x[..., ::hole]
+        x = x[..., ::hole]  # unfold takes windows of adjacent elements; dilation keeps every hole-th
     step = math.ceil((x.shape[0] * math.prod(x.shape[2 : 2 + rank]) / MAX_SAMPLES) ** (1 / rank))
     x = x[(slice(None), slice(None), *[slice(None, None, max(step, 1))] * rank)]
     channels, places = x.shape[1], x.shape[2 : 2 + rank]
@@ -67,9 +67,11 @@ def filters(samples: Tensor, count: int, kind: str, key: Key) -> Tensor:
     Directions run out when there are more units than dimensions: the rest are random mixtures of them.
     """
     centred = samples - samples.mean(0)
+    # The eigenvectors of the covariance, not a decomposition of all samples: dims^2 in place of samples x dims.
     values, vectors = torch.linalg.eigh(centred.T @ centred / len(samples))
     order = values.argsort(descending=True)
     values, vectors = values[order], vectors[:, order]
+    # Directions without variance would be divided by rounding when whitened.
     kept = max(int((values > 1e-6 * values[0].clamp_min(1e-30)).sum()), 1)
     whiten = (vectors[:, :kept] / values[:kept].clamp_min(1e-30).sqrt()).T
     if kind == "kmeans":
@@ -88,5 +90,6 @@ def centroids(points: Tensor, count: int, key: Key) -> Tensor:
         nearest = (points @ means.T).argmax(1)
         sums = torch.zeros_like(means).index_add_(0, nearest, points)
         length = torch.linalg.vector_norm(sums, dim=1, keepdim=True)
+        # A centroid that lost all its points stays where it was; a mean of nothing would make a dead unit.
         means = torch.where(length > 1e-6, sums / length.clamp_min(1e-12), means)
     return means

@@ -19,10 +19,10 @@ from initium.plan.data_driven.differentiable_run import DifferentiableRun as Dif
 from initium.plan.data_driven.objectives import OBJECTIVES, Objective, Reading
 
 MIN_SCALE = 1e-3
-"""A norm is never stepped below this share of where it started; at zero its direction would be lost."""
+"""Least scale of a weight: at zero its direction would be lost, and below zero its sign would change."""
 
 HELD_OUT_TURN = -1
-"""The turn whose noise no step has seen."""
+"""The turn whose noise no step has used, for the two values in the note."""
 
 
 @dataclass(slots=True)
@@ -84,7 +84,7 @@ def search(
             remedy='check the inputs and the loss, or use policy="lsuv", which needs neither loss nor gradients',
         )
     first, best = state.first, state.best
-    if fresh:
+    if fresh:  # values on the noise of different turns do not compare
         first, best = (state.at(scales, HELD_OUT_TURN) for scales in ([1.0] * len(names), state.best_scales))
     where = ", on noise that no step has seen" if fresh else ""
     note = f"{method.name}: {first} at the start, {best} with these scales{where}"
@@ -111,6 +111,7 @@ def _adam(state: Search, number: dict[str, float]) -> Callable[[Reading], None]:
     adam = torch.optim.Adam([scales], lr=number["lr"])
 
     def step(reading: Reading) -> None:
+        # Slopes are along log s; Adam steps on s itself, as the published code does.
         scales.grad = torch.tensor(reading.slopes, dtype=torch.float64) / scales.detach()
         adam.step()
         with torch.no_grad():

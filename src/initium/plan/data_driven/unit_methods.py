@@ -101,6 +101,7 @@ def weight_norms(seen: Record) -> dict[str, str]:
 def kraehenbuehl(context: UnitContext, values: Mapping[str, Value], tuned: Sequence[str]) -> Decided:
     """Filters from data, units of mean 0 and std 1, then equal rates of change for all layers."""
     kind, notes = str(values["filters"]), list[str]()
+    # The sweep overwrites a weight as its layer runs, so that filters are made from what the finished layers put out.
     filters = None if kind == "normal" else functools.partial(_filters, context.seed, kind)
     wanted = _wanted(context, tuned)
     found = context.sweep(replace(wanted, filters=filters), context.base)
@@ -125,7 +126,7 @@ def _balanced(
 ) -> tuple[dict[str, Tensor], UnitCorrections, str]:
     """Multiply each weight by the root of its rate over the mean rate until all are equal; recentre each time.
 
-    The evenest round counts: with skips and attention a weight's scale also moves the rates of others.
+    The round with the least spread counts: with skips and attention a weight's scale also moves the rates of others.
     """
     first, best, last = 0.0, (math.inf, units, found), next(reversed(found.size), "")
     for turn in range(BALANCE_ROUNDS + 1):

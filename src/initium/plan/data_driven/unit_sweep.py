@@ -23,10 +23,10 @@ from initium.record.tape.uses import Use
 from initium.theory.layer import Layer
 
 CONSTANT_UNIT_RATIO = 1e-6
-"""Standard deviation, as a share of the layer's largest, below which a unit counts as constant."""
+"""Standard deviation over the layer's largest below which a unit counts as constant; a factor would scale rounding."""
 
 LENGTH_TOLERANCE = 1e-2
-"""Relative difference of length over gain between units that the epsilon of a standardization may make."""
+"""Relative difference of length over gain between units that may come from the epsilon of a normalization."""
 
 Filters = Callable[[str, Tensor, Layer], Tensor | None]
 """A weight by name, input and layer; None leaves what was drawn."""
@@ -114,6 +114,7 @@ class UnitTape(CalibratingTape):  # type: ignore[no-untyped-call]
         bias, owner = self._shift(call)
         units = out.detach().movedim(axis, 0).flatten(1).to(torch.promote_types(out.dtype, torch.float32))
         old = units.new_zeros(len(units)) if bias is None else bias.detach().to(units.dtype, copy=True)
+        # Without the old bias: the factor scales what the weight puts out, and the new bias centres that.
         mean, std = units.mean(1) - old, units.std(1, correction=0)
         if not bool(torch.isfinite(std).all()) or not bool((std > 0).any()):
             found.failed.append(name)
@@ -158,7 +159,7 @@ class UnitTape(CalibratingTape):  # type: ignore[no-untyped-call]
             target.detach().mul_(per_unit(self._wanted.layers[name], factors))
 
     def _axis(self, call: Call, use: Use, out: Tensor) -> int | None:
-        """The axis of the output along which the units lie; None where they cannot be told apart."""
+        """The axis of the output along which the units lie; None where it is not known."""
         layer = self._wanted.layers[use.names[0]]
         if (
             use.rows

@@ -40,6 +40,7 @@ class Reachability:
     def _weights(self) -> list[frozenset[int]]:
         nodes = self.graph.nodes
         found: list[frozenset[int]] = [frozenset()] * len(nodes)
+        # Backwards, since a node's answer is made of those of its consumers, which all come later.
         for index in range(len(nodes) - 1, -1, -1):
             reached: set[int] = set()
             for consumer in self.graph.consumers[index]:

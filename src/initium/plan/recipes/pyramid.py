@@ -45,6 +45,7 @@ class Pyramid:
         for index in self._convolutions:
             if self._layers[index].receptive > 1:
                 continue
+            # The topmost lateral is no operand of a merge itself: its map is upsampled first.
             after = self._after(index)
             raised = {later for one in after if self._is_upsampling(one) for later in self._after(one)}
             if self.merges & (after | raised):
@@ -58,6 +59,7 @@ class Pyramid:
         roots = {self._before(one) for one in self.laterals}
         for index in self._convolutions:
             source = self._before(index)
+            # Strided ones make coarser levels out of the pyramid; one inside the trunk still leads to a merge.
             if max(self._layers[index].stride, default=1) > 1:
                 onward = not self.graph.descendants[index] & self._merge_mask
                 if onward and (source in found or source in roots):

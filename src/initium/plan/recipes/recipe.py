@@ -83,7 +83,7 @@ class Line:
     Args:
         where: words of which all must hold (see `words`).
         start: how they start; None keeps them.
-        bias: how the biases of these weights start, if this line speaks of them.
+        bias: how the biases of these weights start, if this line sets them.
         whole: packed queries, keys and values are drawn as one matrix.
 
     Raises:

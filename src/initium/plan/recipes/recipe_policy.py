@@ -42,12 +42,12 @@ def _one(recipe: Recipe, traits: Traits, name: str) -> Assignment:
         return kept
     line, chosen = _line(recipe, traits, name)
     if line is None or chosen is None:
-        return decisions.keep(part, info, "no line", "no line of the recipe speaks of it")
+        return decisions.keep(part, info, "no line", "no line of the recipe covers it")
     params = _params(traits, name, chosen)
     if params is None:
         return decisions.keep(part, info, "no weight", "the recipe sets it by its weight, which is not known")
     layer = replace(part.layer, shape=info.shape)
-    if line.whole:
+    if line.whole:  # one matrix for fan_in and fan_out, as the source draws it, though it holds three
         layer = replace(layer, blocks=())
     one = Assignment(
         name, chosen.method, layer, part.role, f"recipe:{recipe.name}",
@@ -65,6 +65,7 @@ def _line(recipe: Recipe, traits: Traits, name: str) -> tuple[Line | None, Start
     own = traits.words[name]
     owners = [traits.words[owner] for owner in traits.owners(name)]
     for line in recipe.lines:
+        # A bias may be matched by a line of its own or by that of its weight: whichever line comes first.
         if holds(line.where, own):
             return line, line.start
         if line.bias is not None and any(holds(line.where, words) for words in owners):

@@ -55,6 +55,7 @@ class Traits:
             return 1 if branch is None else max(self._on(branch).bit_count(), 1)
         if what == "layer":
             return 0 if branch is None else branch.block // 2
+        # What lies on no branch (embedding, head) still has a depth: that of the longest stream.
         streams = Counter(one.number for one in self._residuals)
         count = max(streams.values(), default=1) if branch is None else streams[branch.number]
         return count if what == "branches" else max(round(count / 2), 1)
@@ -152,6 +153,7 @@ class Traits:
             yield "sampled"
         if self.reach.reads_samples(node):
             yield "reads_samples"
+        # A detector calls one head at every level of its pyramid; that is how it differs from a trunk.
         if part.layer.kind == "conv" and not final and (len(part.nodes) > 1 or self._feeds_final(node)):
             yield "tower"
 
@@ -188,6 +190,7 @@ class Traits:
     @cached_property
     def _residuals(self) -> list[Residual]:
         residuals = self.graph.residuals.values()
+        # A merge of a feature pyramid is an addition too, but neither operand is a branch of the other.
         return [one for one in residuals if one.depth <= SHORT_BRANCH and one.node not in self.pyramid.merges]
 
     def _branch(self, part: Part) -> Residual | None:

@@ -25,7 +25,7 @@ def by_theory(
     """The assignments with the scales that theory gives, for a model that cannot be run on data.
 
     The predicted signal is carried through the graph, and every weight brought to the target that calibration would
-    bring it to. Where theory does not speak, a weight gets the gain of the activation that feeds it.
+    bring it to. Where theory has no rule, a weight gets the gain of the activation that feeds it.
     """
     tuned = [one for one in decided if one.name not in ruled and _is_scaled(one, seen)]
     scaling = Scaling(
@@ -53,15 +53,14 @@ def _scaled(one: Assignment, seen: Record, factors: Mapping[str, float]) -> Assi
     if one.name in factors:
         reason = f"{one.reason}; its scale is by theory, nothing could be measured"
         return replace(one, scale=one.scale * factors[one.name], reason=reason)
+    # Theory did not reach it: the method's own scale, forward, or the gain of the activation in front must do.
     if one.method == "mirrored":
         return replace(one, params={**one.params, "scale": "forward"})
     part = seen.parts[one.name]
     gain = _feeding_gain(seen.graph, part.nodes[0])
     if part.branch is not None and part.role == "branch_end":
         gain *= math.sqrt(share_of(seen.graph, part.branch))
-    reason = (
-        "variance gain^2 / fan_in for the activation that feeds it; theory does not speak of the operation"
-    )
+    reason = "variance gain^2 / fan_in for the activation that feeds it; theory has no rule for the operation"
     return replace(one, method="he_normal", params={"gain": gain, "mode": "fan_in"}, reason=reason)
 
 

@@ -2,7 +2,8 @@
 
 As each operation runs, its output is measured, weight and output are rescaled to the target, and the run goes on.
 
-The literature's LSUV pays a forward for every layer; a sweep costs one forward for any depth.
+The literature's LSUV pays at least one forward for every layer; a sweep costs one forward at any depth, since all that
+an operation reads has its final scale by the time it runs (evidence: E-lsuv-sweep).
 """
 
 from __future__ import annotations
@@ -32,12 +33,13 @@ Moment = Callable[[Tensor], float]
 """What of an output is brought to its target: the second moment, or the variance for LSUV."""
 
 MAX_FACTOR = 1e6
+"""Bound on a factor and its inverse: an output further than that from its target is rounding, no signal."""
 
 REUSE_TOLERANCE = 1.5
-"""How far above its target a later use of a weight may come out before the weight is made smaller for all of them."""
+"""Ratio to its target above which a later use of a shared weight makes the weight smaller for all its uses."""
 
 LEAST_WEIGHT_SHARE = 1e-4
-"""An output whose second moment is but for so little that of its bias tells nothing about its weight."""
+"""Least share of an output's second moment that is not its bias's, for the weight to be measured by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,11 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         *,
         batch: int,
         where: Callable[[], str],
-        size: Moment | None = None,
+        moment: Moment | None = None,
         shared: bool = True,
     ) -> None:
         super().__init__(parameters, batch=batch, where=where, measure=False)
-        self._size = size or second_moment
+        self._moment = moment or second_moment
         self.factors: dict[str, float] = {}
         self.failed: list[str] = []
         self._targets = targets
@@ -80,6 +82,7 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         use = self._due(call) if call.info.category in ("weighted", "matmul") else None
         if use is not None and isinstance(out, Tensor):
             out = self._rescale(call, use, out)
+            # Kept until the branch is complete, when the end finds out by how much this output must change.
             if any(end.name == use.names[0] for end in self.ends.values()):
                 self._held[use.names[0]] = out
         if call.info.category == "lookup":
@@ -87,6 +90,7 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         if self.tables and call.info.category == "add" and isinstance(out, Tensor):
             self._fit_table(call, out)
         end = self.ends.get(index)
+        # Data-dependent control flow may run other operations than the record saw: the name must agree, too.
         if end is not None and call.info.name == end.op and isinstance(out, Tensor):
             self._scale_end(end, out)
         if index in self.watch and (main := _main(out)) is not None:
@@ -107,9 +111,10 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
 
     def _rescale(self, call: Call, use: Use, out: Tensor) -> Tensor:
         name, bias = use.names[0], self._bias(call)
-        measured, target = self._size(out), self._targets[name](self._needed_seconds)
+        measured, target = self._moment(out), self._targets[name](self._needed_seconds)
         if bias is not None:
-            share = self._size(out.detach() - _along_units(call, bias, out))
+            # No factor on the weight changes what the bias adds, so the target is for the rest.
+            share = self._moment(out.detach() - _along_units(call, bias, out))
             measured = share if share > LEAST_WEIGHT_SHARE * measured else 0.0
         if not (math.isfinite(measured) and measured > 0 and math.isfinite(target) and target > 0):
             if name not in self.factors:
@@ -123,6 +128,7 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         factor = min(max(math.sqrt(target / measured), 1 / MAX_FACTOR), MAX_FACTOR)
         self.factors[name] = factor * self.factors.get(name, 1.0)
         self._parameters[name].detach().mul_(factor)
+        # With a bias the operation is run again, since scaling its output would scale the bias as well.
         # An operand that was computed from the parameter still has the old scale, so only the output can be rescaled.
         rescaled: Tensor = (
             call.func(*call.args, **call.kwargs) if use.direct and bias is not None else out.mul_(factor)
@@ -133,10 +139,10 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         """Bring a table to the size of the signal that it is added to."""
         names = [_only(value.params) or self._looked_up.get(value.node, "") for value in call.values]
         due = [i for i, name in enumerate(names) if name in self.tables and name not in self.factors]
-        if not due or len(names) != 2 or call.kwargs:
+        if not due or len(names) != 2 or call.kwargs:  # a keyword such as alpha= scales one of the two
             return
         name, added = names[due[0]], call.tensors[due[0]].detach()
-        content, table = self._size(out.detach() - added), self._size(added)
+        content, table = self._moment(out.detach() - added), self._moment(added)
         usable = 0 < content < math.inf and 0 < table < math.inf
         factor = math.sqrt(content / table) if usable else 1.0
         out.detach().add_(added * (factor - 1.0))
@@ -148,14 +154,18 @@ class CalibratingTape(Tape):  # type: ignore[no-untyped-call]
         held = self._held.pop(end.name, None)
         measured, wanted = second_moment(value), end.target(self._needed_seconds)
         usable = 0 < measured < math.inf and 0 < wanted < math.inf
+        # The degree is that of the slowest path. Scaling down by too small a power stays above the target; scaling up
+        # would overshoot it on a path of higher degree.
         if held is None or not usable or (end.degree > 1 and measured < wanted):
             return
         size = math.sqrt(wanted / measured)
         factor = size ** (1 / end.degree)
         self.factors[end.name] *= factor
         self._parameters[end.name].detach().mul_(factor)
+        # The weight's own output has other readers, which must see the factor too, but once: an in-place activation or
+        # a view has made it the value itself.
         if held.untyped_storage().data_ptr() != value.untyped_storage().data_ptr():
-            held.mul_(factor)  # others may take it too
+            held.mul_(factor)
         value.mul_(size)
 
     def _bias(self, call: Call) -> Tensor | None:
@@ -203,7 +213,7 @@ def calibrate(
     forward: Forward | None,
     seed: int,
     targets: Mapping[str, MeasuredTarget] | None = None,
-    size: Moment | None = None,
+    moment: Moment | None = None,
     shared: bool = True,
 ) -> Sweep:
     """One sweep over a model that already holds the assignments' draws; its weights are rescaled in place.
@@ -212,14 +222,14 @@ def calibrate(
     that come out too large.
     """
     ends: Mapping[int, End] = {}
-    if targets is None:
+    if targets is None:  # targets of a caller (LSUV) are for weights alone, not for branches
         targets = targets_of(record, assignments)
         ends = unweighted_ends(record, targets)
     parameters = named_tensors(model)
     leaves = check_inputs(inputs)
     with module_paths(model) as where, untouched(model, seed=seed):
         tape = CalibratingTape(
-            parameters, targets, batch=batch_size(inputs), where=where, size=size, shared=shared
+            parameters, targets, batch=batch_size(inputs), where=where, moment=moment, shared=shared
         )
         tape.watch = watched(record.graph)
         tape.ends = ends

@@ -52,6 +52,7 @@ def _draw(seen: Record, one: Assignment) -> Draw | None:
 def _weights(name: str, draw: Draw, seen: Record, seed: int) -> Weights:
     """By the law of independent draws, else by looking at what will be drawn."""
     known, shape = law(draw), seen.parameter(name).shape
+    # A mean adds up over the rows of a matrix, so how much of it each row has must be seen; a vector has no rows.
     if known is not None and (known.mean == 0 or len(shape) < 2):
         return Weights(known.var + known.mean**2, mean=known.mean)
     drawn: Tensor = fill_(torch.empty(shape), draw, key_for(seed, name))

@@ -42,7 +42,8 @@ class Scaling(Propagation):
             known = self.weights_of(name)
             _, power, _ = self._passed(node, use.layer, known)
             if not (0 < power < math.inf):
-                raise Outside("a weight that meets no signal, or several")
+                raise Outside("a weight without an input signal, or with several")
+            # The weight is replaced before the propagation goes on, so later layers see the scale that was chosen here.
             factor = self._targets[name](self.signals) / power
             self.factors[name] = math.sqrt(factor)
             self._drawn[name] = Weights(known.second * factor, known.structure)

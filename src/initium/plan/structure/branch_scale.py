@@ -1,4 +1,4 @@
-"""How loud the branches of a residual stream start."""
+"""Branch scale: the second moment that the branches of a residual stream start with."""
 
 from __future__ import annotations
 
@@ -13,27 +13,26 @@ MeasuredTarget = Callable[[Mapping[int, float]], float]
 """From the second moments of the operations so far to the one that an output should have."""
 
 NORM_FREE_DIVISOR = 16
-"""By how much branches without a norm start weaker: near the identity, as Fixup and SkipInit start them at zero.
+"""Divisor of the second moment of branches without a norm: near the identity, where Fixup and SkipInit start at zero.
 
-Norm-free residual nets train better so (12 convolutions, ReLU: loss .76 against .81), and their branches can move at
-once, as zeros cannot.
+Not zero itself: behind an end of zeros the other weights of a branch have no gradient in the first step.
+evidence: E-norm-free-branches
 """
 
 LEAST_ATTENUATION = 1e-3
-"""Share of a stream's second moment that must be lost at a block to count."""
+"""Share of its second moment that a stream must lose at a block to count as attenuated; less is rounding."""
 
 MAX_BRANCH_RATIO = 10.0
-"""How many times the stream's second moment a branch may have: a block that takes so little of it loses little, too."""
+"""Largest second moment of a branch over the stream's: a sum that takes little of it attenuates as little."""
 
 
 def share_of(graph: Graph, branch: Residual) -> float:
     """The share of the stream's second moment that the end of a branch adds.
 
-    The blocks of a stream add up to as much as it held, or to a 16th of it where no norm is on the branch. Where
-    the skip itself goes through weights, as at a change of width, there is no identity to stay near: such a skip and a
-    branch without norm are peers (timm's regnetx_002 without norms: loss .82 against 1.15; resnet10t: .81 against .86).
-    Where branches alone bring positions together, by weights that sum over them, near the identity a net sees a bag of
-    patches (MLP-Mixer without norms: .88 against 1.02).
+    All blocks of a stream together add as much as it held, or a 16th of it where no norm is on the branch. A skip
+    that goes through weights, as at a change of width, leaves no identity to stay near: such a skip and a branch
+    without norm start equal (evidence: E-projected-skips). Where only branches mix positions, by weights that sum over
+    them, a net near the identity cannot use their order, and the full share is kept (evidence: E-mixing-branches).
     """
     normed = any(graph.normalizes(node) for node in bits(branch.inside))
     if not normed and is_projected(graph, branch):
@@ -50,16 +49,16 @@ def is_projected(graph: Graph, branch: Residual) -> bool:
 
 
 def target_of(graph: Graph, branch: Residual) -> MeasuredTarget:
-    """The target of what a branch makes: a share of the stream's, or what a leaking stream lacks to unit scale.
+    """The target of what a branch makes: a share of the stream's, or what an attenuated stream lacks to unit scale.
 
-    A stream leaks where blocks blend into it, as in x + a (f - x), or scale it down, as in (x + f) / sqrt(2): with
-    branches that add little it would die out (12 convolutional blocks, a = 1/2: training loss 1.06 against .65;
-    rescaled sums: .84 against .64). Branches that multiply the stream by itself stay weak also there: what is louder
-    than usual comes out louder still, and more so from block to block.
+    A stream is attenuated where blocks blend into it, as in x + a (f - x), or scale it down, as in (x + f) / sqrt(2):
+    with branches that add little its variance would vanish with depth (evidence: E-attenuated-streams).
     """
     share, stream, attenuation = share_of(graph, branch), branch.stream, _attenuation_of(graph, branch)
     if attenuation is None:
         return lambda seconds: share * seconds.get(stream, 1.0)
+    # A branch that multiplies the stream by itself amplifies any excess, and more so from block to block: it is given
+    # its share alone, and the stream is left to shrink.
     is_superlinear = degree_of(graph, stream, branch.end) > 1
 
     def target(seconds: Mapping[int, float]) -> float:
@@ -75,6 +74,7 @@ def target_of(graph: Graph, branch: Residual) -> MeasuredTarget:
 
 def watched(graph: Graph) -> frozenset[int]:
     """The nodes whose second moments targets are made of."""
+    # Both ends of a scaling: with attenuation a target counts from the stream before it was multiplied.
     streams = [branch.stream for branch in graph.residuals.values()]
     return frozenset(streams) | {source_of(graph, stream) for stream in streams}
 
@@ -99,9 +99,11 @@ def _attenuation_of(graph: Graph, branch: Residual) -> Attenuation | None:
     taken = _ratio(graph, branch.branch, source_of(graph, branch.branch))
     if taken is None:
         return None
-    if branch.end != branch.branch:
+    if (
+        branch.end != branch.branch
+    ):  # x + a (f - x): what is added holds the stream too, of which 1 - a is left
         return Attenuation(branch.stream, (1.0 - taken**0.5) ** 2, taken)
-    source = source_of(graph, branch.stream)
+    source = source_of(graph, branch.stream)  # (x + f) / sqrt(2), written as a sum of two scaled values
     kept = _ratio(graph, branch.stream, source)
     return None if kept is None or kept > 1.0 - LEAST_ATTENUATION else Attenuation(source, kept, taken)
 

@@ -1,6 +1,7 @@
 """Unaided chains: weights that feed one another through pointwise functions alone, without norm, skip or branch.
 
-On such a chain theory speaks exactly: every weight is drawn for the activations on it and for its place.
+On such a chain mean-field theory is exact for wide layers: every weight is drawn for the activations on it and for
+its place.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def chains_of(seen: Record) -> tuple[Chain, ...]:
     reached = {node: found for node in sites if (found := _next_site(seen, node, sites)) is not None}
     follower = {node: found[0] for node, found in reached.items()}
     biases = biases_of(seen)
-    made: dict[int, Sampled] = {}
+    made: dict[int, Sampled] = {}  # a function computes its moments once, so equal curves share one
     chains = []
     for head in follower.keys() - set(follower.values()):
         nodes = [head]
@@ -76,6 +77,7 @@ def _is_plain(seen: Record, use: Use) -> bool:
     layer = use.layer
     if layer is None or layer.kind not in ("linear", "conv") or len(use.names) > 1:
         return False
+    # Mirrored weights pair the units within a group, so each group must have an even number of them.
     if layer.groups > 1 and (layer.num_out % (2 * layer.groups) or layer.num_in % (2 * layer.groups)):
         return False
     part = seen.parts.get(use.names[0])
@@ -95,6 +97,7 @@ def _next_site(seen: Record, node: int, sites: dict[int, Use]) -> tuple[int, Cur
         return None
     (site,) = found[1]
     ends = set(seen.graph.nodes[site].inputs)
+    # A site that takes two values is no function of one of them.
     curve = seen.curves.get(min(ends)) if len(ends) == 1 else None
     if curve is None or curve.origin != node or not bool(curve.values.isfinite().all()):
         return None
@@ -114,6 +117,7 @@ def _in_order(seen: Record, node: int, site: int, inside: set[int]) -> bool:
     for index in (inside | {site}) - {node}:
         if nodes[index].op in PERMUTING_OPS:
             return False
+        # A shuffle may be a view alone, a reshape and a transposition: no operation, but strides that differ.
         for view in nodes[index].operands:
             if (view.shape, view.stride) != (nodes[view.node].shape, nodes[view.node].stride):
                 return False
@@ -125,7 +129,7 @@ def region_after(seen: Record, node: int) -> tuple[set[int], set[int]] | None:
     graph, inside, outside, stack = seen.graph, {node}, set[int](), [node]
     while stack:
         current = stack.pop()
-        if current in graph.outputs:
+        if current in graph.outputs:  # what reads the output is not known, so no weight follows for certain
             return None
         for consumer in graph.consumers[current]:
             if consumer in inside:
@@ -141,6 +145,7 @@ def region_after(seen: Record, node: int) -> tuple[set[int], set[int]] | None:
 def _passes(seen: Record, index: int, origin: int) -> bool:
     """Whether a node is a pointwise function of the origin alone, or moves or averages such values."""
     graph = seen.graph
+    # x + f(x) has a curve as well, but the scale of a block is its branch's, not that of a chain.
     if index in graph.residuals or graph.normalizes(index):
         return False
     curve = seen.curves.get(index)

@@ -1,4 +1,4 @@
-"""Tables that are heard too faintly: embeddings that are the signal itself, positions beside a louder signal."""
+"""Tables whose variance is too small: embeddings that are the signal itself, positions added to a larger signal."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from initium.record.parameters.inventory import ParameterInfo
 SMALL_SECOND_MOMENT = 1e-3
 """The least second moment that is sound for what a block receives."""
 
-
 SMALL_VARIANCE_POSITIONS = "small-variance positions"
 """The rule that draws such tables anew; calibration finds their size."""
+
 MAX_NOISE_STD = 0.1
 """Standard deviation up to which a table of positions is noise, and no pattern that an author chose."""
+
 SIGNAL_TO_POSITIONS = 4.0
-"""By how much a signal's second moment must exceed that of the positions added to it for these to be called faint."""
+"""Ratio of second moments, signal to the positions added to it, above which their variance counts as too small."""
 
 
 def small_variance_positions(seen: Record) -> frozenset[str]:
-    """Tables of noise or zeros that are added to a louder stream, and tell it too little of where things are.
+    """Tables of noise or zeros whose variance is small beside that of the signal that they are added to.
 
-    A signal of unit size with positions of .02 is a bag of patches for as long as it takes to learn the table.
+    A net that gets a signal of unit scale and positions of .02 cannot use order until the table is learned.
+    evidence: E-position-tables
     """
     return frozenset(
         part.name
@@ -39,7 +41,7 @@ def _is_noise(info: ParameterInfo) -> bool:
 
 
 def _is_dominated(seen: Record, part: Part) -> bool:
-    """Whether the table is added to one louder signal; where nothing was measured, to one that a weight made."""
+    """Whether the table is added to one larger signal; where nothing was measured, to one that a weight made."""
     graph, info = seen.graph, seen.parameter(part.name)
     looked_up = part.nodes[0] if part.layer.kind == "embedding" else -1
     takers = graph.consumers[looked_up] if looked_up >= 0 else part.nodes
@@ -58,18 +60,18 @@ def _is_dominated(seen: Record, part: Part) -> bool:
 
 
 def table_stds(seen: Record) -> dict[str, float]:
-    """Table -> the standard deviation to draw it with, for those that weights hear too faintly.
+    """Table -> the standard deviation to draw it with, for those that weights read at too small a variance.
 
     Tables are small because a norm is expected to follow. Where none does, their sum is the stream that everything
-    else is measured by, and starts at unit scale. A table that is the head as well has both ends to serve: with a
-    spread of d^(-1/4) its outputs, sums of d products of its elements, have unit scale. Tables that are added share a
-    spread.
+    else is measured by, and starts at unit scale. A table that is the head as well serves both ends: with a standard
+    deviation of d^(-1/4) its outputs, sums of d products of its elements, have unit scale. Tables that are added share
+    the smallest standard deviation among them, since what each weight reads is their sum.
     """
-    faint = {part.name: _small_values_of(seen, part) for part in seen.parts.values() if _is_table(seen, part)}
+    small = {part.name: _small_values_of(seen, part) for part in seen.parts.values() if _is_table(seen, part)}
     return {
-        name: min(_std_for(seen.graph, seen.parts[other]) for other, also in faint.items() if also & heard)
-        for name, heard in faint.items()
-        if heard
+        name: min(_std_for(seen.graph, seen.parts[other]) for other, also in small.items() if also & values)
+        for name, values in small.items()
+        if values
     }
 
 
@@ -92,7 +94,7 @@ def _is_table(seen: Record, part: Part) -> bool:
 
 
 def _small_values_of(seen: Record, part: Part) -> int:
-    """Bit mask of the faint values, made of tables alone, in which weights hear the table; none behind a norm."""
+    """Bit mask of the small values, made of tables alone, through which weights read the table; none behind a norm."""
     graph, mask = seen.graph, 0
     tables = [node for node in part.nodes if graph.nodes[node].category == "lookup"]
     for node in tables:

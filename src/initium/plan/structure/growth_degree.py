@@ -22,12 +22,15 @@ def _degree(graph: Graph, index: int, before: list[int]) -> int:
     """The degree of one operation's output, from those of its operands."""
     node = graph.nodes[index]
     if node.category in ("mul", "matmul") and len(before) <= 2:
+        # Dividing by what grows with the start cancels growth: at the least nothing is left, whatever the numerator.
         divides = node.op == "aten.div" and len(before) == 2
         return before[0] * (not before[1]) if divides else sum(before)
     if node.category in ("add", "concat", "copy"):
-        return min(before)
+        return min(before)  # an operand that does not grow bounds the growth of the whole from below
     if node.category == "attention":
-        return before[-1]  # the values; how alike queries and keys are only picks among them
+        return before[
+            -1
+        ]  # the values: weights of attention add up to 1, whatever the size of queries and keys
     if node.category == "pool" or (node.category == "activation" and node.kind in GROWING):
         return before[0]
     return before[0] if node.category == "weighted" and node.op not in RECURRENT else 0

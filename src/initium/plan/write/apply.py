@@ -34,6 +34,7 @@ def apply_assignments(model: nn.Module, assignments: Sequence[Assignment], *, se
     with rollback(parameters, [one.name for one in changing]):
         write(parameters, changing, seed)
         entries = tuple(_entry(one, parameters[one.name]) for one in assignments)
+        # Inside the rollback: what fails here must not stay written.
         for one, entry in zip(assignments, entries, strict=True):
             if not one.keeps:
                 _verify(one, entry)
@@ -57,7 +58,7 @@ def check_target(model: object) -> nn.Module:
 def match(
     parameters: Mapping[str, Tensor], assignments: Sequence[Assignment], *, storage: bool = True
 ) -> None:
-    """Raise unless the plan and the model speak of the same parameters with the same shapes."""
+    """Raise unless the plan and the model have the same parameters with the same shapes."""
     planned = {one.name: one for one in assignments}
     missing, extra = sorted(planned.keys() - parameters.keys()), sorted(parameters.keys() - planned.keys())
     if missing or extra:
@@ -111,7 +112,7 @@ def rollback(
     saved = {name: parameters[name].detach().clone() for name in names if not overlaps(parameters[name])}
     try:
         yield
-    except BaseException:
+    except BaseException:  # Ctrl-C, too, must not leave half a model
         _restore(parameters, saved)
         raise
     if always:
@@ -136,9 +137,11 @@ def _entry(one: Assignment, tensor: Tensor) -> Entry:
         return Entry(one.name, one.method, one.rule, 0.0, 0.0)
     values = tensor.detach()
     values = values.abs() if values.is_complex() else values
+    # In fp16 the sum of a large tensor overflows, and integers have no mean of their own type.
     wide = torch.float32 if values.is_floating_point() else torch.float64
     mean = _number(values.mean(dtype=wide))
     second = _number(torch.linalg.vector_norm(values.to(wide))) ** 2 / values.numel()
+    # Rounding may leave a constant with a variance slightly below zero.
     return Entry(one.name, one.method, one.rule, mean, max(second - mean * mean, 0.0) ** 0.5)
 
 

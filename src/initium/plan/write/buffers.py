@@ -26,6 +26,7 @@ def rebuild_buffers(model: nn.Module, lost: set[str], fresh: set[str]) -> list[s
     """
     buffers = dict(model.named_buffers())
     states = {name: _State.poisoned(buffers[name]) for name in lost}
+    # Resets draw parameters as well, and the user's generator must not notice.
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         for path in sorted({name.rpartition(".")[0] for name in lost}):
             own = {name: states[name] for name in lost if name.rpartition(".")[0] == path}
@@ -38,6 +39,7 @@ def _rebuild_module(model: nn.Module, path: str, states: dict[str, _State], fres
     """Call the methods of one module until none of its buffers is as it was."""
     module, prefix = model.get_submodule(path), f"{path}." if path else ""
     parameters = {prefix + name: parameter for name, parameter in module.named_parameters()}
+    # Fresh parameters hold nothing yet and are filled by the plan later: saving them would only cost memory.
     with rollback(parameters, [name for name in parameters if name not in fresh], always=True):
         for rebuild in _rebuilders(model, path):
             if not any(
@@ -45,6 +47,7 @@ def _rebuild_module(model: nn.Module, path: str, states: dict[str, _State], fres
             ):
                 break
             rebuild()
+    # A reset may put a new tensor in place of the buffer, on the device and of the type that its code names.
     for name, state in states.items():
         leaf = name.removeprefix(prefix)
         made = module._buffers[leaf]
@@ -59,6 +62,7 @@ def _rebuilders(model: nn.Module, path: str) -> Iterator[Callable[[], object]]:
         method = getattr(module, name, None)
         if callable(method):
             yield method
+    # An initializer of the whole model draws the parameters of what it is given: only where there are none to draw.
     if next(module.parameters(recurse=False), None) is None:
         parts = path.split(".") if path else []
         for length in range(len(parts), -1, -1):
@@ -71,7 +75,7 @@ def _rebuilders(model: nn.Module, path: str) -> Iterator[Callable[[], object]]:
 
 @dataclass(frozen=True)
 class _State:
-    """A buffer without values, filled with a mark by which one tells whether something has written to it."""
+    """A buffer without values, filled with a mark that shows whether something has written to it."""
 
     buffer: Tensor
     version: int
@@ -94,6 +98,7 @@ class _State:
 def _poison(dtype: torch.dtype) -> float:
     if dtype.is_floating_point or dtype.is_complex:
         return float("nan")
+    # A number that no reset writes: zeros, ones, -1 and the largest value are all in use as buffers.
     return 1 if dtype == torch.bool else torch.iinfo(dtype).max - 7
 
 

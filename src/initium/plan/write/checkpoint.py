@@ -53,6 +53,7 @@ def write_checkpoint(
     fill_many_([(tensors[one.name], filling(one), key_for(seed, one.name)) for one in shares[rank]])
     with replacing(folder / names[rank]) as partial:
         save_file(tensors, partial, metadata={"format": "pt"})
+    # Every rank knows all names and shares from the plan, so one can write the index without waiting for the others.
     if rank == 0:
         total = sum(math.prod(one.layer.shape) for one in assignments) * dtype.itemsize
         weight_map = {one.name: names[number] for number, share in enumerate(shares) for one in share}
@@ -65,6 +66,7 @@ def share_out(assignments: Sequence[Assignment], world_size: int) -> list[list[A
     """Parameters dealt to ranks, largest first, each to the rank with the least so far."""
     loads = [0] * world_size
     shares: list[list[Assignment]] = [[] for _ in range(world_size)]
+    # Largest first keeps the greedy deal within 4/3 of the best; the sort is stable, so all ranks agree.
     for one in sorted(assignments, key=lambda one: -math.prod(one.layer.shape)):
         rank = loads.index(min(loads))
         loads[rank] += math.prod(one.layer.shape)

@@ -46,13 +46,14 @@ def materialize_assignments(
     model = check_target(model)
     parameters = named_tensors(model)
     match(parameters, assignments, storage=False)
-    draws = {one.name: filling(one) for one in assignments}
+    draws = {one.name: filling(one) for one in assignments}  # before any storage is made: it may raise
     fresh = {name for name, tensor in parameters.items() if tensor.is_meta}
     lost = {name for name, buffer in model.named_buffers() if buffer.is_meta}
     aliases = aliases_of(model)
     if fresh or lost:
         _allocate(model, torch.device(device), dtype)
         _tie(model, aliases)
+    # Buffers before parameters: the resets that re-create them may draw parameters, which the plan then overwrites.
     missing = rebuild_buffers(model, lost, fresh)
     parameters = named_tensors(model)
     filled = [one for one in assignments if one.name in fresh or not one.keeps]
@@ -138,7 +139,7 @@ def bind_assignments(model: nn.Module, assignments: Sequence[Assignment], *, see
     aliases = aliases_of(model)
     groups: dict[str, dict[str, Assignment]] = {}
     for one in assignments:
-        filling(one)
+        filling(one)  # what cannot be drawn is an error now, not deep inside a framework's start
         for name in (one.name, *aliases.get(one.name, ())):
             path, _, leaf = name.rpartition(".")
             groups.setdefault(path, {})[leaf] = one

@@ -156,6 +156,7 @@ def _tensors(source: object) -> dict[str, Tensor]:
 
 def _buffers(model: nn.Module) -> dict[str, Tensor]:
     """The buffers that a checkpoint holds."""
+    # Others (masks, caches) follow from the model's own sizes, which may differ from the source's.
     kept = model.state_dict(keep_vars=True)
     return {name: buffer for name, buffer in model.named_buffers() if name in kept}
 
@@ -217,8 +218,10 @@ def _fit(
     shape, how, kind = tuple(target.shape), "copied", places.kind(name)
     if tuple(given.shape) == shape:
         return "copied", given
+    # A class of the source means nothing for another class of the target, so a head is never cut to size.
     if places.in_head(name) and given.dim() == len(shape) and given.shape[0] != shape[0]:
         return f"the source's last layer has {given.shape[0]} outputs, not {shape[0]}"
+    # In this order: each step changes what the shapes of the next are compared with, and selection takes what is left.
     if kind == "conv" and given.dim() == 4 and len(shape) == 5:
         given, how = inflate(given, shape[2], mode=inflation), "inflated"
     if name == places.stem and given.dim() == len(shape) and given.shape[1] != shape[1]:
@@ -238,7 +241,9 @@ def _fit(
 def _resize(table: Tensor, shape: tuple[int, ...]) -> Tensor | None:
     """A position table with as many leading tokens, on another square grid; None where there is no such grid."""
     rows, wanted = table.shape[-2], shape[-2]
-    extra = rows - math.isqrt(rows) ** 2
+    extra = (
+        rows - math.isqrt(rows) ** 2
+    )  # class tokens and registers: what the largest square grid leaves over
     side = math.isqrt(max(wanted - extra, 0))
     if table.numel() != rows * table.shape[-1] or side * side != wanted - extra or side == 0:
         return None

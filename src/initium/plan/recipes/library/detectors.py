@@ -28,7 +28,7 @@ _PROPOSALS = Need(f"conv tower {_DENSE}", "convolution that feeds final ones on 
 _REGIONS = Need("in_region", "weight that reads what was cut out of a feature map")
 _SCORES = Need(f"conv final sigmoid_score {_DENSE}", "convolution whose output is scored by a sigmoid")
 _MODE = (
-    "Scores are told from boxes by what reads them, so record the model with its loss, or in evaluation mode: "
+    "Scores are distinguished from boxes by what reads them, so record the model with its loss, or in evaluation mode: "
     "raw outputs that leave the model look alike."
 )
 
@@ -148,7 +148,7 @@ RECIPES = (
             _MODE,
             ("The published code always counts the cells of a 640 pixel image; here those of the recorded run, "
             "so record it at the size you train at."),
-            "Heads whose last convolution holds classes, boxes and objectness together (before v8) are not told apart.",
+            "Heads whose last convolution holds classes, boxes and objectness together (before v8) are not separated.",
         ),
     ),
 )  # fmt: skip

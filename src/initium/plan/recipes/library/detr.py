@@ -47,7 +47,7 @@ RECIPES = (
         ),
         (Need("sampling_offsets linear", "linear layer that says where attention samples"),),
         (
-            "Attention that samples is told by its call of grid_sample; a compiled kernel of its own is opaque.",
+            "Attention that samples is recognized by its call of grid_sample; a compiled kernel of its own is opaque.",
             "Self-attention of decoders is Xavier as well in the paper's code, and N(0, 0.02^2) in transformers.",
         ),
     ),
