@@ -1,6 +1,6 @@
 """Every speed benchmark in turn: `python -m benchmarks [NAME ...]`; each prints its table of ratios.
 
-python -m benchmarks                    all of them, half an hour on two quiet cores
+python -m benchmarks                    all of them, half an hour on two idle cores
 python -m benchmarks fill orthogonal    some of them
 """
 

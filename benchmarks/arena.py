@@ -1,6 +1,6 @@
 """Which start wins where: `auto` against what an expert might pick, on nets with and without norms.
 
-    python -m benchmarks.arena --short                 one or more nets of each family, 8 minutes on two quiet cores
+    python -m benchmarks.arena --short                 one or more nets of each family, 8 minutes on two idle cores
     python -m benchmarks.arena [--only 'mlp*'] [--jobs 1]   everything: some hours
     python -m benchmarks.arena --table [--picture p.svg]   the table of what the store has, and a picture
 
@@ -127,7 +127,7 @@ def run(cells: tuple[Cell, ...], rates: tuple[float, ...], seeds: int, store: St
 
 
 def _more(by_rate: dict[float, list[TrialSpec]], ended: dict[str, Ended]) -> list[TrialSpec]:
-    """A start's trials on the other seeds, at the rates that the first seed speaks for."""
+    """A start's trials on the other seeds, at the rates that were best on the first seed."""
     first = {
         rate: result.final_loss if (result := ended[some[0].key].result) is not None else math.inf
         for rate, some in by_rate.items()

@@ -4,7 +4,7 @@
 
 The promises: at most 5 % of a trial of two seconds, and 1.8 times the trials with two processes. Serial and engine
 take turns. Counted is the CPU time of worker, fork server and controller, which a busy machine does not falsify; the
-gain of two processes is also told as if each had a core: twice the CPU time of a serial trial by that of a process.
+gain of two processes is also given as if each had a core: twice the CPU time of a serial trial by that of a process.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SPEC = TrialSpec("mlp8-relu", {"kind": "policy", "policy": "auto"}, {"kind": "cl
 
 
 def trial(data: dict[str, Any]) -> dict[str, Any]:
-    """Runs a trial and tells the CPU seconds of it and of the whole process so far."""
+    """Runs a trial and returns the CPU seconds of it and of the whole process so far."""
     begin = time.process_time()
     run_trial(data)
     return {"trial": time.process_time() - begin, "process": time.process_time()}

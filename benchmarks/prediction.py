@@ -2,7 +2,7 @@
 
     python -m benchmarks.prediction [--only PATTERN] [--strip] [--batch 8] [--show]
 
-Columns: weighted sites; share that theory speaks of; of those the share predicted throughout, from the input or the
+Columns: weighted sites; share that theory has a rule for; of those the share predicted throughout, from the input or the
 last norm, and the share within their error bar; how far the worst lies outside its bar, as a factor; the same of
 the gradients; reasons. A site
 is silently wrong if it is predicted, outside its bar, and nothing was said: the aim is as few as the bars claim (5 %).
@@ -53,7 +53,7 @@ def main() -> None:
     names = [e.name for e in select(chosen.only)] if chosen.only else NAMES
     total: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
-    print(f"{'model':40} sites  speaks  throughout  within  worst  gradients  within  worst  reasons")
+    print(f"{'model':40} sites    rule  throughout  within  worst  gradients  within  worst  reasons")
     for name in names:
         entry = next((e for e in select(name) if e.name == name), None)
         if entry is None or entry.reason:

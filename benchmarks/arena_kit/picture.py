@@ -36,5 +36,5 @@ def profile(rows: Sequence[Row]) -> Svg:
 
 
 def within(rows: Sequence[Row], label: str, limit: float) -> float:
-    """Share of the nets on which a start is alive and its regret at most `limit`."""
+    """Share of the nets on which a start learns with a regret of at most `limit`."""
     return sum(row.regret(label) <= limit and not row.dead(label) for row in rows) / len(rows)

@@ -63,7 +63,7 @@ def table(rows: Sequence[Row]) -> str:
         + "   auto: rank  regret  against the best"
     ]
     lines += [_line(row, labels) for row in rows]
-    lines += ["", f"{'start':14} mean regret  worst regret  alive  mean rank  worse than the best"]
+    lines += ["", f"{'start':14} mean regret  worst regret learns  mean rank  worse than the best"]
     lines += [_total(rows, label) for label in labels]
     normed = [row for row in rows if row.normed and "shipped" in row.losses and "auto" in row.losses]
     for row in normed:
@@ -98,7 +98,7 @@ def _rank(row: Row, label: str) -> float:
 def _total(rows: Sequence[Row], label: str) -> str:
     mine = [row for row in rows if label in row.losses]
     regrets = [row.regret(label) for row in mine]
-    alive = fmean(not row.dead(label) for row in mine)
+    learns = fmean(not row.dead(label) for row in mine)
     worse = fmean(row.against(label, row.best) == "worse" for row in mine)
     ranks = fmean(_rank(row, label) for row in mine)
-    return f"{label:14} {fmean(regrets):11.1%} {max(regrets):13.1%} {alive:6.0%} {ranks:10.1f} {worse:20.0%}"
+    return f"{label:14} {fmean(regrets):11.1%} {max(regrets):13.1%} {learns:6.0%} {ranks:10.1f} {worse:20.0%}"

@@ -89,7 +89,7 @@ def per_unit(layer: Layer, values: Tensor) -> Tensor:
     """One number a unit (output channel) as a tensor that multiplies the layer's weight."""
     if layer.kind == "vector":
         return values.reshape(layer.shape)
-    # The output axis of a grouped transposed convolution holds the outputs of one group: a number for each of its places
+    # The output axis of a grouped transposed convolution holds the outputs of one group: a number for each of them
     # would be shared by units of different groups.
     if layer.transposed and layer.groups > 1:
         sizes = canonical(layer)
