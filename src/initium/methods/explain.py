@@ -127,7 +127,7 @@ def read_layer(text: str) -> Layer:
         sizes = [int(word) for word in words if "=" not in word]
         options = {key: int(value) for key, _, value in (w.partition("=") for w in words if "=" in w)}
         return _layer(kind.strip(), sizes, options)
-    except (ValueError, KeyError, ZeroDivisionError) as error:
+    except (ValueError, KeyError, ZeroDivisionError) as error:  # no number, no such option, groups=0
         raise UsageError(
             f"layer {text!r}",
             expected="linear:in,out | conv:in,out,kernel[,stride=2][,groups=8] | conv_transpose:... | "

@@ -191,6 +191,7 @@ def _impulse(
     for head in range(heads):
         scores = drawn((rows * cols, rows * cols), Normal(0.0, 1.8), key.child(f"head {head}"))
         shift = _shift(rows, cols, *offsets[head % len(offsets)])
+        # Far above the noise, so that the impulse is what the cut decomposition keeps.
         scores = torch.where(shift > 0, 1000.0, scores)
         query, into = _factors(inverse @ scores @ inverse.mT, inner)
         queries.append(norm * query.mT / query.norm())

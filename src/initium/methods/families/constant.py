@@ -66,6 +66,7 @@ def truncated_normal(
     deviation of what is drawn, not of the parent: TN_2 has .8796 of its parent's.
     """
     del layer
+    # Draws are cut in standard deviations, of which a std of 0 has none.
     if bounds == "absolute" and std > 0:
         low, high = (low - mean) / std, (high - mean) / std
     return TruncatedNormal(mean, std, low, high, corrected) if std > 0 else Constant(mean)

@@ -26,7 +26,9 @@ def efficientnet(layer: Layer) -> Draw:
     """
     sizes = canonical(layer)
     if layer.kind == "linear":
-        return spread("uniform", 1 / math.sqrt(3 * max(sizes.num_out, 1)))
+        return spread(
+            "uniform", 1 / math.sqrt(3 * max(sizes.num_out, 1))
+        )  # std of a uniform: its bound / sqrt(3)
     return spread("normal", math.sqrt(2 / max(sizes.num_out * sizes.taps, 1)))
 
 
@@ -57,6 +59,7 @@ def _conv_aware(sizes: Canonical, key: Key, *, target: float, half: bool, noise:
         axes = tuple(range(2, 2 + len(sides)))
         filters = torch.fft.irfftn(filters.to(torch.complex64), s=sizes.kernel, dim=axes)
     filters = filters + drawn(tuple(filters.shape), Normal(0.0, noise), key.child("noise"))
+    # By the spread of what was drawn, not by its law: the method promises this variance exactly.
     weight: Tensor = filters * (target / filters.std(correction=0).clamp_min(1e-12))
     return weight.reshape(sizes.shape)
 

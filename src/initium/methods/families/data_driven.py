@@ -13,6 +13,7 @@ METHODS = (
         "Orthogonal, then every layer's output scaled to a standard deviation of 1.",
         (
             Param("target", 1.0, "standard deviation of each output", low=1e-6),
+            # Of the published loop; a sweep meets the target at once, so policy "lsuv" reads the target alone.
             Param("tolerance", 0.1, "how near is enough", low=1e-6),
             Param("max_tries", 10, "rescalings of one layer", low=1),
         ),

@@ -110,6 +110,7 @@ def idinit(layer: Layer, *, tau: float, noise: float) -> Draw:
 def _idinit(sizes: Canonical, key: Key, *, tau: float, noise: float) -> Tensor:
     rows, cols = sizes.num_out, sizes.num_in * sizes.taps
     weight = drawn((sizes.groups, rows, cols), Normal(0.0, noise), key)
+    # Along the longer side the diagonal starts anew, so no unit and no input is left out.
     side, long = min(rows, cols), torch.arange(max(rows, cols))
     if rows >= cols:
         weight[:, long, long % side] += tau

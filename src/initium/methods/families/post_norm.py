@@ -108,7 +108,7 @@ def _xavier(layer: Layer, gain: float) -> Draw:
 
 def _packed(layer: Layer, gain: float) -> Draw:
     """Queries and keys with gain 1, the values behind them with `gain`."""
-    parts = blocks(layer)
+    parts = blocks(layer)  # q, k, v in torch's order: only values lie on the path that depth multiplies
     gains = [1.0] * (len(parts) - 1) + [gain]
     draws = tuple(_xavier(part, gain) for part, gain in zip(parts, gains, strict=True))
     return Blocks(layer.out_axis % len(layer.shape), layer.blocks, draws)

@@ -79,6 +79,7 @@ def chrono(layer: Layer, *, longest: float, gates: int, forget: int, into: int) 
 
 
 def _chrono(shape: tuple[int, ...], key: Key, *, size: int, longest: float, forget: int, into: int) -> Tensor:
+    # At T = 2 nothing is left between 1 and T - 1: every gate remembers 2 steps.
     span = fill_(torch.empty(size), Uniform(1.0, max(longest - 1, 1.0)), key).log()
     bias = torch.zeros(shape)
     bias[forget * size : (forget + 1) * size] = span

@@ -35,7 +35,7 @@ def fixup(layer: Layer, *, num_blocks: int, branch_layers: int, last: bool, mode
 
     Reference: Zhang, Dauphin and Ma (2019), arXiv:1901.09321, section 3.
     """
-    if last or branch_layers == 1:
+    if last or branch_layers == 1:  # the only weight of a branch is its last
         return Constant(0.0)
     power = num_blocks ** (-1 / (branch_layers - 1))  # of the variance
     return scaled(layer, "normal", 2 * power, pick(fans_of(layer, fans), mode))

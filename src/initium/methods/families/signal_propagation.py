@@ -68,6 +68,7 @@ def random_walk(layer: Layer, *, nonlinearity: str, fans: str) -> Draw:
     if nonlinearity in ("identity", "linear"):
         gain = math.exp(1 / (2 * n)) if n > 0 else 1.0
     elif nonlinearity == "relu":
+        # The paper's fit has a pole at n = 2.4; below 6 its value at 6 is used.
         gain = math.sqrt(2) * math.exp(1.2 / (max(n, 6) - 2.4))
     else:
         raise UsageError(

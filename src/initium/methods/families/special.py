@@ -26,6 +26,7 @@ def siren(layer: Layer, *, first: bool, omega: float) -> Draw:
     Reference: Sitzmann et al. (2020), arXiv:2006.09661, theorem 1.8.
     """
     n = max(fans_of(layer, "effective").fan_in, 1)
+    # The paper gives bounds, and `spread` takes the standard deviation, bound / sqrt(3).
     return spread("uniform", (1 / n if first else math.sqrt(6 / n) / omega) / math.sqrt(3))
 
 

@@ -33,6 +33,7 @@ def _without_row(layer: Layer, draw: Draw, row: int) -> Draw:
     num_rows = layer.shape[0] if layer.shape else 0
     if row >= num_rows:
         raise refuse("embedding", layer, f"more than {row} rows, as padding={row} asks for")
+    # The first and the last row have nothing before or behind them, and a block of no rows is none.
     parts = [(row, draw), (1, Constant(0.0)), (num_rows - row - 1, draw)]
     sizes, draws = zip(*(part for part in parts if part[0]), strict=True)
     return Blocks(0, sizes, draws)

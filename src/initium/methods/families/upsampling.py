@@ -36,6 +36,7 @@ def icnr(layer: Layer, *, factor: int, gain: float, distribution: str) -> Draw:
 
 def _icnr(sizes: Canonical, key: Key, *, copies: int, std: float, distribution: str) -> Tensor:
     kernels = drawn((1, sizes.num_out // copies, sizes.num_in, *sizes.kernel), spread(distribution, std), key)
+    # PixelShuffle takes the r^n channels of one output channel from neighbouring places: copies must lie side by side.
     return kernels.repeat_interleave(copies, 1)
 
 

@@ -47,6 +47,8 @@ def effect_of(energy: Energy, layer: Layer) -> Effect | None:
     # Every linear map of a stack (experts of a mixture) has its own share of the energy.
     stack = layer.receptive if layer.kind == "linear" else 1
     whole = (energy.centre + energy.uneven) / stack
+    # By one tap an output position reads one input position, so of the inputs only as many as there are outputs get a
+    # gradient; transposed, of the outputs only as many as there are inputs get a signal.
     forward, backward = whole / layer.num_out, whole / layer.num_in
     if layer.transposed:
         forward /= ratio

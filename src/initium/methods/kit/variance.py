@@ -88,6 +88,7 @@ def resolve_gain(gain: float | None, nonlinearity: str, a: float | None, convent
             remedy="drop a, or pass gain=",
         )
     if convention == "centred":
+        # Var f = E f^2 - (E f)^2 of a leaky ReLU at z ~ N(0, 1).
         mean = (1 - a) / math.sqrt(2 * math.pi)
         return 1 / math.sqrt((1 + a * a) / 2 - mean * mean)
     return math.sqrt(2 / (1 + a * a))

@@ -151,6 +151,7 @@ class DifferentiableRun:
         """Its gradient by every trained parameter; zeros where it does not reach."""
         if not scalar.requires_grad:
             return [torch.zeros_like(parameter) for parameter in self.trained.values()]
+        # The graph is kept: slopes of the same scalar, or of another group of samples, follow.
         found: Sequence[Tensor | None] = torch.autograd.grad(
             scalar, list(self.trained.values()), create_graph=graph, retain_graph=True, allow_unused=True
         )

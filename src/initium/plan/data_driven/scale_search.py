@@ -54,6 +54,7 @@ class Search:
         """The objective at some scales."""
         with torch.no_grad():
             for (name, start), scale in zip(self.starts.items(), scales, strict=True):
+                # From the start each time: factors multiplied in place would add up their rounding over the steps.
                 self.run.parameters[name].detach().copy_(start * scale)
         return self.objective(self.run, tuple(self.starts), turn)
 

@@ -82,6 +82,8 @@ class UnitTape(CalibratingTape):  # type: ignore[no-untyped-call]
     def _run(self, call: Call) -> Any:
         if self._wanted.filters is not None and call.info.category in ("weighted", "matmul"):
             use = self._due(call)
+            # Before the operation runs, so that what is measured next is the output of the new filters; a weight that
+            # was computed from the parameter already has its values.
             if use is not None and use.direct and use.names[0] not in self.found.made:
                 self._make(call, use, self._wanted.filters)
         return super()._run(call)
@@ -179,6 +181,7 @@ class UnitTape(CalibratingTape):  # type: ignore[no-untyped-call]
     def _shift(self, call: Call) -> tuple[Tensor | None, str]:
         """The bias that the operation adds, and the parameter that it is; "" if it is computed from others."""
         name = call.info.name
+        # addmm(bias, x, w), conv(x, w, bias), deform_conv2d(x, w, offset, mask, bias).
         place = 0 if name in ops.BIAS_FIRST else 4 if name.startswith("torchvision") else 2
         bias = call.args[place] if place < len(call.args) else None
         if not isinstance(bias, Tensor) or bias.dim() != 1:

@@ -130,6 +130,7 @@ class Reachability:
             for view in self.graph.nodes[sampler].operands
             if view.node != self.graph.nodes[sampler].inputs[0]
         ]
+        # The grid of grid_sample: (batch x heads, queries, points, 2), one call a level.
         grids = [view.shape for view in views if len(view.shape) == 4 and view.shape[-1] == 2]
         if not grids:
             return {"heads": 1, "levels": 1, "points": 1}
@@ -145,6 +146,7 @@ class Reachability:
                     consumer, current
                 ):
                     found.add(consumer)
+                # Offsets are scaled by the size of the level and added to reference points on their way.
                 elif consumer not in seen and self.graph.nodes[consumer].category in (
                     "copy", "add", "mul", "concat",
                 ):  # fmt: skip

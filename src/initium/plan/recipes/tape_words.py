@@ -53,6 +53,7 @@ class Traits:
         """A number of the branch, or for what lies on none of the longest stream."""
         if what == "branch_weights":
             return 1 if branch is None else max(self._on(branch).bit_count(), 1)
+        # A layer of a transformer is a pair of branches, attention and feed-forward.
         if what == "layer":
             return 0 if branch is None else branch.block // 2
         # What lies on no branch (embedding, head) still has a depth: that of the longest stream.
@@ -62,6 +63,7 @@ class Traits:
 
     def _ends_branch(self, part: Part) -> bool:
         """Whether no weight of the branch, those of gates left out, comes after."""
+        # A gate (squeeze and excitation) multiplies the branch; its weights do not write to the stream.
         branch, after = self._branch(part), self.graph.descendants[self._node(part)]
         return (
             branch is not None and not after & self._on(branch) and not self.graph.gating >> part.nodes[0] & 1

@@ -15,7 +15,7 @@ TABLE_STD = 0.02
 def as_found(part: Part, info: ParameterInfo) -> dict[str, float | str]:
     """A draw like the values that a parameter holds, for a meta model that cannot keep them."""
     if info.meta:
-        return _neutral(part, info)
+        return _stand_in(part, info)
     if info.constant is not None:
         return {"method": "constant", "value": info.constant}
     if not info.finite or math.prod(info.shape) == 0:
@@ -27,7 +27,7 @@ def as_found(part: Part, info: ParameterInfo) -> dict[str, float | str]:
     return {"method": "normal", "mean": info.mean, "std": info.std}
 
 
-def _neutral(part: Part, info: ParameterInfo) -> dict[str, float | str]:
+def _stand_in(part: Part, info: ParameterInfo) -> dict[str, float | str]:
     """What stands for the unknown values of a parameter on meta; nothing where a guess could be wrong."""
     constants = {"norm_gain": 1.0, "norm_shift": 0.0, "bias": 0.0, "offset": 0.0, "mask": 0.0}
     if (

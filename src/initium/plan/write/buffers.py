@@ -25,7 +25,7 @@ def rebuild_buffers(model: nn.Module, lost: set[str], fresh: set[str]) -> list[s
     Parameters that are not `fresh`, and torch's random state, are as before afterwards.
     """
     buffers = dict(model.named_buffers())
-    states = {name: _State.poisoned(buffers[name]) for name in lost}
+    states = {name: _State.marked(buffers[name]) for name in lost}
     # Resets draw parameters as well, and the user's generator must not notice.
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         for path in sorted({name.rpartition(".")[0] for name in lost}):
@@ -81,9 +81,9 @@ class _State:
     version: int
 
     @classmethod
-    def poisoned(cls, buffer: Tensor) -> _State:
+    def marked(cls, buffer: Tensor) -> _State:
         with torch.no_grad():
-            buffer.fill_(_poison(buffer.dtype))
+            buffer.fill_(_sentinel(buffer.dtype))
         return cls(buffer, buffer._version)
 
     def untouched(self, now: Tensor | None) -> bool:
@@ -92,10 +92,10 @@ class _State:
             return False
         if now.is_floating_point() or now.is_complex():
             return bool(now.isnan().all())
-        return now.dtype == torch.bool or bool((now == _poison(now.dtype)).all())
+        return now.dtype == torch.bool or bool((now == _sentinel(now.dtype)).all())
 
 
-def _poison(dtype: torch.dtype) -> float:
+def _sentinel(dtype: torch.dtype) -> float:
     if dtype.is_floating_point or dtype.is_complex:
         return float("nan")
     # A number that no reset writes: zeros, ones, -1 and the largest value are all in use as buffers.

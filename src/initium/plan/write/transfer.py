@@ -104,11 +104,11 @@ def transfer_(
     given = _tensors(source)
     wanted = {**dict(model.named_parameters()), **_buffers(model)}
     names = _names(model, source, wanted, by)
-    places = _Places(model)
+    layers = _TargetLayers(model)
     fitted: dict[str, Tensor] = {}
     taken, left = [], {}
     for name, target in wanted.items():
-        made = _made(name, target, names[name], given, places, keep, inflation)
+        made = _made(name, target, names[name], given, layers, keep, inflation)
         if isinstance(made, str):
             left[name] = made
         else:
@@ -116,7 +116,7 @@ def transfer_(
             was = given[names[name]].shape
             taken.append(Taken(name, names[name], how, tuple(was), tuple(target.shape)))
     if not taken:
-        raise _nothing(left, given)
+        raise _nothing_fits(left, given)
     _write(wanted, fitted)
     used = {one.source for one in taken}
     return Transfer(tuple(taken), left, tuple(name for name in given if name not in used))
@@ -127,7 +127,7 @@ def _made(
     target: Tensor,
     origin: str,
     given: Mapping[str, Tensor],
-    places: _Places,
+    layers: _TargetLayers,
     keep: Sequence[str],
     inflation: str,
 ) -> tuple[Fitting, Tensor] | str:
@@ -136,7 +136,7 @@ def _made(
         return "kept, as asked for"
     if origin not in given:
         return f"the source has no {origin}"
-    return _fit(given[origin], target, places, name, inflation)
+    return _fit(given[origin], target, layers, name, inflation)
 
 
 def _tensors(source: object) -> dict[str, Tensor]:
@@ -187,7 +187,7 @@ def _names(model: nn.Module, source: object, wanted: Mapping[str, Tensor], by: B
     return {mine: other for ours, theirs in pairs for mine, other in zip(ours, theirs, strict=True)}
 
 
-class _Places:
+class _TargetLayers:
     """Which tensor is the first convolution's weight, which belong to the last layer, and each one's geometry."""
 
     def __init__(self, model: nn.Module) -> None:
@@ -212,19 +212,19 @@ class _Places:
 
 
 def _fit(
-    given: Tensor, target: Tensor, places: _Places, name: str, inflation: str
+    given: Tensor, target: Tensor, layers: _TargetLayers, name: str, inflation: str
 ) -> tuple[Fitting, Tensor] | str:
     """What to do with a source tensor to fit a target, and the result; or why it cannot be done."""
-    shape, how, kind = tuple(target.shape), "copied", places.kind(name)
+    shape, how, kind = tuple(target.shape), "copied", layers.kind(name)
     if tuple(given.shape) == shape:
         return "copied", given
     # A class of the source means nothing for another class of the target, so a head is never cut to size.
-    if places.in_head(name) and given.dim() == len(shape) and given.shape[0] != shape[0]:
+    if layers.in_head(name) and given.dim() == len(shape) and given.shape[0] != shape[0]:
         return f"the source's last layer has {given.shape[0]} outputs, not {shape[0]}"
     # In this order: each step changes what the shapes of the next are compared with, and selection takes what is left.
     if kind == "conv" and given.dim() == 4 and len(shape) == 5:
         given, how = inflate(given, shape[2], mode=inflation), "inflated"
-    if name == places.stem and given.dim() == len(shape) and given.shape[1] != shape[1]:
+    if name == layers.stem and given.dim() == len(shape) and given.shape[1] != shape[1]:
         given, how = adapt_input_channels(given, shape[1]), "adapted"
     if kind in ("other", "vector") and given.dim() == len(shape) >= 2 and given.shape[-2] != shape[-2]:
         resized = _resize(given, shape)
@@ -267,7 +267,7 @@ def _write(wanted: Mapping[str, Tensor], fitted: Mapping[str, Tensor]) -> None:
             wanted[name]._is_hf_initialized = True  # type: ignore[attr-defined]
 
 
-def _nothing(left: Mapping[str, str], given: Mapping[str, Tensor]) -> UsageError:
+def _nothing_fits(left: Mapping[str, str], given: Mapping[str, Tensor]) -> UsageError:
     name, why = next(iter(left.items()), ("(no parameters)", ""))
     return UsageError(
         f"nothing of the source fits: {name}: {why}",

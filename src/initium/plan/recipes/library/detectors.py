@@ -18,6 +18,8 @@ MASKS = (
     Line("conv final in_region", start("detection_head", part="mask"), ZEROS),
     Line("conv|conv_transpose in_region", FAN_OUT, ZEROS),
 )
+# Two final convolutions on one tower (boxes and the centre score of FCOS) are "paired": the second is scored by a
+# sigmoid as well, but its bias is no class prior.
 DENSE = (
     Line(f"conv final sigmoid_score !paired {_DENSE}", _DENSE_HEAD, _PRIOR),
     Line(f"conv tower|final {_DENSE}", _DENSE_HEAD, ZEROS),

@@ -19,6 +19,7 @@ _TABLE_NOTE = (
 
 
 def _jax(head_bias: str) -> tuple[Line, ...]:
+    # The head is linear, too, and the first line that holds decides: special lines come before general ones.
     return (
         *NORM_LINES,
         *_TABLE_LINES,
