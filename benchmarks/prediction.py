@@ -3,7 +3,7 @@
     python -m benchmarks.prediction [--only PATTERN] [--strip] [--batch 8] [--show]
 
 Columns: weighted sites; share that theory has a rule for; of those the share predicted throughout, from input or
-last norm, and the share within their error bar; how far the worst lies outside its bar, as a factor; the same of
+the last norm, and the share within their error bar; how far the worst lies outside its bar, as a factor; the same of
 the gradients; reasons. A site
 is silently wrong if it is predicted, outside its bar, and nothing was said: the aim is as few as the bars claim (5 %).
 """

@@ -41,34 +41,34 @@ def cited_in_manual() -> set[str]:
     return {one for page in pages if page != PAGE for one in ID.findall(page.read_text(encoding="utf-8"))}
 
 
-def test_a_citation_is_found_in_a_comment_and_in_a_docstring():
+def test_a_citation_is_found_in_a_comment_and_in_a_docstring() -> None:
     text = '"""Why. evidence: E-one-two, B-three."""\n# evidence: C-4'
     assert CITED.findall(text) == ["E-one-two, B-three", "C-4"]
 
 
-def test_every_id_that_the_code_cites_is_on_the_page():
+def test_every_id_that_the_code_cites_is_on_the_page() -> None:
     cited = cited_in_code()
     assert cited
     assert {one: files for one, files in cited.items() if one not in rows()} == {}
 
 
-def test_every_id_that_the_manual_cites_is_on_the_page():
+def test_every_id_that_the_manual_cites_is_on_the_page() -> None:
     prefixes = {one[0] for one in rows()}
     assert {one for one in cited_in_manual() if one[0] in prefixes} - rows().keys() == set()
 
 
-def test_every_id_on_the_page_is_cited_or_history():
+def test_every_id_on_the_page_is_cited_or_history() -> None:
     named = cited_in_code().keys() | cited_in_manual()
     assert [one for one, cells in rows().items() if one not in named and "history" not in cells[0]] == []
 
 
-def test_no_id_stands_twice():
+def test_no_id_stands_twice() -> None:
     ids = ROW.findall(PAGE.read_text(encoding="utf-8"))
     assert len(ids) == len(set(ids))
 
 
 @pytest.mark.parametrize("one", sorted(rows()))
-def test_a_row_has_figures_a_command_a_commit_and_a_date(one):
+def test_a_row_has_figures_a_command_a_commit_and_a_date(one: str) -> None:
     claim, command, commits, date = rows()[one]
     assert re.search(r"\d", claim), "a claim without a figure is no measurement"
     assert command.startswith("by hand") or "`" in command
@@ -76,7 +76,7 @@ def test_a_row_has_figures_a_command_a_commit_and_a_date(one):
     assert DATE.match(date)
 
 
-def test_commits_on_the_page_exist():
+def test_commits_on_the_page_exist() -> None:
     """Where the checkout holds the history; a shallow clone has no part of it, and a source archive none."""
     if git("rev-parse", "--is-shallow-repository") != "false":
         pytest.skip("no history here")
