@@ -68,7 +68,6 @@ def command(
 
     from initium.study.contest.compare import compare
     from initium.study.contest.request import INITS
-    from initium.study.contest.view import document
 
     named, arguments, opened = asked(target, model, arguments, task, data)
     with aside():
@@ -81,7 +80,7 @@ def command(
     if options["dry_run"]:
         click.echo(str(found))
         return
-    show_result(found, document(found), as_json=as_json, html=html)
+    show_result(found, as_json=as_json, html=html)
 
 
 def read_rates(text: str) -> list[float]:

@@ -74,7 +74,6 @@ def command(
 
     from initium.report import write_atomically
     from initium.study.search.tune import tune
-    from initium.study.search.tuning import document
 
     named, arguments, opened = asked(target, model, arguments, task, data)
     with aside(), kept_on_interrupt(store):
@@ -84,6 +83,6 @@ def command(
         return
     if output is not None:
         write_atomically(output, found.plan.to_json() + "\n")
-    show_result(found, document(found), as_json=as_json, html=html)
+    show_result(found, as_json=as_json, html=html)
     if output is not None and not as_json:
         click.echo(f"\nwritten: {output}")

@@ -14,9 +14,9 @@ from tests.study.made import compared, result
 import initium
 from initium.errors import UsageError
 from initium.plan import Plan
-from initium.study.contest.compare import report
 from initium.study.contest.comparison import Comparison
 from initium.study.contest.design import Design
+from initium.study.report_store import report
 from initium.study.run.runner import Runner
 from initium.study.run.store import Store
 from initium.study.search import tune as home

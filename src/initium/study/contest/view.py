@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from importlib.metadata import version
-from typing import TYPE_CHECKING
 
 from initium.report import (
     Bar,
@@ -21,15 +20,15 @@ from initium.report import (
     Table,
     Verdict,
     bar_chart,
+    document_of,
     duration,
     line_chart,
     number,
 )
+from initium.study.contest.comparison import Comparison
 from initium.study.contest.race import Pair
 from initium.study.contest.sentences import TIED
-
-if TYPE_CHECKING:
-    from initium.study.contest.comparison import Comparison, Standing
+from initium.study.contest.standing import Standing
 
 HEALTH: dict[str, Level] = {"healthy": "good", "warning": "warning", "unhealthy": "error"}
 MOST_LINES = 10
@@ -38,6 +37,7 @@ LOSS = "mean training loss over the run"
 PARTNERS = ("init", "seeds", "a tie with (not told apart)", "told apart from")
 
 
+@document_of.register
 def document(one: Comparison) -> Document:
     """Outcome, ranking, curves, learning rates, cost."""
     sections = [_said(one), _ranking(one), *_others(one)]

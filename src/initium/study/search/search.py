@@ -49,6 +49,11 @@ class Found:
     short: float
     long: float | None = None
 
+    @property
+    def loss(self) -> float:
+        """The loss of its longest trials."""
+        return self.short if self.long is None else self.long
+
 
 @dataclass(frozen=True)
 class Stage:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, overload
 
+from initium.codec import to_data
 from initium.engines import Engine
 from initium.errors import UsageError
 from initium.plan import Plan
@@ -146,7 +147,7 @@ def _searched(design: Design, runner: Runner, *, trials: int, seed: int) -> tupl
     key = digest([design.to_data(), trials, seed])
 
     def told(stage: Stage) -> None:
-        store.put_study(key, SEARCH, Searching.of(base, stage).to_data())
+        store.put_study(key, SEARCH, to_data(Searching.of(base, stage)))
         runner.watch.begin(f"search, {stage.name}", stage.due, stage.left)
 
     shown = None if store.path is None else store.path.with_name(f"{store.path.name}.optuna.db")
