@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from initium.engines import Done, Engine, Job, open_engine, run
-from initium.engines.processes.worker import MARK
+from initium.engines.perform import MARK
 from initium.errors import UsageError
 from initium.testing.engines import CHECKS, ISOLATED_CHECKS, where
 

@@ -15,13 +15,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from initium.engines.engine import Cause, Failed, Job, Limits, Outcome, Work, plain
-from initium.engines.processes.process_engine import usable_cores
-from initium.engines.processes.watch import limited
-from initium.engines.processes.worker import MARK, perform, refuse_in_worker
+from initium.engines.engine import Cause, Failed, Job, Limits, Outcome, Work, plain, usable_cores
+from initium.engines.job_limits import limited
+from initium.engines.perform import MARK, outcome_of, perform, refuse_in_worker
 from initium.engines.ray import cluster
 from initium.engines.reference import HOME, name_of
-from initium.engines.serial import outcome_of
 from initium.errors import MissingExtraError, UsageError
 
 
