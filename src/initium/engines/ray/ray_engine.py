@@ -22,6 +22,9 @@ from initium.engines.ray import cluster
 from initium.engines.reference import HOME, name_of
 from initium.errors import MissingExtraError, UsageError
 
+PACKAGE = Path(__file__).parents[2]
+"""The library itself, which every node of a cluster is sent."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Sent:
@@ -205,12 +208,10 @@ class RayEngine:
         )
 
     def _runtime_env(self) -> dict[str, Any]:
-        import initium
-
         variables = {MARK: "1"}
         env: dict[str, Any] = {"env_vars": variables}
         if self.address is not None:
-            env["py_modules"] = [str(Path(str(initium.__file__)).parent)]
+            env["py_modules"] = [str(PACKAGE)]
         if self.working_dir is not None:
             variables[HOME] = str(Path(self.working_dir).absolute())
             env["working_dir"] = self.working_dir
