@@ -10,7 +10,7 @@ from tests.plan.nets import Small, TinyGPT, pictures, refused, same, state_of, t
 
 from initium import Plan, Rule, plan
 from initium.errors import InitiumError, UnknownNameError, UsageError
-from initium.plan.plan_json import FORMAT
+from initium.plan.plan_json import PLAN_FORMAT
 
 MADE = plan(
     Small(), pictures(), rules=[Rule(where="3.weight", method="sparse"), Rule(where="1.bias", method="keep")]
@@ -49,7 +49,7 @@ def test_round_trip_of_every_policy(policy: str) -> None:
 
 
 def test_the_mark_comes_first() -> None:
-    assert json.loads(TEXT)["format"] == FORMAT
+    assert json.loads(TEXT)["format"] == PLAN_FORMAT
     assert TEXT.startswith('{\n "format"')
 
 

@@ -11,7 +11,7 @@ from initium.cli.arguments import keywords
 from initium.cli.diagnose import check_targets, show_result
 from initium.cli.options import aside, output_options
 from initium.cli.study import (
-    MODEL_HELP,
+    STUDY_MODEL_HELP,
     asked,
     kept_on_interrupt,
     limited,
@@ -21,7 +21,7 @@ from initium.cli.study import (
 from initium.errors import UsageError
 
 
-@click.command("compare", epilog=MODEL_HELP)
+@click.command("compare", epilog=STUDY_MODEL_HELP)
 @study_options
 @click.option(
     "--init",

@@ -13,7 +13,7 @@ from initium.cli.options import MODEL_HELP, aside, input_options, model_options,
 if TYPE_CHECKING:
     pass
 
-LEVELS = {"error": {"error"}, "warning": {"error", "warning"}}
+FAILING = {"error": {"error"}, "warning": {"error", "warning"}}
 
 
 @click.command("diagnose", epilog=MODEL_HELP)
@@ -22,7 +22,7 @@ LEVELS = {"error": {"error"}, "warning": {"error", "warning"}}
 @output_options
 @click.option(
     "--fail-on",
-    type=click.Choice(list(LEVELS)),
+    type=click.Choice(list(FAILING)),
     help="Exit with 1 if there is a finding this bad; without it, 0 whatever is found.",
 )
 def command(
@@ -57,7 +57,7 @@ def command(
         )
         report = initium.diagnose(built, fed, seed=seed)
     show_result(report, as_json=as_json, html=html)
-    if fail_on and LEVELS[fail_on] & {finding.severity for finding in report.findings}:
+    if fail_on and FAILING[fail_on] & {finding.severity for finding in report.findings}:
         raise click.exceptions.Exit(1)
 
 

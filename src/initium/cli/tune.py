@@ -12,7 +12,7 @@ from initium.cli.compare import read_rates
 from initium.cli.diagnose import check_targets, show_result
 from initium.cli.options import aside, output_options
 from initium.cli.study import (
-    MODEL_HELP,
+    STUDY_MODEL_HELP,
     asked,
     kept_on_interrupt,
     limited,
@@ -21,7 +21,7 @@ from initium.cli.study import (
 from initium.errors import UsageError
 
 
-@click.command("tune", epilog=MODEL_HELP)
+@click.command("tune", epilog=STUDY_MODEL_HELP)
 @study_options
 @click.option(
     "--budget", type=click.IntRange(1), default=160, show_default=True,

@@ -10,7 +10,7 @@ from initium.diagnose.finding import Finding
 from initium.diagnose.health import HealthReport
 from initium.record.record import Record
 
-FORMAT = "initium.health/1"
+HEALTH_FORMAT = "initium.health/1"
 TOTALS = ("model", "loss", "losses", "chance", "batch", "training", "notes")
 """What a report keeps of the record that it was made from."""
 
@@ -31,7 +31,7 @@ register(
     HealthReport,
     Form(
         what="health report",
-        mark=FORMAT,
+        mark=HEALTH_FORMAT,
         remedy="diagnose the model again",
         numbers=WORDS,
         told={"verdict": lambda report: report.verdict, "badness": lambda report: report.badness},

@@ -14,10 +14,10 @@ from initium.plan.records.receipt import Receipt
 from initium.predict.prediction import Bar, Predicted
 from initium.theory.layer import Layer
 
-FORMAT = "initium.plan/1"
+PLAN_FORMAT = "initium.plan/1"
 RECEIPT_FORMAT = "initium.receipt/1"
 MAX_AXES = 16
-SIZES = ("shape", "stride", "padding", "dilation", "output_padding", "input_size", "blocks")
+SIZE_FIELDS = ("shape", "stride", "padding", "dilation", "output_padding", "input_size", "blocks")
 
 
 def _params(data: Any) -> dict[str, Any]:
@@ -93,7 +93,7 @@ register(
     Plan,
     Form(
         what="plan",
-        mark=FORMAT,
+        mark=PLAN_FORMAT,
         remedy="write the plan again with Plan.to_json() or `initium plan -o plan.json`",
         order=(
             "model", "policy", "seed", "chosen", "before", "after", "verdict", "notes", "assignments", "predicted",
@@ -115,7 +115,7 @@ register(
         settle=_settle_assignment,
     ),
 )
-register(Layer, Form(readers=dict.fromkeys(SIZES, _sizes), settle=_settle_layer))
+register(Layer, Form(readers=dict.fromkeys(SIZE_FIELDS, _sizes), settle=_settle_layer))
 register(Bar, Form(settle=_settle_bar))
 register(
     Predicted, Form(readers={"node": lambda value: plain_data.whole(value, 0)}, settle=_settle_predicted)

@@ -29,7 +29,7 @@ ASKED: list[TrialSpec] = []
 
 
 def planted(data: dict[str, Any]) -> dict[str, Any]:
-    """A trial whose loss follows from its init: free starts are best at a gain of 4 and below every policy there."""
+    """A trial whose loss follows from its init: a gain per role is best at 4, and below every policy there."""
     spec = TrialSpec.from_data(data)
     ASKED.append(spec)
     params = [rule["params"] for rule in spec.init.get("rules", ()) if rule["where"].endswith("3.weight")]

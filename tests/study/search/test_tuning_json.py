@@ -19,14 +19,23 @@ from initium.study.tasks import open_task
 
 def tuning() -> Tuning:
     """A search that found a better start."""
-    free = {"lr": 1e-3, "base": "free", "method": "centred_orthogonal", "gain hidden": 4.0, "centring": 0.5}
+    by_role = {
+        "lr": 1e-3,
+        "base": "gains by role",
+        "method": "centred_orthogonal",
+        "gain hidden": 4.0,
+        "centring": 0.5,
+    }
     rule = {"where": "3.weight", "method": "centred_orthogonal", "params": {"gain": 4.0, "centring": 0.5}}
     inits: dict[str, Any] = {
         "auto": {"kind": "policy", "policy": "auto"},
         "shipped": {"kind": "policy", "policy": "shipped"},
         "found 1": {"kind": "policy", "policy": "shipped", "rules": [rule]},
     }
-    found = (Found(free, inits["found 1"], 0.7, 0.5), Found({"lr": 1e-3, "base": "auto"}, inits["auto"], 0.9))
+    found = (
+        Found(by_role, inits["found 1"], 0.7, 0.5),
+        Found({"lr": 1e-3, "base": "auto"}, inits["auto"], 0.9),
+    )
     task = open_task("classification")
     plan = initium.plan(task.make_model("mlp4-sigmoid"), policy="he_normal", **vars(task.probe(8)))
     comparison = compared({"found 1": 0.5, "auto": 0.9, "shipped": 1.4})

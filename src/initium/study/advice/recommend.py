@@ -20,7 +20,7 @@ from initium.record.run.call import Inputs
 from initium.report import Readable
 from initium.study.advice.net_traits import LIKE, Traits
 
-FORMAT = "initium.evidence/1"
+EVIDENCE_FORMAT = "initium.evidence/1"
 FILE = "evidence.json"
 MOST_NETS = 3
 
@@ -165,8 +165,8 @@ def evidence() -> tuple[str, tuple[Evidence, ...]]:
 
 def read_evidence(data: Mapping[str, Any]) -> tuple[str, tuple[Evidence, ...]]:
     """The runs in what `benchmarks/evidence.py` writes; raises ValueError or KeyError for anything else."""
-    if data["format"] != FORMAT:
-        raise ValueError(f"no {FORMAT!r} mark")
+    if data["format"] != EVIDENCE_FORMAT:
+        raise ValueError(f"no {EVIDENCE_FORMAT!r} mark")
     made = {name: plain_data.text(data[name]) for name in ("date", "initium", "torch", "machine")}
     source = f"recorded {made['date']} with initium {made['initium']} and torch {made['torch']} on {made['machine']}"
     return source, tuple(_evidence(one) for one in data["runs"])

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from initium.report import Block, Document, Facts, Level, Mark, Prose, Section, Table, Verdict, document_of
 from initium.study.advice.recommend import Recommendation
 
-LEVELS: dict[str, Level] = {"healthy": "good", "warning": "warning", "unhealthy": "error"}
+LEVEL_OF_VERDICT: dict[str, Level] = {"healthy": "good", "warning": "warning", "unhealthy": "error"}
 
 
 @document_of.register
@@ -28,8 +28,8 @@ def document(one: Recommendation) -> Document:
 
 def _diagnosis(one: Recommendation) -> Section:
     rows = [
-        ["as it is", Mark(one.shipped.verdict, LEVELS[one.shipped.verdict]), one.shipped.badness],
-        ["with auto", Mark(one.plan.verdict, LEVELS.get(one.plan.verdict, "note")), one.plan.after],
+        ["as it is", Mark(one.shipped.verdict, LEVEL_OF_VERDICT[one.shipped.verdict]), one.shipped.badness],
+        ["with auto", Mark(one.plan.verdict, LEVEL_OF_VERDICT.get(one.plan.verdict, "note")), one.plan.after],
     ]
     findings = [f"{f.code}: {f.title}" for f in one.shipped.findings if f.severity != "info"][:3]
     blocks: list[Block] = [Table(["start", "diagnosis", "badness"], rows)]

@@ -11,7 +11,7 @@ from initium.study.contest.conduct import Conduct
 from initium.study.contest.race import Decision
 from initium.study.contest.sentences import sentences
 from initium.study.contest.standing import Standing, standing_of
-from initium.study.contest.statistics import MARGIN
+from initium.study.contest.statistics import EQUIVALENCE_MARGIN
 from initium.study.tasks.goals.classification import Classification
 from initium.study.tasks.goals.detection import Detection
 from initium.study.tasks.goals.segmentation import Segmentation
@@ -64,7 +64,7 @@ class Comparison(Readable, Stored):
     decision: Decision
 
     @classmethod
-    def of(cls, conduct: Conduct, *, margin: float = MARGIN) -> Comparison:
+    def of(cls, conduct: Conduct, *, margin: float = EQUIVALENCE_MARGIN) -> Comparison:
         """The record of a comparison, also of one that is under way.
 
         Raises:

@@ -13,7 +13,7 @@ from initium.study.contest.race import Decision, Pair
 from initium.study.contest.standing import Curve, Score, Standing
 from initium.study.contest.statistics import Difference
 
-FORMAT = "initium.comparison/1"
+COMPARISON_FORMAT = "initium.comparison/1"
 
 
 def _at_least(low: int) -> Read:
@@ -50,7 +50,7 @@ register(
     Comparison,
     Form(
         what="comparison",
-        mark=FORMAT,
+        mark=COMPARISON_FORMAT,
         remedy="write it again with Comparison.to_json(), or --json on the command line",
         numbers=NULLS,
         told={"sentences": lambda one: one.sentences},

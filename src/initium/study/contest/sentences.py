@@ -11,7 +11,7 @@ from initium.study.contest.race import CONFIRM, Decision, Pair
 from initium.study.contest.standing import Standing
 from initium.study.contest.statistics import seeds_needed
 
-TIED = ("tie", "undecided")
+NOT_TOLD_APART = ("tie", "undecided")
 """Relations of a pair that is not told apart."""
 
 
@@ -95,7 +95,7 @@ def _places(one: Outcome) -> Iterator[str]:
     for pair in one.decision.neighbours:
         if pair.first in others:
             continue
-        if pair.relation in TIED:
+        if pair.relation in NOT_TOLD_APART:
             yield f"{pair.first} and {pair.second}: {state(one, pair)} ({evidence(pair)}){_more(pair)}."
         elif pair.fresh and pair.first != one.decision.winner:
             yield f"{pair.first} beats {pair.second}: {gap(pair)} it ({evidence(pair)})."
@@ -132,7 +132,9 @@ def tied_groups(decision: Decision) -> tuple[tuple[str, ...], ...]:
         (('b', 'c'),)
     """
     names = decision.others
-    tied = {frozenset((pair.first, pair.second)) for pair in decision.pairs if pair.relation in TIED}
+    tied = {
+        frozenset((pair.first, pair.second)) for pair in decision.pairs if pair.relation in NOT_TOLD_APART
+    }
     found: list[tuple[str, ...]] = []
     for first in range(len(names)):
         last = first

@@ -11,7 +11,7 @@ from initium.study.contest.conduct import Conduct
 from initium.study.contest.statistics import capped
 from initium.study.trial.trial import TrialResult
 
-MOST_POINTS = 60
+MEAN_CURVE_POINTS = 60
 """Points of a mean learning curve."""
 
 
@@ -146,7 +146,7 @@ def _best_rate(scores: Sequence[Score]) -> float | None:
     return min(areas, key=lambda lr: (sum(areas[lr]) / len(areas[lr]), lr), default=None)
 
 
-def mean_curve(results: Sequence[TrialResult], steps: int, *, most: int = MOST_POINTS) -> Curve:
+def mean_curve(results: Sequence[TrialResult], steps: int, *, most: int = MEAN_CURVE_POINTS) -> Curve:
     """The mean of the loss curves of several seeds, over equal stretches of steps.
 
     A run that diverged counts up to the step where it did.

@@ -13,7 +13,7 @@ from initium.study.run.store import Store
 from initium.study.search.search import Found, Stage, best_of
 from initium.study.trial.spec import TrialSpec
 
-FORMAT = "initium.searching/1"
+SEARCHING_FORMAT = "initium.searching/1"
 MOST_KEPT = 8
 """Candidates that are kept of a search under way."""
 
@@ -60,7 +60,7 @@ class Searching(Readable, Stored):
         except InitiumError as error:
             raise StoreError(
                 f"the store {store.path}: what is kept of its last search is none ({error.seen})",
-                expected=f"data of format {FORMAT}",
+                expected=f"data of format {SEARCHING_FORMAT}",
                 remedy="give the command of the search again with this store: its trials are kept",
             ) from error
         ended = len(store.results(made.due)) + len(store.failures().keys() & set(made.due))

@@ -7,11 +7,11 @@ from typing import Any
 from initium import plain_data
 from initium.codec import FINITE, Form, register
 from initium.study.search.search import Found
-from initium.study.search.search_state import FORMAT as SEARCHING_FORMAT
+from initium.study.search.search_state import SEARCHING_FORMAT as SEARCHING_FORMAT
 from initium.study.search.search_state import Searching
 from initium.study.search.tuning import Tuning
 
-FORMAT = "initium.tuning/1"
+TUNING_FORMAT = "initium.tuning/1"
 NUMBERS = ("lr", "gain", "centring")
 """How the dials of a candidate begin that are numbers; the others are texts."""
 
@@ -68,7 +68,7 @@ register(
     Tuning,
     Form(
         what="tuning",
-        mark=FORMAT,
+        mark=TUNING_FORMAT,
         remedy="write it again with Tuning.to_json(), or --json on the command line",
         numbers=FINITE,
         order=("chosen", "budget", "num_trials", "seconds", "inits", "plan", "found", "comparison"),

@@ -26,7 +26,7 @@ FINAL = 10
 """Steps whose mean loss is the final one."""
 EXPLODED = 5.0
 """A run whose recent loss is this many ceilings is stopped as diverged."""
-MOST_POINTS = 256
+STORED_CURVE_POINTS = 256
 """Points that a stored loss curve has at most."""
 PROBED = 32
 """Samples that an init may look at."""
@@ -217,8 +217,8 @@ def _result(
 
 
 def curve(losses: list[float]) -> tuple[float, ...]:
-    """The losses, six digits of each, or the means of `MOST_POINTS` equal stretches of them if there are more."""
-    num = min(len(losses), MOST_POINTS)
+    """The losses, six digits of each; of more than `STORED_CURVE_POINTS` the means of that many equal stretches."""
+    num = min(len(losses), STORED_CURVE_POINTS)
     edges = [len(losses) * i // num for i in range(num + 1)] if num else [0]
     parts = [losses[low:high] for low, high in pairwise(edges)]
     return tuple(float(f"{sum(part) / len(part):.6g}") for part in parts)
