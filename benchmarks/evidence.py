@@ -24,7 +24,7 @@ import initium
 from initium.engines import open_engine
 from initium.report import write_atomically
 from initium.study.advice.net_traits import Traits
-from initium.study.advice.recommend import FORMAT
+from initium.study.advice.recommend import EVIDENCE_FORMAT
 from initium.study.run.runner import Runner
 from initium.study.run.store import Store
 from initium.study.tasks import open_task
@@ -112,7 +112,7 @@ def summary(init: str, by_rate: dict[float, Sequence[TrialResult]]) -> dict[str,
 def write(runs: dict[str, dict[str, Any]]) -> None:
     """All runs so far, with what they were made with."""
     data = {
-        "format": FORMAT,
+        "format": EVIDENCE_FORMAT,
         "date": datetime.now(UTC).date().isoformat(),
         "initium": initium.__version__,
         "torch": torch.__version__,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from initium.study.contest.statistics import MARGIN, Relation, mean_ranks, paired, relation
+from initium.study.contest.statistics import EQUIVALENCE_MARGIN, Relation, mean_ranks, paired, relation
 
 DEAD = 0.95
 """Share of the loss of a model that knows nothing from which a net counts as dead."""
@@ -50,7 +50,7 @@ class Row:
         if label == other or min(len(self.losses[one]) for one in (label, other)) < 2:
             return "tie"
         found = paired(self.losses[label], self.losses[other])
-        margin = MARGIN * min(self.mean(label), self.mean(other))
+        margin = EQUIVALENCE_MARGIN * min(self.mean(label), self.mean(other))
         return relation(found, p=found.p, margin=margin)
 
 

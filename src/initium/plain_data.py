@@ -1,8 +1,9 @@
-"""Fields of plans and receipts that come from a file: the value if it has the right kind, else a ValueError."""
+"""Values that come from a file: the value if it has the right kind, else a ValueError."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -47,3 +48,30 @@ def positive(value: Any, what: str) -> float:
 def number_or_none(value: Any) -> float | None:
     """A number, or nothing."""
     return None if value is None else number(value)
+
+
+def nothing_left(rest: Mapping[str, Any]) -> None:
+    """Raises unless every field has been taken."""
+    if rest:
+        raise ValueError(f"unknown fields {sorted(rest)[:3]}")
+
+
+def truth(value: Any) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r} is neither true nor false")
+    return value
+
+
+def items(value: Any) -> list[Any]:
+    """A list."""
+    if not isinstance(value, list):
+        raise ValueError(f"{value!r} is no list")
+    return value
+
+
+def entries(value: Any) -> dict[str, Any]:
+    """A JSON object: a mapping of texts."""
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise ValueError(f"{value!r} is no object")
+    return dict(value)

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from initium.data.clothes import CLASSES, SIZES, fashion_mnist
+from initium.data.clothes import CLASSES, SIDES, fashion_mnist
 from initium.errors import UsageError
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", SIDES)
 def test_shapes_types_and_moments(size):
     images, labels = fashion_mnist("train", size)
     assert images.shape == (5000, 1, size, size)

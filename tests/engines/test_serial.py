@@ -8,10 +8,10 @@ import pytest
 
 from initium.engines import Engine, Limits, open_engine
 from initium.errors import UsageError
-from initium.testing.engines import CHECKS
+from initium.testing.engines import ENGINE_CHECKS
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", ENGINE_CHECKS, ids=lambda check: check.__name__)
 def test_conformance(check: Callable[[Callable[..., Engine]], None]) -> None:
     check(lambda **options: open_engine("serial", **options))
 

@@ -193,7 +193,7 @@ def test_a_start_that_workers_cannot_import_though_this_process_can(
 ) -> None:
     """A module that asks for another one, once it is imported by a worker."""
     (tmp_path / "starts_here_only.py").write_text(
-        "import os\nfrom initium.engines.processes.worker import MARK\n"
+        "import os\nfrom initium.engines.perform import MARK\n"
         "if os.environ.get(MARK):\n    import nowhere_to_be_found\n"
         "def mine(model, probe, seed): pass\n"
     )

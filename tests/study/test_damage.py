@@ -14,11 +14,12 @@ from tests.study.made import conducted, design, result, spread
 
 from initium.engines import open_engine
 from initium.errors import InitiumError, StoreError
-from initium.study.contest.compare import KIND, report
+from initium.study.contest.compare import KIND
 from initium.study.contest.compare import conducted as run_all
 from initium.study.contest.comparison import Comparison
 from initium.study.contest.conduct import Conduct
 from initium.study.contest.design import Design
+from initium.study.report_store import report
 from initium.study.run.runner import Runner
 from initium.study.run.store import Store
 

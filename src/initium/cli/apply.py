@@ -52,7 +52,6 @@ def command(
 
     from initium.cli.model import build
     from initium.plan import Plan
-    from initium.plan.view import receipt_document
 
     text = _read(plan_file)
     plan = Plan.from_json(text)
@@ -60,7 +59,7 @@ def command(
         built = build(model, arguments, seed=seed)
         receipt = plan.apply(built, seed=seed)
     _save(built, output, {"seed": str(seed), "plan_sha256": hashlib.sha256(text.encode()).hexdigest()})
-    show_result(receipt, receipt_document(receipt), as_json=as_json, html=html)
+    show_result(receipt, as_json=as_json, html=html)
     if not as_json:
         click.echo(f"\nwritten: {output}")
 

@@ -11,7 +11,7 @@ from initium.cli.arguments import keywords
 from initium.cli.diagnose import check_targets, show_result
 from initium.cli.options import aside, output_options
 from initium.cli.study import (
-    MODEL_HELP,
+    STUDY_MODEL_HELP,
     asked,
     kept_on_interrupt,
     limited,
@@ -21,7 +21,7 @@ from initium.cli.study import (
 from initium.errors import UsageError
 
 
-@click.command("compare", epilog=MODEL_HELP)
+@click.command("compare", epilog=STUDY_MODEL_HELP)
 @study_options
 @click.option(
     "--init",
@@ -68,7 +68,6 @@ def command(
 
     from initium.study.contest.compare import compare
     from initium.study.contest.request import INITS
-    from initium.study.contest.view import document
 
     named, arguments, opened = asked(target, model, arguments, task, data)
     with aside():
@@ -81,7 +80,7 @@ def command(
     if options["dry_run"]:
         click.echo(str(found))
         return
-    show_result(found, document(found), as_json=as_json, html=html)
+    show_result(found, as_json=as_json, html=html)
 
 
 def read_rates(text: str) -> list[float]:

@@ -28,7 +28,7 @@ from initium.report import (
 )
 
 DEFAULT, OURS = "torch default", "initium"
-LEVELS: dict[str, Level] = {"error": "error", "warning": "warning", "info": "note"}
+LEVEL_OF_SEVERITY: dict[str, Level] = {"error": "error", "warning": "warning", "info": "note"}
 
 CODE = """\
 import initium
@@ -155,7 +155,7 @@ def _result(runs: tuple[Run, Run]) -> Table:
 
 def _callout(finding: Finding) -> Callout:
     lines = [("expected", finding.expected), ("why it matters", finding.why), ("what to do", finding.remedy)]
-    return Callout(LEVELS[finding.severity], finding.title, lines, finding.code)
+    return Callout(LEVEL_OF_SEVERITY[finding.severity], finding.title, lines, finding.code)
 
 
 def _done(plan: Plan) -> list[Facts | Table]:

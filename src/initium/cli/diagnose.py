@@ -11,9 +11,9 @@ from initium.cli.arguments import InputSpec, keywords
 from initium.cli.options import MODEL_HELP, aside, input_options, model_options, output_options
 
 if TYPE_CHECKING:
-    from initium.report import Document
+    pass
 
-LEVELS = {"error": {"error"}, "warning": {"error", "warning"}}
+FAILING = {"error": {"error"}, "warning": {"error", "warning"}}
 
 
 @click.command("diagnose", epilog=MODEL_HELP)
@@ -22,7 +22,7 @@ LEVELS = {"error": {"error"}, "warning": {"error", "warning"}}
 @output_options
 @click.option(
     "--fail-on",
-    type=click.Choice(list(LEVELS)),
+    type=click.Choice(list(FAILING)),
     help="Exit with 1 if there is a finding this bad; without it, 0 whatever is found.",
 )
 def command(
@@ -50,15 +50,14 @@ def command(
 
     import initium
     from initium.cli.subject import subject
-    from initium.diagnose import view
 
     with aside():
         built, fed = subject(
             model, arguments, inputs, images, noise=noise, batch=batch, seed=seed, evaluate=evaluate
         )
         report = initium.diagnose(built, fed, seed=seed)
-    show_result(report, view.document(report), as_json=as_json, html=html)
-    if fail_on and LEVELS[fail_on] & {finding.severity for finding in report.findings}:
+    show_result(report, as_json=as_json, html=html)
+    if fail_on and FAILING[fail_on] & {finding.severity for finding in report.findings}:
         raise click.exceptions.Exit(1)
 
 
@@ -71,10 +70,11 @@ def check_targets(*paths: Path | None) -> None:
             check_target(path)
 
 
-def show_result(result: Any, document: Document, *, as_json: bool, html: Path | None) -> None:
+def show_result(result: Any, *, as_json: bool, html: Path | None) -> None:
     """Prints a result, as JSON or as its document, and writes its page if one is wanted."""
-    from initium.report import show, write_html
+    from initium.report import document_of, show, write_html
 
+    document = document_of(result)
     if html is not None:
         write_html(html, document)
     if as_json:

@@ -17,7 +17,7 @@ from initium.random import fill_, key_for
 from initium.random.distributions import Integers, Normal
 from initium.random.synthetic import synthetic
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff"}
+READ_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff"}
 
 
 def make_inputs(
@@ -73,11 +73,11 @@ def read_images(folder: Path, shape: tuple[int, ...], batch: int) -> Tensor:
             expected="3 x height x width, or 1 for grey images",
             remedy="correct --input, or leave out --images",
         )
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)[:batch]
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in READ_SUFFIXES)[:batch]
     if not files:
         raise UsageError(
             f"no images in {str(folder)!r}",
-            expected=f"files that end in {', '.join(sorted(SUFFIXES))}",
+            expected=f"files that end in {', '.join(sorted(READ_SUFFIXES))}",
             remedy="name the folder that holds them",
         )
     tensors = []

@@ -21,14 +21,17 @@ from initium.errors import MissingExtraError, UsageError
 if TYPE_CHECKING:
     from initium.study.tasks import Task
 
-FORMS = "a standard model such as cnn20-relu, timm:NAME, torchvision:NAME, file.py:factory or package.module:factory"
+MODEL_FORMS = (
+    "a standard model such as cnn20-relu, timm:NAME, torchvision:NAME, "
+    "file.py:factory or package.module:factory"
+)
 
 
 def build(target: str, arguments: Mapping[str, Any], *, seed: int = 0) -> nn.Module:
     """The model that `target` names, with random weights drawn under `seed`.
 
     Args:
-        target: one of `FORMS`. A file or module named here is imported, and its factory called.
+        target: one of `MODEL_FORMS`. A file or module named here is imported, and its factory called.
         arguments: keyword arguments of the factory.
         seed: for torch's generator while the factory runs, so that the same command shows the same model.
     """
@@ -37,7 +40,7 @@ def build(target: str, arguments: Mapping[str, Any], *, seed: int = 0) -> nn.Mod
     if task is None and (not source or not name or "://" in target):
         raise UsageError(
             f"{target!r} names no model",
-            expected=FORMS,
+            expected=MODEL_FORMS,
             remedy="see the examples in `initium diagnose --help`",
         )
     with torch.random.fork_rng(devices=[]):
@@ -191,7 +194,7 @@ def _module(source: str) -> ModuleType:
 
 def _from_file(path: Path) -> ModuleType:
     if not path.is_file():
-        raise UsageError(f"there is no file {str(path)!r}", expected=FORMS, remedy="check the path")
+        raise UsageError(f"there is no file {str(path)!r}", expected=MODEL_FORMS, remedy="check the path")
     name = f"initium_cli_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None

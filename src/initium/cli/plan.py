@@ -66,7 +66,6 @@ def command(
 
     from initium.cli.subject import subject
     from initium.plan import plan as decide
-    from initium.plan.view import plan_document
     from initium.report import write_atomically
 
     chosen = [read_rule(text) for text in rules]
@@ -77,7 +76,7 @@ def command(
         made = decide(built, fed, policy=policy, rules=chosen, seed=seed)
     if output is not None:
         write_atomically(output, made.to_json() + "\n")
-    show_result(made, plan_document(made), as_json=as_json, html=html)
+    show_result(made, as_json=as_json, html=html)
     if output is not None and not as_json:
         click.echo(f"\nwritten: {output}; next: initium apply {model} --plan {output} -o weights.safetensors")
 

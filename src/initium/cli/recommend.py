@@ -37,11 +37,11 @@ def command(
     check_targets(html)
 
     from initium.cli.subject import subject
-    from initium.study.advice.recommend import document, recommend
+    from initium.study.advice.recommend import recommend
 
     with aside():
         built, fed = subject(
             model, arguments, inputs, images, noise=noise, batch=batch, seed=seed, evaluate=evaluate
         )
         found = recommend(built, fed, seed=seed)
-    show_result(found, document(found), as_json=as_json, html=html)
+    show_result(found, as_json=as_json, html=html)

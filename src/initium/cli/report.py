@@ -21,11 +21,6 @@ def command(store: Path, as_json: bool, html: Path | None) -> None:
     """
     check_targets(html)
 
-    from initium.study.contest.compare import report
-    from initium.study.contest.view import document
-    from initium.study.search.search_state import Searching
-    from initium.study.search.search_state import document as of_search
+    from initium.study.report_store import report
 
-    found = report(store)
-    page = of_search(found) if isinstance(found, Searching) else document(found)
-    show_result(found, page, as_json=as_json, html=html)
+    show_result(report(store), as_json=as_json, html=html)

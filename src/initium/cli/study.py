@@ -27,7 +27,7 @@ LIBRARIES = {
 }
 """Where the models named LIBRARY:NAME come from: a function, and its argument for the name."""
 
-MODEL_HELP = """\b
+STUDY_MODEL_HELP = """\b
 --model is one of
     cnn20-relu, mlp8-tanh, vit6, ...   a standard model; see docs/study.md
     file.py:make                       a function or class in a Python file

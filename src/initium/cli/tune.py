@@ -12,7 +12,7 @@ from initium.cli.compare import read_rates
 from initium.cli.diagnose import check_targets, show_result
 from initium.cli.options import aside, output_options
 from initium.cli.study import (
-    MODEL_HELP,
+    STUDY_MODEL_HELP,
     asked,
     kept_on_interrupt,
     limited,
@@ -21,7 +21,7 @@ from initium.cli.study import (
 from initium.errors import UsageError
 
 
-@click.command("tune", epilog=MODEL_HELP)
+@click.command("tune", epilog=STUDY_MODEL_HELP)
 @study_options
 @click.option(
     "--budget", type=click.IntRange(1), default=160, show_default=True,
@@ -74,7 +74,6 @@ def command(
 
     from initium.report import write_atomically
     from initium.study.search.tune import tune
-    from initium.study.search.tuning import document
 
     named, arguments, opened = asked(target, model, arguments, task, data)
     with aside(), kept_on_interrupt(store):
@@ -84,6 +83,6 @@ def command(
         return
     if output is not None:
         write_atomically(output, found.plan.to_json() + "\n")
-    show_result(found, document(found), as_json=as_json, html=html)
+    show_result(found, as_json=as_json, html=html)
     if output is not None and not as_json:
         click.echo(f"\nwritten: {output}")

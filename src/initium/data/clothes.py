@@ -15,7 +15,7 @@ CLASSES = (
 )  # fmt: skip
 """Names of the labels 0 to 9."""
 
-SIZES = (28, 14, 7)
+SIDES = (28, 14, 7)
 
 
 def fashion_mnist(split: Literal["train", "test"] = "train", size: int = 28) -> tuple[Tensor, Tensor]:
@@ -35,10 +35,10 @@ def fashion_mnist(split: Literal["train", "test"] = "train", size: int = 28) -> 
     """
     if split not in ("train", "test"):
         raise UsageError(f"split {split!r}", expected="'train' or 'test'", remedy="name one of them")
-    if size not in SIZES:
+    if size not in SIDES:
         raise UsageError(
             f"size {size!r}",
-            expected=f"one of {', '.join(map(str, SIZES))}",
+            expected=f"one of {', '.join(map(str, SIDES))}",
             remedy="take one of them, and resize with torch.nn.functional.interpolate if it must be another",
         )
     stored = arrays("fashion_mnist.npz")

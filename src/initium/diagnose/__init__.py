@@ -3,6 +3,8 @@
 import sys
 
 from initium.callable_module import CallableModule
+from initium.diagnose import health_json as health_json  # registers how reports stand in JSON
+from initium.diagnose import view as view  # registers how they are shown
 from initium.diagnose.criteria import Criterion as Criterion
 from initium.diagnose.finding import Finding as Finding
 from initium.diagnose.health import HealthReport as HealthReport

@@ -7,6 +7,7 @@ from typing import Literal
 
 from torch import nn
 
+from initium.codec import Stored
 from initium.diagnose.checks import run_checks
 from initium.diagnose.criteria import Criterion, badness_of, criteria_of
 from initium.diagnose.finding import Finding
@@ -15,13 +16,13 @@ from initium.diagnose.trunk import TrunkPoint
 from initium.errors import UnhealthyModelError, UsageError
 from initium.record.parameters.inventory import has_meta
 from initium.record.record import Forward, Inputs, Loss, Record, inventory_only, record
-from initium.report import Document, Readable
+from initium.report import Readable
 
 Verdict = Literal["healthy", "warning", "unhealthy"]
 
 
 @dataclass(frozen=True)
-class HealthReport(Readable):
+class HealthReport(Readable, Stored):
     """What a diagnosis found.
 
     Args:
@@ -60,24 +61,6 @@ class HealthReport(Readable):
     def badness(self) -> float:
         """How far from perfect, to compare two starts of one model; 0 is perfect, an unhealthy one has at least 1."""
         return badness_of(self.criteria) + sum(finding.cost for finding in self.findings)
-
-    def to_json(self) -> str:
-        """The report as JSON text; plain data."""
-        from initium.diagnose.health_json import to_json
-
-        return to_json(self)
-
-    @classmethod
-    def from_json(cls, text: str) -> HealthReport:
-        """The report that `to_json` wrote; a clear error for anything else."""
-        from initium.diagnose.health_json import from_json
-
-        return from_json(text)
-
-    def _document(self) -> Document:
-        from initium.diagnose.view import document
-
-        return document(self)
 
     def __repr__(self) -> str:
         codes = ", ".join(finding.code for finding in self.findings if finding.severity != "info")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from initium.diagnose.criteria import Criterion
 from initium.diagnose.finding import Finding, Severity
+from initium.diagnose.health import HealthReport
 from initium.predict.prediction import Predicted, predict
 from initium.predict.view import predicted_section
+from initium.record import Record
 from initium.report import (
     Block,
     Callout,
@@ -24,18 +25,16 @@ from initium.report import (
     Table,
     Verdict,
     Zone,
+    document_of,
     line_chart,
     number,
 )
-
-if TYPE_CHECKING:
-    from initium.diagnose.health import HealthReport
-    from initium.record import Record
 
 LEVELS: dict[Severity, Level] = {"error": "error", "warning": "warning", "info": "note"}
 MAX_ROWS = 60
 
 
+@document_of.register
 def document(report: HealthReport) -> Document:
     """Verdict, findings, measures, and what to do."""
     sections = [

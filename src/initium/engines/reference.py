@@ -22,7 +22,7 @@ from initium.errors import UsageError
 
 HOME = "INITIUM_WORKING_DIR"
 """Set in the environment of a cluster's workers: the directory of the controller that they work in a copy of."""
-REMEDY = "define it with def at the top level of a module or a script file, and pass that"
+REFERENCE_REMEDY = "define it with def at the top level of a module or a script file, and pass that"
 
 
 def name_of(function: Callable[..., Any]) -> str:
@@ -164,4 +164,4 @@ def _here(path: Path) -> Path:
 
 
 def _unreachable(seen: str, expected: str) -> UsageError:
-    return UsageError(f"{seen}: a worker cannot import it", expected=expected, remedy=REMEDY)
+    return UsageError(f"{seen}: a worker cannot import it", expected=expected, remedy=REFERENCE_REMEDY)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from types import TracebackType
 from typing import Self
 
-from initium.engines.engine import Done, Failed, Job, Limits, Outcome, Work, plain
-from initium.engines.processes.worker import perform
+from initium.engines.engine import Job, Limits, Outcome, Work, plain
+from initium.engines.perform import outcome_of, perform
 from initium.engines.reference import name_of
 from initium.errors import UsageError
 
@@ -56,11 +55,3 @@ class SerialEngine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._waiting.clear()
-
-
-def outcome_of(key: str, told: str, *, attempts: int) -> Outcome:
-    """The outcome that a worker's text tells."""
-    content = json.loads(told)
-    if "result" in content:
-        return Done(key, content["result"], content["seconds"], attempts)
-    return Failed(key, content["cause"], content["message"], attempts)

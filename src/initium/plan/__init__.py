@@ -3,6 +3,8 @@
 import sys
 
 from initium.callable_module import CallableModule
+from initium.plan import plan_json as plan_json  # registers how plans and receipts stand in JSON
+from initium.plan import view as view  # registers how they are shown
 from initium.plan.build import plan as plan
 from initium.plan.plan import Plan as Plan
 from initium.plan.records.assignment import Assignment as Assignment

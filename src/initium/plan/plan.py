@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,18 +10,18 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from initium.diagnose import Predicted
-from initium.plan.plan_json import plan_from_data, plan_to_data
+from initium.codec import Stored
 from initium.plan.records.assignment import Assignment
 from initium.plan.records.receipt import Receipt
 from initium.plan.write.apply import apply_assignments
 from initium.plan.write.checkpoint import write_checkpoint
 from initium.plan.write.materialize import bind_assignments, materialize_assignments
-from initium.report import Document, Readable
+from initium.predict.prediction import Predicted
+from initium.report import Readable
 
 
 @dataclass(frozen=True)
-class Plan(Readable):
+class Plan(Readable, Stored):
     """What every parameter of one model shall start as.
 
     Args:
@@ -132,21 +131,3 @@ class Plan(Readable):
         return write_checkpoint(
             self.assignments, directory, seed=seed, dtype=dtype, rank=rank, world_size=world_size
         )
-
-    def to_json(self) -> str:
-        """The plan as JSON text: plain data, no code and no import names."""
-        return json.dumps(plan_to_data(self), indent=1)
-
-    @staticmethod
-    def from_json(text: str) -> Plan:
-        """The plan in a JSON text.
-
-        Raises:
-            UsageError: the text is no plan, or names an unknown method or parameter.
-        """
-        return Plan(**plan_from_data(text))
-
-    def _document(self) -> Document:
-        from initium.plan.view import plan_document
-
-        return plan_document(self)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from initium import report as kit
+from initium.plan.plan import Plan
 from initium.plan.records.assignment import KEEP, Assignment
+from initium.plan.records.receipt import Receipt
 from initium.predict.view import predicted_section
 
-if TYPE_CHECKING:
-    from initium.plan.plan import Plan
-    from initium.plan.records.receipt import Receipt
 
-
+@kit.document_of.register
 def plan_document(plan: Plan) -> kit.Document:
     """What a plan says, ready for text or a page."""
     changing = [one for one in plan.assignments if one.method != KEEP]
@@ -43,6 +41,7 @@ def plan_document(plan: Plan) -> kit.Document:
     )
 
 
+@kit.document_of.register
 def receipt_document(receipt: Receipt) -> kit.Document:
     """What a receipt says, ready for text or a page."""
     written = receipt.written

@@ -19,6 +19,7 @@ from initium.report.document import Prose as Prose
 from initium.report.document import Section as Section
 from initium.report.document import Table as Table
 from initium.report.document import Verdict as Verdict
+from initium.report.document import document_of as document_of
 from initium.report.files import replacing as replacing
 from initium.report.files import write_atomically as write_atomically
 from initium.report.format import cell as cell

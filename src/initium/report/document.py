@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import singledispatch
 from typing import Literal, TypeAlias
 
 from initium.report.charts.svg import Svg
@@ -155,3 +156,25 @@ class Document:
     verdict: Verdict | None
     sections: Sequence[Section]
     footer: str = ""
+
+
+@singledispatch
+def document_of(record: object) -> Document:
+    """The document that a record reads as.
+
+    Views register themselves here by the class they show, so that a record need not know its view; the face of each
+    package imports its views, and so a record can always be shown.
+
+    Raises:
+        TypeError: no view of its class has been registered.
+
+    Example:
+        >>> class Note:
+        ...     pass
+        >>> @document_of.register
+        ... def _(note: Note) -> Document:
+        ...     return Document("A note", None, [])
+        >>> document_of(Note()).title
+        'A note'
+    """
+    raise TypeError(f"no view is registered for {type(record).__name__}; see initium.report.document_of")

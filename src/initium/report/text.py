@@ -35,7 +35,7 @@ STYLES: dict[Level, str] = {
     "warning": "bold yellow",
     "error": "bold red",
 }
-WIDTH = 100
+TEXT_WIDTH = 100
 """Columns of a report that goes to a file."""
 
 MIN_COLUMN = 8
@@ -47,12 +47,12 @@ _TOKENS = re.compile(
 )
 
 
-def render(document: Document, *, width: int = WIDTH) -> str:
+def render(document: Document, *, width: int = TEXT_WIDTH) -> str:
     """`document` as plain text, no line wider than `width` but those that cannot be broken."""
     return "\n".join(line.plain.rstrip() for line in lines(document, width))
 
 
-def wrap(text: str, *, width: int = WIDTH, hang: int = 2) -> str:
+def wrap(text: str, *, width: int = TEXT_WIDTH, hang: int = 2) -> str:
     """Plain text with its lines broken to `width`, and continued ones indented by `hang`."""
     made: list[str] = []
     for line in clean(text).split("\n"):
@@ -84,7 +84,7 @@ def show(document: Document, file: IO[str] | None = None) -> None:
     if not (out.isatty() and os.environ.get("TERM") != "dumb"):
         out.write(render(document) + "\n")
         return
-    columns = shutil.get_terminal_size((WIDTH, 24)).columns
+    columns = shutil.get_terminal_size((TEXT_WIDTH, 24)).columns
     console = Console(file=out, width=columns, highlight=False, soft_wrap=True)
     for line in lines(document, min(columns, 120)):
         console.print(line)
@@ -229,4 +229,4 @@ def _fit(text: str, size: int, right: bool) -> str:
     return pad + text if right else text + pad
 
 
-_WRAPPER = Console(width=WIDTH, color_system=None, legacy_windows=False)
+_WRAPPER = Console(width=TEXT_WIDTH, color_system=None, legacy_windows=False)

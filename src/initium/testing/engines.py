@@ -28,7 +28,7 @@ def check_engine(open_engine: Open, *, isolated: bool) -> None:
         open_engine: opens the engine.
         isolated: whether jobs run in processes of their own, which may be killed.
     """
-    for check in CHECKS:
+    for check in ENGINE_CHECKS:
         check(open_engine)
     for check in ISOLATED_CHECKS if isolated else ():
         check(open_engine)
@@ -178,7 +178,7 @@ def check_wait_gives_up(open_engine: Open) -> None:
     assert time.monotonic() - start < 20
 
 
-CHECKS = (
+ENGINE_CHECKS = (
     check_results,
     check_next_job_after_outcome,
     check_error_is_an_outcome,

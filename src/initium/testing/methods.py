@@ -86,7 +86,7 @@ def check_method(
     missing = set(method.layers) - {layer.kind for layer in served}
     assert not missing, f"{method.name} claims {sorted(missing)} but serves no sample layer of them"
     for layer in served:
-        for check in CHECKS:
+        for check in METHOD_CHECKS:
             try:
                 check(method, layer, _params(params, layer))
             except AssertionError as error:
@@ -225,7 +225,7 @@ def known_constant(draw: Draw) -> bool:
     return isinstance(draw, Constant) and draw.value == 0
 
 
-CHECKS: tuple[Callable[[Method, Layer, Mapping[str, object]], None], ...] = (
+METHOD_CHECKS: tuple[Callable[[Method, Layer, Mapping[str, object]], None], ...] = (
     check_deterministic,
     check_dtype,
     check_scaled,

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from initium.engines import Done, Engine, Job, open_engine, run
-from initium.engines.processes.worker import MARK
+from initium.engines.perform import MARK
 from initium.errors import UsageError
-from initium.testing.engines import CHECKS, ISOLATED_CHECKS, where
+from initium.testing.engines import ENGINE_CHECKS, ISOLATED_CHECKS, where
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no forkserver")
 
@@ -43,7 +43,7 @@ def open_processes(**options: Any) -> Engine:
     return open_engine("processes", num_workers=2, **options)
 
 
-@pytest.mark.parametrize("check", [*CHECKS, *ISOLATED_CHECKS], ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", [*ENGINE_CHECKS, *ISOLATED_CHECKS], ids=lambda check: check.__name__)
 def test_conformance(check: Callable[[Callable[..., Engine]], None]) -> None:
     check(open_processes)
 

@@ -48,10 +48,10 @@ def cluster() -> Iterator[Loopback]:
 CONFORM = """
 import sys
 from initium.engines import open_engine
-from initium.testing.engines import CHECKS, ISOLATED_CHECKS
+from initium.testing.engines import ENGINE_CHECKS, ISOLATED_CHECKS
 
 if __name__ == "__main__":
-    for check in (*CHECKS, *ISOLATED_CHECKS):
+    for check in (*ENGINE_CHECKS, *ISOLATED_CHECKS):
         check(lambda **options: open_engine("ray", address=sys.argv[1], **options))
         print(check.__name__, flush=True)
 """

@@ -21,8 +21,8 @@ from torch import nn
 import initium
 from initium.engines.serial import SerialEngine
 from initium.errors import StoreError, TrialError
-from initium.study.contest.compare import report
 from initium.study.contest.comparison import Comparison
+from initium.study.report_store import report
 from initium.study.run.runner import Ended
 from initium.study.run.store import Store
 from initium.study.tasks import Probe

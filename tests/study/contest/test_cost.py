@@ -10,7 +10,7 @@ from tests.study.contest.test_compare import TINY
 
 import initium
 from initium.study.contest.cost import Batch, Cost
-from initium.study.search.search import BATCH, LONG_SEEDS, SHORT, batches, sizes
+from initium.study.search.search import ASKED_AT_ONCE, LONG_SEEDS, SHORT, batches, sizes
 
 
 def test_a_dry_run_runs_nothing(tmp_path: Path) -> None:
@@ -37,6 +37,6 @@ def test_a_search_is_short_trials_and_few_long_ones() -> None:
     found = batches(trials=50, steps=100)
     num_short, num_long = sizes(50)
     assert sum(one.num for one in found if one.steps == 100 // SHORT) == num_short
-    assert max(one.num for one in found[:-1]) == BATCH
+    assert max(one.num for one in found[:-1]) == ASKED_AT_ONCE
     assert found[-1] == Batch(num_long * LONG_SEEDS, 100)
     assert sum(one.num * one.steps for one in found) <= 50 * 100

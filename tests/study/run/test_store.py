@@ -21,7 +21,7 @@ from initium.study.trial.inits import Health
 from initium.study.trial.spec import TrialSpec
 from initium.study.trial.trial import TrialResult
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "study"
+GOLDEN = Path(__file__).parents[2] / "golden" / "study"
 SPEC = TrialSpec("mlp8-relu", {"kind": "policy", "policy": "auto"}, {"kind": "classification"})
 RESULT = TrialResult((2.3, 1.1), 1.7, 1.1, 0.5, 1.2, False, 2, 0.1, Health("healthy", 0.25, "auto"))
 FAILED = Failed(SPEC.key, "memory", "used 3 GB, more than 2", 3)

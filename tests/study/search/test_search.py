@@ -16,7 +16,7 @@ import initium
 from initium.engines import Failed
 from initium.study.run.runner import Ended, Runner
 from initium.study.search.search import FIRST_SEED, LONG_SEEDS, SHORT, Found, promoted, search, unlike
-from initium.study.search.space import BASES, Space, space_of
+from initium.study.search.space import SEARCHED_BASES, Space, space_of
 from initium.study.tasks import open_task
 from initium.study.trial.spec import TrialSpec
 
@@ -76,7 +76,7 @@ def test_the_space_is_what_a_run_shows() -> None:
     assert len(found.groups["weight"]) == 3
     assert len(found.heads) == 1
     assert len(found.biases) == 4
-    assert all(one["base"] == "free" for one in found.theory)
+    assert all(one["base"] == "gains by role" for one in found.theory)
     assert len(space(frozen=True).groups["weight"]) == 2
 
 
@@ -122,14 +122,14 @@ def test_a_search_takes_the_same_course_again_and_so_can_go_on() -> None:
 def test_trials_that_fail_are_no_candidates() -> None:
     found = search(space(), BASE, Fake(lambda s: None if gain_of(s) else planted(s)), trials=30)
     assert found
-    assert all(one.candidate["base"] != "free" for one in found)
+    assert all(one.candidate["base"] != "gains by role" for one in found)
     assert all(math.isfinite(one.short) for one in found)
 
 
 def test_what_is_asked_can_be_applied() -> None:
     task, some = open_task("classification"), space()
     wanted: dict[str, Any] = {
-        "lr": 1e-3, "base": "free", "method": "centred_orthogonal", "gain weight": 3.0, "centring": 0.5,
+        "lr": 1e-3, "base": "gains by role", "method": "centred_orthogonal", "gain weight": 3.0, "centring": 0.5,
         "head": "scaled", "gain head": 0.5, "bias": "spread",
     }  # fmt: skip
     init = some.init(wanted)
@@ -162,7 +162,7 @@ def test_every_base_can_be_asked_for() -> None:
         def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
             return high
 
-    for base in BASES:
+    for base in SEARCHED_BASES:
         candidate = space().ask(Dials(base))
         seen.add(space().init(candidate)["policy"])
     assert seen == {"auto", "lsuv", "shipped"}
@@ -183,7 +183,10 @@ def made(short: float, base: str, gain: float) -> Found:
 
 
 def test_the_best_of_each_kind_go_on_and_the_rest_by_their_loss() -> None:
-    found = [made(0.1 * i, "auto", i) for i in range(1, 7)] + [made(2.0, "lsuv", 1), made(9.0, "free", 1)]
+    found = [made(0.1 * i, "auto", i) for i in range(1, 7)] + [
+        made(2.0, "lsuv", 1),
+        made(9.0, "gains by role", 1),
+    ]
     assert [one.short for one in promoted(found, 4)] == pytest.approx([0.1, 2.0, 0.2, 0.3])
     assert [one.short for one in promoted(found, 8)] == pytest.approx(
         [0.1, 2.0, 9.0, 0.2, 0.3, 0.4, 0.5, 0.6]

@@ -10,7 +10,8 @@ import pytest
 from tests.study.search.test_tune import ASKED, planted, tuned, work  # noqa: F401 - a fixture
 
 from initium.errors import StoreError
-from initium.study.contest.compare import SEARCH, report
+from initium.study.contest.compare import SEARCH
+from initium.study.report_store import report
 from initium.study.run.store import Store
 from initium.study.search.search_state import Searching
 from initium.study.search.tune import tune

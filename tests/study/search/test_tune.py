@@ -14,9 +14,9 @@ from tests.study.made import compared, result
 import initium
 from initium.errors import UsageError
 from initium.plan import Plan
-from initium.study.contest.compare import report
 from initium.study.contest.comparison import Comparison
 from initium.study.contest.design import Design
+from initium.study.report_store import report
 from initium.study.run.runner import Runner
 from initium.study.run.store import Store
 from initium.study.search import tune as home
@@ -29,7 +29,7 @@ ASKED: list[TrialSpec] = []
 
 
 def planted(data: dict[str, Any]) -> dict[str, Any]:
-    """A trial whose loss follows from its init: free starts are best at a gain of 4 and below every policy there."""
+    """A trial whose loss follows from its init: a gain per role is best at 4, and below every policy there."""
     spec = TrialSpec.from_data(data)
     ASKED.append(spec)
     params = [rule["params"] for rule in spec.init.get("rules", ()) if rule["where"].endswith("3.weight")]

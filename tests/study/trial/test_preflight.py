@@ -42,7 +42,7 @@ def test_a_model_that_workers_cannot_make_is_found_before_the_first_trial(
     """A file that asks for a variable of the controller's environment that its workers lack."""
     path = tmp_path / "net.py"
     path.write_text(
-        "import os\nfrom initium.engines.processes.worker import MARK\nfrom torch import nn\n"
+        "import os\nfrom initium.engines.perform import MARK\nfrom torch import nn\n"
         "def make():\n    if os.environ.get(MARK):\n        raise OSError('no licence here')\n"
         "    return nn.Sequential(nn.Flatten(), nn.Linear(196, 10))\n"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import sys
 import time
@@ -17,18 +16,16 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, Self
 
-from initium.engines.engine import Cause, Failed, Job, Limits, Outcome, Work, plain
+from initium.engines.engine import Cause, Failed, Job, Limits, Outcome, Work, plain, usable_cores
+from initium.engines.job_limits import LOOK_EVERY, over_limit
+from initium.engines.perform import outcome_of, refuse_in_worker
 from initium.engines.processes.libraries import libraries_of
 from initium.engines.processes.preload import asking
-from initium.engines.processes.watch import over_limit
-from initium.engines.processes.worker import child, refuse_in_worker
+from initium.engines.processes.worker import child
 from initium.engines.reference import name_of
-from initium.engines.serial import outcome_of
 from initium.errors import EngineError, UsageError
 
-LOOK_EVERY = 0.1
-"""Seconds between two looks at time and memory, when they are limited."""
-GRACE = 5.0
+END_GRACE = 5.0
 """Seconds that a process has to end after it sent its result."""
 SERVER_DIED = (EOFError, ConnectionError)
 """What multiprocessing raises when the server ends instead of forking."""
@@ -168,7 +165,7 @@ class ProcessEngine:
         """Takes the result of a process that sent one, or finds that it died."""
         attempts = one.task.attempts + 1
         told = _received(one.pipe)
-        code = self._end(one, grace=GRACE)
+        code = self._end(one, grace=END_GRACE)
         if told is None:
             self._died(one.task, code, attempts)
         else:
@@ -204,11 +201,6 @@ class ProcessEngine:
         self._waiting.clear()
         self._alone.clear()
         self._finished.clear()
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _check(num_workers: int, limits: Limits) -> None:

@@ -15,14 +15,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from initium.engines.engine import Cause, Failed, Job, Limits, Outcome, Work, plain
-from initium.engines.processes.process_engine import usable_cores
-from initium.engines.processes.watch import limited
-from initium.engines.processes.worker import MARK, perform, refuse_in_worker
+from initium.engines.engine import Cause, Failed, Job, Limits, Outcome, Work, plain, usable_cores
+from initium.engines.job_limits import limited
+from initium.engines.perform import MARK, outcome_of, perform, refuse_in_worker
 from initium.engines.ray import cluster
 from initium.engines.reference import HOME, name_of
-from initium.engines.serial import outcome_of
 from initium.errors import MissingExtraError, UsageError
+
+PACKAGE = Path(__file__).parents[2]
+"""The library itself, which every node of a cluster is sent."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,12 +208,10 @@ class RayEngine:
         )
 
     def _runtime_env(self) -> dict[str, Any]:
-        import initium
-
         variables = {MARK: "1"}
         env: dict[str, Any] = {"env_vars": variables}
         if self.address is not None:
-            env["py_modules"] = [str(Path(str(initium.__file__)).parent)]
+            env["py_modules"] = [str(PACKAGE)]
         if self.working_dir is not None:
             variables[HOME] = str(Path(self.working_dir).absolute())
             env["working_dir"] = self.working_dir

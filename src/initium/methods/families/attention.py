@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from initium.errors import UsageError
+from initium.methods.families.variance_kit import fans_of, spread
 from initium.methods.kit.layout import drawn
-from initium.methods.kit.variance import fans_of, spread
 from initium.methods.method import EVERYTHING, Method, Paper, Param, refuse
 from initium.random.distributions import Built, Constant, Draw, Normal
 from initium.random.key import Key

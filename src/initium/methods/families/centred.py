@@ -6,9 +6,9 @@ import functools
 
 from torch import Tensor
 
+from initium.methods.families.variance_kit import GAIN
 from initium.methods.kit.energy import Energy
 from initium.methods.kit.layout import Canonical, built, canonical, drawn
-from initium.methods.kit.variance import GAIN
 from initium.methods.method import Method, Paper, Param
 from initium.random.distributions import Draw, Orthogonal
 from initium.random.key import Key

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable
 
 from initium.errors import UsageError
+from initium.methods.families.variance_kit import fans_of, spread
 from initium.methods.kit.layout import fixed
-from initium.methods.kit.variance import fans_of, spread
 from initium.methods.method import EVERYTHING, MATRICES, Method, Paper, Param, refuse
 from initium.random.distributions import Constant, Draw
 from initium.theory.layer import Kind, Layer

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from initium.methods.families.orthogonal import conv_isometry
+from initium.methods.families.variance_kit import GAIN, SLOPE
 from initium.methods.kit.energy import Energy
 from initium.methods.kit.layout import Canonical, built, canonical, drawn, tap
-from initium.methods.kit.variance import GAIN, SLOPE
 from initium.methods.method import Method, Paper, Param, refuse
 from initium.random.distributions import Draw, Orthogonal
 from initium.random.key import Key

@@ -8,9 +8,9 @@ import math
 import torch
 from torch import Tensor
 
+from initium.methods.families.variance_kit import FANS, GAIN, fans_of
 from initium.methods.kit.energy import Energy
 from initium.methods.kit.layout import Canonical, built, canonical, drawn, tap
-from initium.methods.kit.variance import FANS, GAIN, fans_of
 from initium.methods.method import MATRICES, Method, Paper, Param, refuse
 from initium.random.distributions import Constant, Draw, Orthogonal, Uniform
 from initium.random.key import Key

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from initium.methods.kit.variance import fans_of, scaled, spread
+from initium.methods.families.variance_kit import fans_of, scaled, spread
 from initium.methods.method import WEIGHTS, Method, Paper, Param
 from initium.random.distributions import Blocks, Constant, Draw
 from initium.theory.fans import blocks

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from initium.methods.families.identity import identity, identity_energy
+from initium.methods.families.variance_kit import spread
 from initium.methods.kit.energy import Energy
-from initium.methods.kit.variance import spread
 from initium.methods.method import EVERYTHING, Method, Paper, Param, refuse
 from initium.random.distributions import Blocks, Built, Constant, Draw, Uniform
 from initium.random.fill import fill_

@@ -7,9 +7,9 @@ import math
 
 from torch import Tensor
 
+from initium.methods.families.variance_kit import FAN_MODE, FANS, fans_of, pick, resolve_gain, scaled
 from initium.methods.kit.energy import Energy
 from initium.methods.kit.layout import Canonical, built, canonical, drawn
-from initium.methods.kit.variance import FAN_MODE, FANS, fans_of, pick, resolve_gain, scaled
 from initium.methods.method import EVERYTHING, MATRICES, Method, Paper, Param, refuse
 from initium.random.distributions import Constant, Draw, Normal
 from initium.random.key import Key

@@ -9,9 +9,7 @@ import torch
 from torch import Tensor
 
 from initium.errors import UsageError
-from initium.methods.kit.energy import Energy
-from initium.methods.kit.layout import Canonical, built, canonical, drawn, tap
-from initium.methods.kit.variance import (
+from initium.methods.families.variance_kit import (
     CONVENTION,
     DISTRIBUTION,
     FAN_MODE,
@@ -22,6 +20,8 @@ from initium.methods.kit.variance import (
     resolve_gain,
     scaled,
 )
+from initium.methods.kit.energy import Energy
+from initium.methods.kit.layout import Canonical, built, canonical, drawn, tap
 from initium.methods.method import WEIGHTS, Method, Paper, Param
 from initium.random.distributions import Constant, Draw, Normal
 from initium.random.key import Key

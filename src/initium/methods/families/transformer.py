@@ -6,7 +6,7 @@ import math
 
 from initium.methods.families import post_norm
 from initium.methods.families.post_norm import LAYERS_PARAM
-from initium.methods.kit.variance import DISTRIBUTION, fans_of, scaled, spread
+from initium.methods.families.variance_kit import DISTRIBUTION, fans_of, scaled, spread
 from initium.methods.method import WEIGHTS, Method, Paper, Param, refuse
 from initium.random.distributions import Blocks, Constant, Draw, Normal, TruncatedNormal
 from initium.theory.layer import Layer

@@ -8,9 +8,9 @@ import math
 import torch
 from torch import Tensor
 
+from initium.methods.families.variance_kit import DISTRIBUTION, GAIN, fans_of, spread
 from initium.methods.kit.energy import Energy
 from initium.methods.kit.layout import Canonical, built, canonical, drawn
-from initium.methods.kit.variance import DISTRIBUTION, GAIN, fans_of, spread
 from initium.methods.method import Method, Paper, Param, refuse
 from initium.random.distributions import Draw
 from initium.random.key import Key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from initium.methods.kit.variance import (
+from initium.methods.families.variance_kit import (
     CONVENTION,
     DISTRIBUTION,
     FAN_MODE,

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
-from initium import plain_data
-from initium.errors import UsageError
-from initium.report import Document, Readable
-
-FORMAT = "initium.receipt/1"
+from initium.codec import Stored
+from initium.report import Readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +20,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Receipt(Readable):
+class Receipt(Readable, Stored):
     """What `apply` did.
 
     Args:
@@ -56,46 +51,3 @@ class Receipt(Readable):
     def written(self) -> tuple[str, ...]:
         """Names of the parameters that were written."""
         return tuple(entry.name for entry in self.entries if entry.method != "keep")
-
-    def to_json(self) -> str:
-        """The receipt as JSON text."""
-        return json.dumps({"format": FORMAT, **asdict(self)}, indent=1)
-
-    @staticmethod
-    def from_json(text: str) -> Receipt:
-        """The receipt in a JSON text; raises UsageError for anything else."""
-        try:
-            data: dict[str, Any] = json.loads(text)
-            if data.pop("format") != FORMAT:
-                raise ValueError(f"no {FORMAT!r} mark")
-            return Receipt(
-                plain_data.text(data.pop("model")),
-                plain_data.whole(data.pop("seed")),
-                tuple(_entry(**entry) for entry in data.pop("entries")),
-                plain_data.number_or_none(data.pop("before", None)),
-                plain_data.number_or_none(data.pop("after", None)),
-                plain_data.text(data.pop("verdict", "")),
-                plain_data.texts(data.pop("notes", [])),
-                **data,  # what is left over has no place
-            )
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise UsageError(
-                f"the text is no receipt ({type(error).__name__}: {error})",
-                expected=f"JSON of format {FORMAT}",
-                remedy="use Receipt.to_json()",
-            ) from error
-
-    def _document(self) -> Document:
-        from initium.plan.view import receipt_document
-
-        return receipt_document(self)
-
-
-def _entry(name: Any, method: Any, rule: Any, mean: Any, std: Any) -> Entry:
-    return Entry(
-        plain_data.text(name),
-        plain_data.text(method),
-        plain_data.text(rule),
-        plain_data.number(mean),
-        plain_data.number(std),
-    )

@@ -11,7 +11,7 @@ from initium.report.charts.scales import Scale, scale_for
 from initium.report.charts.svg import Svg, colour, group, label, picture, shorten, tag, text_width
 from initium.report.format import number
 
-ROW = 28
+ROW_HEIGHT = 28
 """Height of one row in pixels."""
 
 
@@ -55,7 +55,7 @@ def bar_chart(
     """
     names = min(230.0, max((text_width(bar.name) for bar in bars), default=0) + 14)
     top = heading_height("")
-    box = Box(names, top, width - 70, top + ROW * len(bars))
+    box = Box(names, top, width - 70, top + ROW_HEIGHT * len(bars))
     values = [v for bar in bars for v in (bar.value, bar.low, bar.high)]
     scale = scale_for(values, box.left, box.right, log=x_log, zero=True)
     height = box.bottom + (48 if x_label else 28)
@@ -66,12 +66,12 @@ def bar_chart(
         description or "; ".join(f"{bar.name}: {number(bar.value)}" for bar in bars) + ".",
         heading(title, "", width),
         columns(scale, box, x_label, grid=True),
-        *(_bar(bar, scale, top + ROW * i, names, dots=x_log) for i, bar in enumerate(bars)),
+        *(_bar(bar, scale, top + ROW_HEIGHT * i, names, dots=x_log) for i, bar in enumerate(bars)),
     )
 
 
 def _bar(bar: Bar, scale: Scale, top: float, names: float, *, dots: bool) -> Svg:
-    middle, end = top + ROW / 2, scale(bar.value)
+    middle, end = top + ROW_HEIGHT / 2, scale(bar.value)
     start = scale.start if scale.log else scale(0.0)
     ink = colour(bar.hue)
     parts = [label(names - 10, middle + 4, shorten(bar.name, names - 12), ink="ink", anchor="end")]
@@ -80,7 +80,9 @@ def _bar(bar: Bar, scale: Scale, top: float, names: float, *, dots: bool) -> Svg
         parts.append(tag("rect", x=left, y=middle - 1, width=long, height=2, fill=ink, fill_opacity=0.4))
         parts.append(tag("circle", cx=end, cy=middle, r=5.5, fill=ink))
     elif scale.holds(bar.value):
-        parts.append(tag("rect", x=left, y=top + 5, width=max(long, 1.0), height=ROW - 10, rx=2.5, fill=ink))
+        parts.append(
+            tag("rect", x=left, y=top + 5, width=max(long, 1.0), height=ROW_HEIGHT - 10, rx=2.5, fill=ink)
+        )
     after = end
     if not (math.isnan(bar.low) or math.isnan(bar.high)):
         parts.append(_interval(scale(bar.low), scale(bar.high), middle))

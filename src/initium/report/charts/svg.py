@@ -21,10 +21,10 @@ SERIES = ("#0b6bcb", "#d4540a", "#0a8f6a", "#b4499a", "#9a7b00", "#2a9bd6", "#7a
 SERIES_DARK = ("#62b0ff", "#ff9a5c", "#3ed6a8", "#f08fd4", "#e0c04a", "#8fd3f7", "#b49cff", "#a8b0bc")
 """The same on a dark ground."""
 
-MARGIN = 16
+CHART_MARGIN = 16
 """Pixels around a picture that stands in a file of its own."""
 
-_SIZE = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)" width="[\d.]+" height="[\d.]+"')
+_SVG_SIZE = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)" width="[\d.]+" height="[\d.]+"')
 
 INK = {
     "ink": ("#1b2330", "#e6eaf0"),
@@ -125,17 +125,21 @@ def picture(width: float, height: float, title: str, description: str, *children
 def standalone(svg: Svg) -> Svg:
     """`svg` as a file of its own: with its theme, a margin, and the ground painted."""
     light, dark = variables(dark=False), variables(dark=True)
-    found = _SIZE.search(svg)
+    found = _SVG_SIZE.search(svg)
     assert found is not None
-    width, height = float(found[1]) + 2 * MARGIN, float(found[2]) + 2 * MARGIN
-    box = f'viewBox="-{MARGIN} -{MARGIN} {_value(width)} {_value(height)}" width="{_value(width)}" '
+    width, height = float(found[1]) + 2 * CHART_MARGIN, float(found[2]) + 2 * CHART_MARGIN
+    box = (
+        f'viewBox="-{CHART_MARGIN} -{CHART_MARGIN} {_value(width)} {_value(height)}" width="{_value(width)}" '
+    )
     style = (
         f"<style>:root{{{light} --in-font: system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif;}} "
         f"@media (prefers-color-scheme: dark) {{:root{{{dark}}}}}</style>"
     )
-    ground = tag("rect", x=-MARGIN, y=-MARGIN, width=width, height=height, rx=8, fill=colour("ground"))
+    ground = tag(
+        "rect", x=-CHART_MARGIN, y=-CHART_MARGIN, width=width, height=height, rx=8, fill=colour("ground")
+    )
     start = svg.index("<title>")
-    head = _SIZE.sub(f'{box}height="{_value(height)}"', svg[:start])
+    head = _SVG_SIZE.sub(f'{box}height="{_value(height)}"', svg[:start])
     return Svg(f"{head}{style}{ground}{svg[start:]}\n")
 
 

@@ -92,12 +92,12 @@ class Traits:
 
         Without a norm in either, the shape of the activation and skips count most, since they decide what passes.
         """
-        free = not (self.normed or other.normed)
+        unnormed = not (self.normed or other.normed)
         far = abs(math.log2((1 + self.chain) / (1 + other.chain)))
         far += 0.25 * abs(math.log2((1 + self.weights) / (1 + other.weights)))
         far += 3.0 * (self.normed != other.normed) + 1.5 * (self.skips != other.skips)
         far += 0.75 * (self.conv != other.conv) + 2.0 * (self.attention != other.attention)
-        return far + (1.0 if free else 0.25) * unlike(self.activation, other.activation)
+        return far + (1.0 if unnormed else 0.25) * unlike(self.activation, other.activation)
 
     def __str__(self) -> str:
         kind = "attention" if self.attention else "convolutions" if self.conv else "dense layers"

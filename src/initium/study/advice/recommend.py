@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
-from importlib.metadata import version
 from typing import Any
 
 from torch import nn
@@ -19,24 +17,12 @@ from initium.plan import Plan
 from initium.plan.build import plan as make_plan
 from initium.record import record
 from initium.record.run.call import Inputs
-from initium.report import (
-    Block,
-    Document,
-    Facts,
-    Level,
-    Mark,
-    Prose,
-    Readable,
-    Section,
-    Table,
-    Verdict,
-)
+from initium.report import Readable
 from initium.study.advice.net_traits import LIKE, Traits
 
-FORMAT = "initium.evidence/1"
+EVIDENCE_FORMAT = "initium.evidence/1"
 FILE = "evidence.json"
 MOST_NETS = 3
-LEVELS: dict[str, Level] = {"healthy": "good", "warning": "warning", "unhealthy": "error"}
 
 
 @dataclass(frozen=True)
@@ -139,9 +125,6 @@ class Recommendation(Readable):
         }
         return json.dumps(data, indent=1)
 
-    def _document(self) -> Document:
-        return document(self)
-
 
 def recommend(model: nn.Module, inputs: Inputs, *, seed: int = 0) -> Recommendation:
     """Advice from theory (the plan), diagnosis, and recorded runs of nets that are like this one by what a run shows.
@@ -182,8 +165,8 @@ def evidence() -> tuple[str, tuple[Evidence, ...]]:
 
 def read_evidence(data: Mapping[str, Any]) -> tuple[str, tuple[Evidence, ...]]:
     """The runs in what `benchmarks/evidence.py` writes; raises ValueError or KeyError for anything else."""
-    if data["format"] != FORMAT:
-        raise ValueError(f"no {FORMAT!r} mark")
+    if data["format"] != EVIDENCE_FORMAT:
+        raise ValueError(f"no {EVIDENCE_FORMAT!r} mark")
     made = {name: plain_data.text(data[name]) for name in ("date", "initium", "torch", "machine")}
     source = f"recorded {made['date']} with initium {made['initium']} and torch {made['torch']} on {made['machine']}"
     return source, tuple(_evidence(one) for one in data["runs"])
@@ -223,63 +206,3 @@ def _standing_of_auto(one: Evidence) -> str:
 
 def _more(line: Line, least: Line) -> str:
     return f"{100 * (line.loss / least.loss - 1):.0f} %"
-
-
-def document(one: Recommendation) -> Document:
-    """The advice, and the three things that it rests on."""
-    level: Level = "good" if one.shipped.verdict == "healthy" else "note"
-    verdict = Verdict(level, "advice", one.sentence)
-    sections = [
-        Section("What the net is like", str(one.traits)),
-        _diagnosis(one),
-        _theory(one),
-        _recorded(one),
-        Section("What to do", Prose(_remedy(one))),
-    ]
-    return Document(f"A start for {one.model}", verdict, sections, f"initium {version('initium')}")
-
-
-def _diagnosis(one: Recommendation) -> Section:
-    rows = [
-        ["as it is", Mark(one.shipped.verdict, LEVELS[one.shipped.verdict]), one.shipped.badness],
-        ["with auto", Mark(one.plan.verdict, LEVELS.get(one.plan.verdict, "note")), one.plan.after],
-    ]
-    findings = [f"{f.code}: {f.title}" for f in one.shipped.findings if f.severity != "info"][:3]
-    blocks: list[Block] = [Table(["start", "diagnosis", "badness"], rows)]
-    return Section("Diagnosis", [*blocks, Prose("\n\n".join(findings))] if findings else blocks)
-
-
-def _theory(one: Recommendation) -> Section:
-    """The plan's methods, how often each, and the first reason given for it."""
-    used = Counter((item.method, item.rule) for item in one.plan)
-    reasons = {(item.method, item.rule): item.reason for item in reversed(one.plan.assignments)}
-    rows = [[num, method, rule, reasons[method, rule]] for (method, rule), num in used.most_common()]
-    return Section(
-        "Theory: what policy auto plans", Table(["parameters", "method", "rule", "for example"], rows)
-    )
-
-
-def _recorded(one: Recommendation) -> Section:
-    if not one.like:
-        return Section("Recorded runs", f"None of the nets that were {one.source} is like this one.")
-    blocks: list[Block] = []
-    for far, net in one.like:
-        rows = [[line.init, line.loss, line.final_loss, line.metric, line.lr, line.num] for line in net.lines]
-        head = [
-            ("run", net.run),
-            ("net", net.model),
-            ("task", net.task),
-            ("setting", net.setting),
-            ("distance", far),
-        ]
-        blocks += [Facts(head), Table(["init", "loss", "final loss", "metric", "lr", "seeds"], rows)]
-    return Section("Recorded runs of nets that are like it", [*blocks, Prose(f"Runs {one.source}.")])
-
-
-def _remedy(one: Recommendation) -> str:
-    if one.sentence.startswith("Keep"):
-        return "Nothing; `initium compare` proves it on your task."
-    return (
-        "initium.init_(model, inputs) starts the model by policy auto; `initium compare` proves it on your task, "
-        "and `initium tune` looks for something better."
-    )

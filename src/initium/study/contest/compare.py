@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from initium.engines import Engine, Limits, open_engine
-from initium.errors import InitiumError, StoreError, UsageError
+from initium.errors import UsageError
 from initium.study.contest.comparison import Comparison
 from initium.study.contest.conduct import Conduct
 from initium.study.contest.cost import Cost, measured
@@ -19,7 +19,6 @@ from initium.study.contest.request import INITS, Inits, Maker, TaskLike, design_
 from initium.study.contest.statistics import special_functions
 from initium.study.run.runner import Ended, Runner, Watch
 from initium.study.run.store import Store
-from initium.study.search.search_state import Searching
 from initium.study.trial.preflight import check_trials
 
 KIND, SEARCH = "compare", "tune"
@@ -122,39 +121,6 @@ def compare(  # type: ignore[misc] # the overloads leave out the options that bo
         kept.put_study(design.key, KIND, design.to_data())
         conduct = conducted(design, Runner(opened, kept, watch=watch))
     return Comparison.of(conduct)
-
-
-def report(store: str | Path) -> Comparison | Searching:
-    """The study in a store that was started last, as far as it is; its controller may be at work.
-
-    A search that has come to the comparison at its end is shown as that comparison.
-
-    Raises:
-        StoreError: no store, or none that holds a study.
-    """
-    with Store(store, write=False) as opened:
-        for kind, data in opened.studies():
-            if kind == SEARCH:
-                return Searching.read(data, opened)
-            if kind == KIND:
-                return Comparison.of(replayed(_design(data, store), opened))
-    raise StoreError(
-        f"{store} holds no study",
-        expected="the store of `initium compare` or `initium tune`",
-        remedy="run one with --store",
-    )
-
-
-def _design(data: Mapping[str, Any], store: str | Path) -> Design:
-    """The design that a store keeps."""
-    try:
-        return Design.from_data(data)
-    except InitiumError as error:
-        raise StoreError(
-            f"the store {store}: what is kept of its last comparison is no design: {error.seen}",
-            expected="a design as initium writes it",
-            remedy="give the command of the comparison again with this store: its trials are kept",
-        ) from error
 
 
 def conducted(design: Design, runner: Runner) -> Conduct:

@@ -14,8 +14,8 @@ from initium.study.trial.spec import TrialSpec, digest
 RATES = {"adamw": (3e-4, 1e-3, 3e-3), "sgd": (0.01, 0.03, 0.1)}
 """The learning rates that are tried where none are given, by optimizer."""
 SEEDS = 5
-MOST_SEEDS = 10_000
-STEPS = {"classification": 150, "detection": 250, "segmentation": 150}
+MOST_SEEDS_ASKED = 10_000
+DEFAULT_STEPS = {"classification": 150, "detection": 250, "segmentation": 150}
 BATCH_SIZE = {"classification": 128, "detection": 16, "segmentation": 16}
 """Updates of a trial and samples of an update where none are given, by kind of task: a trial of some seconds."""
 
@@ -47,9 +47,11 @@ class Design:
                 raise UsageTypeError(
                     f"{name} is {value!r}", expected="a whole number", remedy=f"give for example {name}=5"
                 )
-            if not least <= value <= MOST_SEEDS:
+            if not least <= value <= MOST_SEEDS_ASKED:
                 raise UsageError(
-                    f"{name} is {value}", expected=f"from {least} to {MOST_SEEDS:,}", remedy=f"change {name}"
+                    f"{name} is {value}",
+                    expected=f"from {least} to {MOST_SEEDS_ASKED:,}",
+                    remedy=f"change {name}",
                 )
 
     def spec(self, label: str, lr: float, seed: int) -> TrialSpec:

@@ -21,7 +21,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from initium.study.contest.statistics import ALPHA, MARGIN, Difference, Relation, holm, paired, relation
+from initium.study.contest.statistics import (
+    ALPHA,
+    EQUIVALENCE_MARGIN,
+    Difference,
+    Relation,
+    holm,
+    paired,
+    relation,
+)
 
 SCREENED = 2
 """Seeds that every init is tried on at every learning rate."""
@@ -195,7 +203,7 @@ def decide(
     fresh: Mapping[str, SeedLosses],
     elsewhere: Mapping[str, Sequence[SeedLosses]] = MappingProxyType({}),
     *,
-    margin: float = MARGIN,
+    margin: float = EQUIVALENCE_MARGIN,
     alpha: float = ALPHA,
 ) -> Decision:
     """The verdict of a study, of one that is not finished also.

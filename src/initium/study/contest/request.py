@@ -11,8 +11,8 @@ from torch import nn
 
 from initium.engines import function_of, name_of
 from initium.errors import UsageError, UsageTypeError
-from initium.study.contest.design import BATCH_SIZE, STEPS, Design
-from initium.study.tasks import KINDS, Task, open_task
+from initium.study.contest.design import BATCH_SIZE, DEFAULT_STEPS, Design
+from initium.study.tasks import TASK_KINDS, Task, open_task
 from initium.study.tasks.loaders.loading import FORMATS, seen_format
 from initium.study.tasks.models.by_name import parse
 from initium.study.trial.fingerprint import fingerprint
@@ -64,7 +64,7 @@ def design_of(
         next(iter(data.values()), init_data("shipped")),
         dict(opened.source),
         model_args=dict(model_args or {}),
-        steps=STEPS[opened.kind] if steps is None else steps,
+        steps=DEFAULT_STEPS[opened.kind] if steps is None else steps,
         batch_size=BATCH_SIZE[opened.kind] if batch_size is None else batch_size,
         **base,
     )
@@ -83,13 +83,13 @@ def opened_task(task: TaskLike, data: Mapping[str, Any] | None = None) -> Task:
 
 def _source(task: str | Path) -> dict[str, Any]:
     """A kind of task, or the path of data, as `open_task` takes it."""
-    if str(task) in KINDS:
+    if str(task) in TASK_KINDS:
         return {"kind": str(task)}
     path = Path(task)
     if not path.exists():
         raise UsageError(
             f"the task {str(task)!r} is neither a kind of task nor an existing path",
-            expected=f"{', '.join(KINDS)}, or a directory or COCO file with your own data",
+            expected=f"{', '.join(TASK_KINDS)}, or a directory or COCO file with your own data",
             remedy="correct it",
         )
     return {"kind": FORMATS[seen_format(path)][0], "path": str(path)}

@@ -4,25 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from initium.report import number
 from initium.study.contest.race import CONFIRM, Decision, Pair
+from initium.study.contest.standing import Standing
 from initium.study.contest.statistics import seeds_needed
 
-if TYPE_CHECKING:
-    from initium.study.contest.comparison import Comparison, Standing
-
-TIED = ("tie", "undecided")
+NOT_TOLD_APART = ("tie", "undecided")
 """Relations of a pair that is not told apart."""
 
 
-def sentences(one: Comparison) -> tuple[str, ...]:
+class Outcome(Protocol):
+    """What the sentences are made from: the part of a `Comparison` that they tell."""
+
+    @property
+    def lrs(self) -> tuple[float, ...]:
+        """Learning rates that every init was tried at."""
+
+    @property
+    def margin(self) -> float:
+        """Half-width of the region of practical equivalence, as a share of the better loss."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the study came to its end."""
+
+    @property
+    def standings(self) -> tuple[Standing, ...]:
+        """The inits in the order of the ranking."""
+
+    @property
+    def decision(self) -> Decision:
+        """What can be claimed."""
+
+
+def sentences(one: Outcome) -> tuple[str, ...]:
     """All of them."""
     return (headline(one), *_places(one), *_caveats(one))
 
 
-def headline(one: Comparison) -> str:
+def headline(one: Outcome) -> str:
     """The outcome."""
     decision = one.decision
     if not decision.ranking:
@@ -58,7 +80,7 @@ def evidence(pair: Pair) -> str:
     )
 
 
-def state(one: Comparison, pair: Pair) -> str:
+def state(one: Outcome, pair: Pair) -> str:
     """The relation of a pair in words."""
     if pair.relation == "tie":
         return f"a tie, equal within {_share(100 * one.margin)} %"
@@ -67,15 +89,15 @@ def state(one: Comparison, pair: Pair) -> str:
     return "shown" if pair.fresh else "seen in the race, not confirmed"
 
 
-def _places(one: Comparison) -> Iterator[str]:
+def _places(one: Outcome) -> Iterator[str]:
     """Every step of the ranking that is worth a sentence, then those that were not confirmed."""
     others = one.decision.others
     for pair in one.decision.neighbours:
         if pair.first in others:
             continue
-        if pair.relation in TIED:
+        if pair.relation in NOT_TOLD_APART:
             yield f"{pair.first} and {pair.second}: {state(one, pair)} ({evidence(pair)}){_more(pair)}."
-        elif pair.fresh and pair.first != one.winner:
+        elif pair.fresh and pair.first != one.decision.winner:
             yield f"{pair.first} beats {pair.second}: {gap(pair)} it ({evidence(pair)})."
     stopped = [f"{s.name} after {s.stopped}" for s in one.standings if s.stopped]
     if stopped:
@@ -83,7 +105,7 @@ def _places(one: Comparison) -> Iterator[str]:
     yield from _ties(one)
 
 
-def _ties(one: Comparison) -> Iterator[str]:
+def _ties(one: Outcome) -> Iterator[str]:
     """Which of those that were not confirmed the seeds of the race do not tell apart."""
     groups = tied_groups(one.decision)
     for group in groups:
@@ -110,7 +132,9 @@ def tied_groups(decision: Decision) -> tuple[tuple[str, ...], ...]:
         (('b', 'c'),)
     """
     names = decision.others
-    tied = {frozenset((pair.first, pair.second)) for pair in decision.pairs if pair.relation in TIED}
+    tied = {
+        frozenset((pair.first, pair.second)) for pair in decision.pairs if pair.relation in NOT_TOLD_APART
+    }
     found: list[tuple[str, ...]] = []
     for first in range(len(names)):
         last = first
@@ -144,7 +168,7 @@ def _more(pair: Pair) -> str:
     return f"; a true difference of the size seen would need {f'about {num}' if num else 'over 1,000'} seeds"
 
 
-def _caveats(one: Comparison) -> Iterator[str]:
+def _caveats(one: Outcome) -> Iterator[str]:
     decision = one.decision
     if not one.finished:
         yield "The study is not finished: this is what it says so far."
@@ -172,7 +196,7 @@ def _checked(one: Standing) -> Iterator[str]:
         )
 
 
-def _edge(one: Comparison, lr: float | None) -> str:
+def _edge(one: Outcome, lr: float | None) -> str:
     """Whether a learning rate is an end of the grid."""
     if lr is None or len(one.lrs) < 2:
         return ""

@@ -18,10 +18,10 @@ Losses = NDArray[np.float64]
 
 CONFIDENCE = 0.95
 ALPHA = 1 - CONFIDENCE
-MARGIN = 0.02
+EQUIVALENCE_MARGIN = 0.02
 """Half-width of the region of practical equivalence, as a share of the better loss."""
 POWER = 0.8
-MOST_SEEDS = 1000
+MOST_SEEDS_NEEDED = 1000
 MOST_EFFECT = 20.0
 
 
@@ -203,7 +203,7 @@ def seeds_needed(effect: float, *, power: float = POWER, alpha: float = ALPHA) -
     special = special_functions()
     if not math.isfinite(effect):
         return 2
-    nums = np.arange(2, MOST_SEEDS + 1)
+    nums = np.arange(2, MOST_SEEDS_NEEDED + 1)
     bound = special.stdtrit(nums - 1, 1 - alpha / 2)
     enough = special.nctdtr(nums - 1, min(abs(effect), MOST_EFFECT) * np.sqrt(nums), bound) <= 1 - power
     return int(nums[enough][0]) if enough.any() else None

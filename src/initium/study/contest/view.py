@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from importlib.metadata import version
-from typing import TYPE_CHECKING
 
 from initium.report import (
     Bar,
@@ -21,23 +20,24 @@ from initium.report import (
     Table,
     Verdict,
     bar_chart,
+    document_of,
     duration,
     line_chart,
     number,
 )
+from initium.study.contest.comparison import Comparison
 from initium.study.contest.race import Pair
-from initium.study.contest.sentences import TIED
-
-if TYPE_CHECKING:
-    from initium.study.contest.comparison import Comparison, Standing
+from initium.study.contest.sentences import NOT_TOLD_APART
+from initium.study.contest.standing import Standing
 
 HEALTH: dict[str, Level] = {"healthy": "good", "warning": "warning", "unhealthy": "error"}
 MOST_LINES = 10
 """Inits in a chart with one line each."""
-LOSS = "mean training loss over the run"
+LOSS_LABEL = "mean training loss over the run"
 PARTNERS = ("init", "seeds", "a tie with (not told apart)", "told apart from")
 
 
+@document_of.register
 def document(one: Comparison) -> Document:
     """Outcome, ranking, curves, learning rates, cost."""
     sections = [_said(one), _ranking(one), *_others(one)]
@@ -126,8 +126,8 @@ def _others(one: Comparison) -> Iterator[Section]:
 def _partners(name: str, pairs: list[Pair]) -> list[object]:
     """Seeds, and the other names of its pairs by what is known of them."""
     ours = [pair for pair in pairs if name in (pair.first, pair.second)]
-    tied = [_other(pair, name) for pair in ours if pair.relation in TIED]
-    apart = [_other(pair, name) for pair in ours if pair.relation not in TIED]
+    tied = [_other(pair, name) for pair in ours if pair.relation in NOT_TOLD_APART]
+    apart = [_other(pair, name) for pair in ours if pair.relation not in NOT_TOLD_APART]
     seeds = max((pair.difference.num for pair in ours), default=0)
     return [seeds, ", ".join(tied) or None, ", ".join(apart) or None]
 
@@ -157,14 +157,18 @@ def _figures(one: Comparison) -> Iterator[Block]:
         bar_chart(
             _bars(one, ranked),
             title="Rank plot: loss and how sure its distance to the first is",
-            x_label=LOSS,
+            x_label=LOSS_LABEL,
         ),
         "Bars: loss on the seeds shared with the first. Whiskers: 95 % interval of the paired difference to the first.",
     )
     rates = [_sensitivity(standing, i) for i, standing in enumerate(shown) if len(standing.by_rate()) > 1]
     if rates:
         chart = line_chart(
-            rates, title="Sensitivity to the learning rate", x_label="learning rate", y_label=LOSS, x_log=True
+            rates,
+            title="Sensitivity to the learning rate",
+            x_label="learning rate",
+            y_label=LOSS_LABEL,
+            x_log=True,
         )
         yield Figure(chart, "Flat lines forgive a badly chosen learning rate.")
 

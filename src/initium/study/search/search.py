@@ -22,7 +22,7 @@ from initium.study.search.optuna_mirror import Mirror
 from initium.study.search.space import Candidate, Space
 from initium.study.trial.spec import TrialSpec, digest
 
-BATCH = 8
+ASKED_AT_ONCE = 8
 """Trials that are asked for at once, whatever the number of workers."""
 SHORT = 4
 """The first trials are so many times shorter."""
@@ -48,6 +48,11 @@ class Found:
     init: Mapping[str, Any]
     short: float
     long: float | None = None
+
+    @property
+    def loss(self) -> float:
+        """The loss of its longest trials."""
+        return self.short if self.long is None else self.long
 
 
 @dataclass(frozen=True)
@@ -124,14 +129,15 @@ def search(
 def sizes(trials: int) -> tuple[int, int]:
     """How many candidates are tried in short trials, and how many of them at full length."""
     num_long = max(2, trials // (2 * LONG_SEEDS))
-    num_short = max(BATCH, (trials - num_long * LONG_SEEDS) * SHORT)
+    num_short = max(ASKED_AT_ONCE, (trials - num_long * LONG_SEEDS) * SHORT)
     return min(num_short, num_long * KEPT), num_long
 
 
 def batches(trials: int, steps: int) -> tuple[Batch, ...]:
     """The trials of a search."""
     num_short, num_long = sizes(trials)
-    short = [Batch(min(BATCH, num_short - i), max(1, steps // SHORT)) for i in range(0, num_short, BATCH)]
+    starts = range(0, num_short, ASKED_AT_ONCE)
+    short = [Batch(min(ASKED_AT_ONCE, num_short - i), max(1, steps // SHORT)) for i in starts]
     return (*short, Batch(num_long * LONG_SEEDS, steps))
 
 
@@ -182,7 +188,7 @@ def _sampled(
             study.enqueue_trial(dials)
         mirror = Mirror(optuna, shown, _name(short, seed, num))
         while len(found) < num:
-            asked = [study.ask() for _ in range(min(BATCH, num - len(found)))]
+            asked = [study.ask() for _ in range(min(ASKED_AT_ONCE, num - len(found)))]
             candidates = [space.ask(trial) for trial in asked]
             specs = [_trial(space, short, one) for one in candidates]
             for trial, spec in zip(asked, specs, strict=True):

@@ -1,4 +1,4 @@
-"""What `tune` searches: policies, and free starts with a gain per role, centring, biases and head, as plain data."""
+"""What `tune` searches: policies, and starts with a gain per role, centring, biases and head, as plain data."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from initium.record.graph.roles import Part
 from initium.study.tasks import Probe
 from initium.theory.criticality import critical_point, start_of
 
-BASES = ("auto", "lsuv", "free")
-METHODS = ("normal", "orthogonal", "centred_orthogonal")
+BY_ROLE = "gains by role"
+"""The base of a start that takes nothing from a policy: a method, and a gain for every role."""
+SEARCHED_BASES = ("auto", "lsuv", BY_ROLE)
+SEARCHED_METHODS = ("normal", "orthogonal", "centred_orthogonal")
 GAINS = (0.3, 12.0)
 HEAD_GAINS = (0.05, 4.0)
 BIAS_STD = 0.1
@@ -29,8 +31,8 @@ Candidate = Mapping[str, Any]
 
 
 def base_of(init: Mapping[str, Any]) -> str:
-    """Which of `BASES` an init of a search began with."""
-    return "free" if init["policy"] == "shipped" else str(init["policy"])
+    """Which of `SEARCHED_BASES` an init of a search began with."""
+    return BY_ROLE if init["policy"] == "shipped" else str(init["policy"])
 
 
 class Dials(Protocol):
@@ -67,10 +69,10 @@ class Space:
         """The values of all dials; those that do not apply to a base are not asked for."""
         found: dict[str, Any] = {
             "lr": dials.suggest_categorical("lr", self.lrs),
-            "base": dials.suggest_categorical("base", BASES if self.groups else BASES[:-1]),
+            "base": dials.suggest_categorical("base", SEARCHED_BASES if self.groups else SEARCHED_BASES[:-1]),
         }
-        if found["base"] == "free":
-            found["method"] = dials.suggest_categorical("method", METHODS)
+        if found["base"] == BY_ROLE:
+            found["method"] = dials.suggest_categorical("method", SEARCHED_METHODS)
             for role in self.groups:
                 found[f"gain {role}"] = dials.suggest_float(f"gain {role}", *GAINS, log=True)
             if found["method"] == "centred_orthogonal":
@@ -84,24 +86,26 @@ class Space:
     def first(self) -> tuple[dict[str, Any], ...]:
         """Candidates to be tried before any search, at every learning rate: the policies, then those of theory."""
         plain = {"head": "base", "bias": "base"}
-        known = [{"base": base, **plain} for base in BASES[:-1]] + [{**plain, **one} for one in self.theory]
+        known = [{"base": base, **plain} for base in SEARCHED_BASES[:-1]] + [
+            {**plain, **one} for one in self.theory
+        ]
         return tuple({"lr": lr, **one} for one in known for lr in reversed(self.lrs))
 
     def init(self, candidate: Candidate) -> dict[str, Any]:
         """A candidate as the init of a `TrialSpec`."""
         rules = [*self._biases(candidate), *self._head(candidate)]
-        free = candidate["base"] == "free"
-        if free:
+        by_role = candidate["base"] == BY_ROLE
+        if by_role:
             for role, names in self.groups.items():
                 rules += [
                     _rule(name, *_method(candidate, float(candidate[f"gain {role}"]))) for name in names
                 ]
-        made: dict[str, Any] = {"kind": "policy", "policy": "shipped" if free else candidate["base"]}
+        made: dict[str, Any] = {"kind": "policy", "policy": "shipped" if by_role else candidate["base"]}
         return {**made, "rules": rules} if rules else made
 
     def _head(self, candidate: Candidate) -> list[dict[str, Any]]:
         gain = candidate.get("gain head")
-        if gain is None and candidate["base"] != "free":
+        if gain is None and candidate["base"] != BY_ROLE:
             return []
         return [_rule(name, "variance_scaling", {"scale": float(gain or 1.0) ** 2}) for name in self.heads]
 
@@ -109,7 +113,7 @@ class Space:
         bias = candidate.get("bias", "base")
         if bias == "spread":
             return [_rule(name, "normal", {"std": BIAS_STD}) for name in self.biases]
-        if candidate["base"] == "free":
+        if candidate["base"] == BY_ROLE:
             return [_rule(name, "zeros", {}) for name in self.biases]
         return []
 
@@ -142,7 +146,7 @@ def _settable(seen: Record, part: Part) -> bool:
 
 
 def _theory(seen: Record, roles: Sequence[str]) -> list[Candidate]:
-    """Free starts at the critical points of the longest chain, for its own depth and as if it were shorter."""
+    """Starts by role at the critical points of the longest chain, for its own depth and as if it were shorter."""
     chain = max(chains_of(seen), key=len, default=None)
     if chain is None or not roles:
         return []
@@ -158,7 +162,7 @@ def _theory(seen: Record, roles: Sequence[str]) -> list[Candidate]:
                 if centring
                 else {"method": "orthogonal"}
             )
-            one = {"base": "free", **method, **gains}
+            one = {"base": BY_ROLE, **method, **gains}
             if one not in found:
                 found.append(one)
     return list(found)

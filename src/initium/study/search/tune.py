@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, overload
 
+from initium.codec import to_data
 from initium.engines import Engine
 from initium.errors import UsageError
 from initium.plan import Plan
@@ -23,7 +24,7 @@ from initium.study.run.runner import Ended, Runner, Silent, Watch
 from initium.study.run.store import Store
 from initium.study.search.search import Found, Stage, batches, optuna_module, search, unlike
 from initium.study.search.search_state import Searching
-from initium.study.search.space import BASES, base_of, space_of
+from initium.study.search.space import SEARCHED_BASES, base_of, space_of
 from initium.study.search.tuning import BASELINES, Tuning
 from initium.study.trial.inits import plan_for
 from initium.study.trial.preflight import check_trials
@@ -146,7 +147,7 @@ def _searched(design: Design, runner: Runner, *, trials: int, seed: int) -> tupl
     key = digest([design.to_data(), trials, seed])
 
     def told(stage: Stage) -> None:
-        store.put_study(key, SEARCH, Searching.of(base, stage).to_data())
+        store.put_study(key, SEARCH, to_data(Searching.of(base, stage)))
         runner.watch.begin(f"search, {stage.name}", stage.due, stage.left)
 
     shown = None if store.path is None else store.path.with_name(f"{store.path.name}.optuna.db")
@@ -191,9 +192,13 @@ def _plan(init: Mapping[str, Any], base: TrialSpec) -> Plan:
 
 
 def _search_progress(workers: int) -> Progress:
-    """What is shown of the search: a row for each policy, and one for free starts."""
+    """What is shown of the search: a row for each policy, and one for starts with a gain per role."""
     return Progress(
-        BASES, lambda spec: base_of(spec.init), workers, part=" of this stage", idle="not in this batch"
+        SEARCHED_BASES,
+        lambda spec: base_of(spec.init),
+        workers,
+        part=" of this stage",
+        idle="not in this batch",
     )
 
 

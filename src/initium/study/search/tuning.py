@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from initium.codec import Stored
 from initium.plan import Plan
-from initium.report import (
-    Document,
-    Level,
-    Readable,
-    Section,
-    Table,
-    Verdict,
-    duration,
-    number,
-)
+from initium.report import Readable
 from initium.study.contest.comparison import Comparison
-from initium.study.contest.view import document as comparison_document
 from initium.study.search.search import Found
 
 BASELINES = ("auto", "shipped")
-MOST_SHOWN = 8
 
 
 @dataclass(frozen=True)
-class Tuning(Readable):
+class Tuning(Readable, Stored):
     """What a search found.
 
     Args:
@@ -75,69 +64,3 @@ class Tuning(Readable):
         if self.beat_baselines:
             return f"{self.chosen} beats {' and '.join(BASELINES)}. {self.comparison.sentences[0]}"
         return f"Nothing that was found is shown to beat {self.chosen}. {self.comparison.sentences[0]}"
-
-    def to_json(self) -> str:
-        """The record as JSON text: the plan, the comparison and what was tried, as plain data."""
-        from initium.study.contest.comparison_json import tuning_to_data
-
-        return json.dumps(tuning_to_data(self), indent=1, allow_nan=False)
-
-    @staticmethod
-    def from_json(text: str) -> Tuning:
-        """The record in a JSON text.
-
-        Raises:
-            UsageError: the text is no outcome of a search.
-            InitiumError: its plan names an unknown method or parameter.
-        """
-        from initium.study.contest.comparison_json import tuning_from_data
-
-        return tuning_from_data(text)
-
-    def _document(self) -> Document:
-        return document(self)
-
-
-def document(one: Tuning) -> Document:
-    """Outcome, what was found, and the comparison that decided."""
-    compared = comparison_document(one.comparison)
-    rows = [
-        [label_of(one, item), item.long, item.short, item.candidate["lr"], dials(item.candidate)]
-        for item in one.found[:MOST_SHOWN]
-    ]
-    spent = f"{one.num_trials} trials in {duration(one.seconds)}, budget {one.budget} of full length"
-    sections = [
-        Section("What to use", f"{one.chosen}: {dials_of_init(one)}. Tuning.plan is its plan."),
-        Section("What the search found", Table(["compared as", "loss", "short run", "lr", "start"], rows)),
-        *compared.sections,
-    ]
-    level: Level = "good" if one.beat_baselines else "note"
-    word = "better start found" if one.beat_baselines else "nothing better found"
-    verdict = Verdict(level, word, one.sentence)
-    title = f"{one.comparison.model} on {one.comparison.task}: search for a start"
-    return Document(title, verdict, sections, f"{spent}. {compared.footer}")
-
-
-def label_of(one: Tuning, item: Found) -> str | None:
-    """The label of a candidate in the comparison; None for one that was not compared."""
-    return next((label for label, init in one.inits.items() if init == item.init), None)
-
-
-def dials_of_init(one: Tuning) -> str:
-    """What the chosen start is, in words."""
-    if one.chosen in BASELINES:
-        return f"policy {one.chosen}"
-    same = next((item for item in one.found if item.init == one.init), None)
-    return dials(same.candidate) if same else str(one.init.get("policy", ""))
-
-
-def dials(candidate: Mapping[str, Any]) -> str:
-    """A candidate in words."""
-    gains = [
-        f"{name} {number(value)}"
-        for name, value in candidate.items()
-        if name.startswith(("gain", "centring"))
-    ]
-    first = candidate.get("method", candidate["base"])
-    bias = ["spread biases"] if candidate.get("bias") == "spread" else []
-    return ", ".join([str(first), *gains, *bias])

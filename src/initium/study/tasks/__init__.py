@@ -2,7 +2,7 @@
 
 from initium.study.tasks.models.by_name import example_names as example_names
 from initium.study.tasks.models.by_name import make_model as make_model
-from initium.study.tasks.open_task import KINDS as KINDS
+from initium.study.tasks.open_task import TASK_KINDS as TASK_KINDS
 from initium.study.tasks.open_task import open_task as open_task
 from initium.study.tasks.samples import Batch as Batch
 from initium.study.tasks.samples import Boxes as Boxes

@@ -10,7 +10,7 @@ from initium.study.tasks.embedded import garments
 from initium.study.tasks.loaders import load
 from initium.study.tasks.task import Task
 
-KINDS = ("classification", "detection", "segmentation")
+TASK_KINDS = ("classification", "detection", "segmentation")
 
 
 def open_task(source: Mapping[str, Any] | str) -> Task:
@@ -41,8 +41,8 @@ def open_task(source: Mapping[str, Any] | str) -> Task:
     """
     given = {"kind": source} if isinstance(source, str) else dict(source)
     kind = given.get("kind")
-    if kind not in KINDS:
-        raise unknown_name("task", str(kind), KINDS)
+    if kind not in TASK_KINDS:
+        raise unknown_name("task", str(kind), TASK_KINDS)
     if "path" in given or "datasets" in given:
         return load(given)
     extra = sorted(set(given) - {"kind"})

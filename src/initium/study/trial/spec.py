@@ -14,7 +14,7 @@ from initium.errors import UsageError, UsageTypeError, unknown_name
 
 OPTIMIZERS = ("adamw", "sgd")
 INIT_KINDS = ("policy", "plan", "function")
-FIELDS: dict[str, type] = {
+FIELD_KINDS: dict[str, type] = {
     "model": str, "init": Mapping, "task": Mapping, "optimizer": str, "model_args": Mapping, "fingerprint": str,
 }  # fmt: skip
 """What the fields that are no numbers hold; in mappings JSON values only."""
@@ -62,7 +62,7 @@ class TrialSpec:
     fingerprint: str = ""
 
     def __post_init__(self) -> None:
-        for name, kind in FIELDS.items():
+        for name, kind in FIELD_KINDS.items():
             _check_kind(name, getattr(self, name), kind)
         if self.optimizer not in OPTIMIZERS:
             raise unknown_name("optimizer", str(self.optimizer), OPTIMIZERS)

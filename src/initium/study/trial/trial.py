@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Self
@@ -15,7 +15,7 @@ from typing import Any, Self
 import torch
 from torch import nn
 
-from initium import plain_data
+from initium.codec import from_data, to_data
 from initium.engines import function_of
 from initium.errors import UsageError
 from initium.study.tasks import Scores, Task, open_task
@@ -26,7 +26,7 @@ FINAL = 10
 """Steps whose mean loss is the final one."""
 EXPLODED = 5.0
 """A run whose recent loss is this many ceilings is stopped as diverged."""
-MOST_POINTS = 256
+STORED_CURVE_POINTS = 256
 """Points that a stored loss curve has at most."""
 PROBED = 32
 """Samples that an init may look at."""
@@ -62,49 +62,16 @@ class TrialResult:
 
     def to_data(self) -> dict[str, Any]:
         """All fields as JSON values."""
-        return asdict(self) | {"losses": list(self.losses)}
+        return dict(to_data(self))
 
     @classmethod
-    def from_data(cls, data: Mapping[str, Any]) -> Self:
+    def from_data(cls, data: object) -> Self:
         """The result that `to_data` wrote.
 
         Raises:
             UsageError: the data are none.
         """
-        try:
-            return cls(**_fields_of(**data))
-        except (ValueError, TypeError) as error:
-            raise UsageError(
-                f"data that are no result of a trial ({error})",
-                expected="what TrialResult.to_data wrote",
-                remedy="run the trial again",
-            ) from error
-
-
-def _health_of(*, verdict: Any, badness: Any, chosen: Any = "") -> Health:
-    return Health(plain_data.text(verdict), _finite(badness), plain_data.text(chosen))
-
-
-def _finite(value: Any) -> float:
-    number = plain_data.number(value)
-    if not math.isfinite(number):
-        raise ValueError(f"{number} is not finite")
-    return number
-
-
-def _fields_of(
-    *, losses: Any, diverged: Any, steps_done: Any, health: Any, train_metric: Any = None, **numbers: Any
-) -> dict[str, Any]:
-    """The fields of a result, each of its kind; ValueError or TypeError if they are not."""
-    if not isinstance(losses, list) or not isinstance(diverged, bool) or not isinstance(health, Mapping):
-        raise TypeError("losses, diverged or health of another kind")
-    state = _health_of(**health)
-    found = {name: _finite(value) for name, value in numbers.items()}
-    curve = tuple(_finite(loss) for loss in losses)
-    return found | {
-        "losses": curve, "diverged": diverged, "steps_done": plain_data.whole(steps_done, 0), "health": state,
-        "train_metric": None if train_metric is None else _finite(train_metric),
-    }  # fmt: skip
+        return from_data(cls, data)
 
 
 def run_trial(data: dict[str, Any]) -> dict[str, Any]:
@@ -250,8 +217,8 @@ def _result(
 
 
 def curve(losses: list[float]) -> tuple[float, ...]:
-    """The losses, six digits of each, or the means of `MOST_POINTS` equal stretches of them if there are more."""
-    num = min(len(losses), MOST_POINTS)
+    """The losses, six digits of each; of more than `STORED_CURVE_POINTS` the means of that many equal stretches."""
+    num = min(len(losses), STORED_CURVE_POINTS)
     edges = [len(losses) * i // num for i in range(num + 1)] if num else [0]
     parts = [losses[low:high] for low, high in pairwise(edges)]
     return tuple(float(f"{sum(part) / len(part):.6g}") for part in parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from initium.study.tasks.embedded.scenes import CLASSES, LEAST_PIXELS, compose, filled, resampled
+from initium.study.tasks.embedded.scenes import LEAST_PIXELS, SCENE_CLASSES, compose, filled, resampled
 
 
 def test_boxes_bound_what_is_seen_of_their_objects() -> None:
@@ -29,7 +29,7 @@ def test_every_class_and_one_to_three_objects_occur() -> None:
     counts = [len(one) for one in scenes.objects]
     assert max(counts) == 3
     assert sum(counts) / len(counts) > 1.7
-    assert scenes.masks.unique().tolist() == list(range(len(CLASSES) + 1))
+    assert scenes.masks.unique().tolist() == list(range(len(SCENE_CLASSES) + 1))
 
 
 def test_the_same_arguments_give_the_same_scenes() -> None:

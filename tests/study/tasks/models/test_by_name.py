@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from initium.errors import UnknownNameError, UsageError
-from initium.study.tasks.models.by_name import ACTIVATIONS, example_names, make_model, parse
+from initium.study.tasks.models.by_name import ACTIVATION_MODULES, example_names, make_model, parse
 
 
 def num_weights(model: nn.Module) -> int:
@@ -27,10 +27,10 @@ def test_every_family_has_the_depth_that_its_name_says(name: str) -> None:
         assert num_weights(model) == parse(name)[1]
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", ACTIVATION_MODULES)
 def test_every_activation(activation: str) -> None:
     model = make_model(f"cnn6-{activation}", (1, 14, 14), 10)
-    wanted = type(ACTIVATIONS[activation]())
+    wanted = type(ACTIVATION_MODULES[activation]())
     assert sum(isinstance(m, wanted) for m in model.modules()) == 5
 
 

@@ -40,8 +40,8 @@ def garment_scenes(source: Mapping[str, Any]) -> Task:
     numbers = normalization(stored["train images"])
     train, test = (_pictures(_part(stored, split), kind, numbers) for split in ("train", "test"))
     if kind == "segmentation":
-        return Task(Segmentation(), train, test, ("background", *scenes.CLASSES), source, FITTING[kind])
-    return Task(Detection(), train, test, scenes.CLASSES, source, FITTING[kind])
+        return Task(Segmentation(), train, test, ("background", *scenes.SCENE_CLASSES), source, FITTING[kind])
+    return Task(Detection(), train, test, scenes.SCENE_CLASSES, source, FITTING[kind])
 
 
 def _pictures(tensors: dict[str, Tensor], kind: str, numbers: Normalization) -> Pictures:

@@ -18,7 +18,7 @@ from initium.study.tasks.samples import Boxes
 MOST_OBJECTS = 3
 GROUPS = (("top", (0, 2, 4, 6)), ("trousers or dress", (1, 3)), ("shoe", (5, 7, 9)), ("bag", (8,)))
 """The scene's classes and the labels of Fashion-MNIST that they gather."""
-CLASSES = tuple(name for name, _ in GROUPS)
+SCENE_CLASSES = tuple(name for name, _ in GROUPS)
 LEAST_PIXELS = 24
 """An object of which less is seen is left out of the truth, and its pixels are background again."""
 DARKEST = 0.08
@@ -33,7 +33,7 @@ class Scenes:
 
     Args:
         images: bytes (N, 3, L, L).
-        masks: class numbers (N, L, L) as bytes: 0 is background, 1 the first of `CLASSES`.
+        masks: class numbers (N, L, L) as bytes: 0 is background, 1 the first of `SCENE_CLASSES`.
         objects: for each scene the boxes of its objects, labelled from 0.
     """
 
@@ -53,7 +53,7 @@ def compose(num: int, *, side: int = 48, split: str = "train", seed: int = 0) ->
 
     Example:
         >>> scenes = compose(4)
-        >>> tuple(scenes.images.shape), scenes.masks.amax() <= len(CLASSES)
+        >>> tuple(scenes.images.shape), scenes.masks.amax() <= len(SCENE_CLASSES)
         ((4, 3, 48, 48), tensor(True))
     """
     pictures, labels = _garments(split)
@@ -148,24 +148,24 @@ def filled(masks: Tensor) -> Tensor:
 
     A dark garment has pixels as black as the background, but they are enclosed.
     """
-    free = F.pad(~masks, (1, 1, 1, 1), value=True).permute(1, 2, 0).contiguous()
-    outside = torch.zeros_like(free)
+    empty = F.pad(~masks, (1, 1, 1, 1), value=True).permute(1, 2, 0).contiguous()
+    outside = torch.zeros_like(empty)
     outside[0] = outside[-1] = outside[:, 0] = outside[:, -1] = True
     while True:
         before = outside.clone()
-        _sweep(outside, free)
-        _sweep(outside.transpose(0, 1), free.transpose(0, 1))
+        _sweep(outside, empty)
+        _sweep(outside.transpose(0, 1), empty.transpose(0, 1))
         if torch.equal(before, outside):
             return ~outside.permute(2, 0, 1)[:, 1:-1, 1:-1]
 
 
-def _sweep(outside: Tensor, free: Tensor) -> None:
-    """Spreads what is outside along the first axis, down and up, as far as free places go; in place."""
-    last = len(free) - 1
+def _sweep(outside: Tensor, empty: Tensor) -> None:
+    """Spreads what is outside along the first axis, down and up, as far as empty places go; in place."""
+    last = len(empty) - 1
     for row in range(1, last + 1):
-        outside[row] |= outside[row - 1] & free[row]
+        outside[row] |= outside[row - 1] & empty[row]
     for row in range(last - 1, -1, -1):
-        outside[row] |= outside[row + 1] & free[row]
+        outside[row] |= outside[row + 1] & empty[row]
 
 
 def _backgrounds(draws: Tensor, side: int, split: str) -> Tensor:

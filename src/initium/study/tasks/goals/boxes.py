@@ -68,14 +68,14 @@ def matched(found: Detections, boxes: Tensor, labels: Tensor, *, above: float = 
         return torch.zeros_like(found.scores, dtype=torch.bool)
     overlaps = overlap(found.boxes, boxes)
     overlaps = overlaps * (found.labels[:, :, None] == labels[:, None, :])
-    free = torch.ones_like(labels, dtype=torch.bool)
+    unmatched = torch.ones_like(labels, dtype=torch.bool)
     right = torch.zeros_like(found.scores, dtype=torch.bool)
     rows = torch.arange(len(boxes))
     for rank in range(found.scores.shape[1]):
-        best, which = (overlaps[:, rank] * free).max(dim=1)
+        best, which = (overlaps[:, rank] * unmatched).max(dim=1)
         hit = (best >= above) & (found.scores[:, rank] > 0)
         right[:, rank] = hit
-        free[rows[hit], which[hit]] = False
+        unmatched[rows[hit], which[hit]] = False
     return right
 
 

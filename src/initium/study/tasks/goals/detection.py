@@ -34,7 +34,7 @@ from initium.study.tasks.task import Scores
 ALPHA, GAMMA = 0.25, 2.0
 CENTRE = 1.5
 """Places within this many strides of an object's centre answer for it."""
-MOST = 50
+MOST_BOXES = 50
 """Detections kept a picture."""
 LEAST_SCORE = 0.02
 
@@ -144,7 +144,7 @@ def best(logits: Tensor, boxes: Tensor) -> Detections:
     """The best detections of dense predictions: one class a place, the highest scores, overlapping ones suppressed."""
     scores, labels = logits.sigmoid().nan_to_num(0.0).max(dim=-1)
     scores = scores * (scores > LEAST_SCORE)
-    top, which = scores.topk(min(MOST, scores.shape[1]), dim=1)
+    top, which = scores.topk(min(MOST_BOXES, scores.shape[1]), dim=1)
     chosen = boxes.nan_to_num(0.0).gather(1, which[..., None].expand(-1, -1, 4))
     return suppress(Detections(chosen, top, labels.gather(1, which)))
 
@@ -183,12 +183,12 @@ def _torchvision_target(one: Boxes) -> dict[str, Tensor]:
 
 def _torchvision_found(output: Sequence[Mapping[str, Tensor]]) -> Detections:
     boxes, scores, labels = (
-        torch.zeros(len(output), MOST, 4),
-        torch.zeros(len(output), MOST),
-        torch.full((len(output), MOST), -2),
+        torch.zeros(len(output), MOST_BOXES, 4),
+        torch.zeros(len(output), MOST_BOXES),
+        torch.full((len(output), MOST_BOXES), -2),
     )
     for row, one in enumerate(output):
-        order = one["scores"].argsort(descending=True)[:MOST]
+        order = one["scores"].argsort(descending=True)[:MOST_BOXES]
         boxes[row, : len(order)], scores[row, : len(order)] = one["boxes"][order], one["scores"][order]
         labels[row, : len(order)] = one["labels"][order] - 1
     return Detections(boxes, scores, labels)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from initium.errors import UsageError
 
-KEYS = ("logits", "out")
+OUTPUT_KEYS = ("logits", "out")
 """Names that transformers' and torchvision's models give to their main output."""
 
 
@@ -21,7 +21,7 @@ def main_tensor(output: Any) -> Tensor:
     """
     if isinstance(output, Tensor):
         return output
-    for key in KEYS:
+    for key in OUTPUT_KEYS:
         found = output.get(key) if isinstance(output, Mapping) else getattr(output, key, None)
         if isinstance(found, Tensor):
             return found

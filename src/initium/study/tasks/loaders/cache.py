@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-FORMAT = 2
+CACHE_FORMAT = 2
 """Raised when data are prepared, or checked, in another way."""
 
 
@@ -26,7 +26,7 @@ def directory() -> Path:
 
 def fingerprint(files: Iterable[Path], settings: dict[str, Any]) -> str:
     """A name for what is made of these files (by path, size and time of change) with these settings."""
-    digest = hashlib.blake2b(json.dumps([FORMAT, settings], sort_keys=True).encode(), digest_size=16)
+    digest = hashlib.blake2b(json.dumps([CACHE_FORMAT, settings], sort_keys=True).encode(), digest_size=16)
     for path in files:
         seen = path.stat()
         digest.update(f"{path}\0{seen.st_size}\0{seen.st_mtime_ns}\n".encode())

@@ -10,13 +10,13 @@ from initium.errors import UsageError
 from initium.study.tasks.loaders.listing import Listed, Listing, Outline, split_of
 from initium.study.tasks.loaders.located_errors import Problems, line_of, place, read_json
 
-SLACK = 1.0
+COCO_SLACK = 1.0
 """Boxes may reach this many pixels out of the picture, by rounding."""
 Keys = Sequence[str | int]
 BEYOND = 1e9
 """No number of pixels; this tells nan and infinity as well."""
 IDS = ("id", "image_id", "category_id")
-REMEDY = "correct the entries that are named, or export the annotations again"
+COCO_REMEDY = "correct the entries that are named, or export the annotations again"
 
 
 def list_coco(
@@ -69,7 +69,7 @@ class CocoFile:
             found = self._object(index, one, pictures)
             if found is not None:
                 boxes[one["image_id"]].append(found)
-        self.problems.raise_if_any(REMEDY)
+        self.problems.raise_if_any(COCO_REMEDY)
         return tuple(self._entry(*pictures[key], boxes[key]) for key in pictures)
 
     def _entry(self, picture: Path, size: tuple[int, int], found: list[Any]) -> Listed:
@@ -95,7 +95,7 @@ class CocoFile:
                     self._problem(
                         (key, index), "an id that is no number or text", f"{', '.join(IDS)} of such kinds"
                     )
-        self.problems.raise_if_any(REMEDY)
+        self.problems.raise_if_any(COCO_REMEDY)
 
     def _pictures(self) -> dict[Any, tuple[Path, tuple[int, int]]]:
         """File and size of every picture, by its id."""
@@ -135,7 +135,7 @@ class CocoFile:
         if across <= 0 or down <= 0:
             return self._problem(where, f"an empty box {box}", "a width and a height above 0")
         right, bottom = left + across, top + down
-        if min(left, top) < -SLACK or right > size[0] + SLACK or bottom > size[1] + SLACK:
+        if min(left, top) < -COCO_SLACK or right > size[0] + COCO_SLACK or bottom > size[1] + COCO_SLACK:
             return self._problem(where, f"box {box} reaches outside", f"a box within {size[0]} x {size[1]}")
         corners = (left / size[0], top / size[1], right / size[0], bottom / size[1])
         return tuple(min(1.0, max(0.0, x)) for x in corners), label

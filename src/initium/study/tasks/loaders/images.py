@@ -11,7 +11,9 @@ from torch import Tensor
 
 from initium.errors import MissingExtraError, UsageError
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
+LISTED_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"}
+)
 
 
 def pillow() -> Any:
@@ -29,7 +31,7 @@ def pillow() -> Any:
 
 def is_picture(path: Path) -> bool:
     """Whether the name is one of a picture, and not a hidden one."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    return path.suffix.lower() in LISTED_SUFFIXES and not path.name.startswith(".")
 
 
 def pictures_in(directory: Path) -> list[Path]:

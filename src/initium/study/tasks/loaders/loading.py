@@ -36,7 +36,7 @@ FORMATS = {
     "masks": ("segmentation",),
 }
 """The formats, and the tasks that they can hold."""
-KEYS = (
+SOURCE_KEYS = (
     "kind",
     "path",
     "format",
@@ -61,8 +61,8 @@ SIZE, MOST = 64, 4000
 def load(source: Mapping[str, Any]) -> Task:
     """A task of the user's own data; `open_task` tells the keys of `source`."""
     for key in source:
-        if key not in KEYS:
-            raise unknown_name("key of a task", key, KEYS)
+        if key not in SOURCE_KEYS:
+            raise unknown_name("key of a task", key, SOURCE_KEYS)
     if "datasets" in source:
         return _of_datasets(source)
     source = {**source, **{key: _absolute(source[key]) for key in PATHS if source.get(key) is not None}}

@@ -16,7 +16,7 @@ from initium.study.tasks.loaders.listing import Listed, Outline
 from initium.study.tasks.samples import Boxes, Targets
 
 MOST_CLASSES = 254
-LEAST_SHARE = 0.1
+LEAST_SHARE_SEEN = 0.1
 """Masks of which fewer class numbers occur than this are taken for something else than masks of classes."""
 LEAST_SIDE = 1.0
 """Boxes thinner than this many pixels once the picture is resized are widened to it."""
@@ -70,7 +70,7 @@ def num_classes_of(
             expected="masks with at least two classes, background included",
             remedy="check that the masks hold class numbers, not colours or an empty layer",
         )
-    if not named and len(values) < LEAST_SHARE * (max(values) + 1):
+    if not named and len(values) < LEAST_SHARE_SEEN * (max(values) + 1):
         single = (mask for split in masks for mask in split)
         file = next(
             file for file, mask in zip(files, single, strict=False) if bool((mask == max(values)).any())

@@ -10,8 +10,8 @@ from initium.study.tasks.loaders.images import is_picture, size_of
 from initium.study.tasks.loaders.listing import Listed, Listing, split_of
 from initium.study.tasks.loaders.located_errors import Element, Problems, place, read_xml
 
-REMEDY = "correct the annotations that are named"
-SLACK = 1.5
+VOC_REMEDY = "correct the annotations that are named"
+VOC_SLACK = 1.5
 """VOC counts pixels from 1 and includes the last one, so a box may reach this far out."""
 
 
@@ -25,7 +25,7 @@ def list_voc(root: Path, *, kind: str, test: Path | None = None) -> Listing:
         classes: tuple[str, ...] = ()
     else:
         listings, classes = _with_boxes(root, pictures, [train_names, test_names], problems)
-    problems.raise_if_any(REMEDY)
+    problems.raise_if_any(VOC_REMEDY)
     if test is None:
         return Listing(classes, listings[0], listings[1], root)
     other = list_voc(test, kind=kind)
@@ -160,7 +160,7 @@ def _box(
             where, f"an empty box ({left:g}, {top:g}, {right:g}, {bottom:g})", "xmin < xmax and ymin < ymax"
         )
         return None
-    if min(left, top) < -SLACK or right > width + SLACK or bottom > height + SLACK:
+    if min(left, top) < -VOC_SLACK or right > width + VOC_SLACK or bottom > height + VOC_SLACK:
         box = f"({left:g}, {top:g}, {right:g}, {bottom:g})"
         problems.add(where, f"box {box} reaches outside the picture", f"a box within {width} x {height}")
         return None

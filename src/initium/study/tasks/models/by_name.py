@@ -25,7 +25,7 @@ FITTING = {
     "segmentation": ("fcn9", "unet"),
 }
 """Standard models that fit a kind of task; the first one is the default."""
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+ACTIVATION_MODULES: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
@@ -114,7 +114,7 @@ def make_model(name: str, shape: Shape, num_outputs: int) -> nn.Module:
             expected=f"at least {family.least} for {family.name}",
             remedy=f"ask for {family.name}{family.depth}",
         )
-    return family.make(shape, num_outputs, depth, ACTIVATIONS[activation])
+    return family.make(shape, num_outputs, depth, ACTIVATION_MODULES[activation])
 
 
 def parse(name: str) -> tuple[Family, int, str]:
@@ -128,8 +128,8 @@ def parse(name: str) -> tuple[Family, int, str]:
     if found is None or family is None or len(rest) > 1:
         raise unknown_name("model", name, example_names())
     activation = rest[0] if rest else family.activation
-    if activation not in ACTIVATIONS:
-        raise unknown_name("activation", activation, ACTIVATIONS)
+    if activation not in ACTIVATION_MODULES:
+        raise unknown_name("activation", activation, ACTIVATION_MODULES)
     return family, int(found.group(2) or family.depth), activation
 
 

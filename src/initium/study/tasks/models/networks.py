@@ -13,7 +13,7 @@ from torch.nn import functional as F
 Shape = tuple[int, int, int]
 Activation = Callable[[], nn.Module]
 
-PRIOR = 0.01
+PRIOR_OF_AN_OBJECT = 0.01
 """Share of places that a detector expects an object at, before it has seen any (Lin et al. 2017)."""
 
 
@@ -63,7 +63,7 @@ def detector(shape: Shape, outputs: int, depth: int, activation: Activation) -> 
         layers += [_conv(num_in, 32, 2 if index in (0, 2) else 1), activation()]
     head = _conv(32, outputs, 1)
     if head.bias is not None:
-        nn.init.constant_(head.bias[: outputs - 4], -math.log((1 - PRIOR) / PRIOR))
+        nn.init.constant_(head.bias[: outputs - 4], -math.log((1 - PRIOR_OF_AN_OBJECT) / PRIOR_OF_AN_OBJECT))
     return nn.Sequential(*layers, head)
 
 

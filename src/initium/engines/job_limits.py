@@ -13,24 +13,13 @@ from pathlib import Path
 from types import FrameType
 
 from initium.engines.engine import Cause
+from initium.engines.perform import Exceeded
 
 LOOK_EVERY = 0.1
-GRACE = 10.0
+"""Seconds between two looks at time and memory, when they are limited."""
+INTERRUPTION_GRACE = 10.0
 """Seconds that a job may go on after it was interrupted (in a long call of compiled code) before its process ends."""
 PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
-
-
-class Exceeded(BaseException):
-    """A job went past a limit. No Exception, so that the job does not take it for one of its own.
-
-    Args:
-        cause: "time" or "memory".
-        message: what was seen.
-    """
-
-    def __init__(self, cause: Cause, message: str) -> None:
-        super().__init__(message)
-        self.cause, self.message = cause, message
 
 
 @contextmanager
@@ -69,7 +58,7 @@ class _Watch(threading.Thread):
                 if self.over is not None:
                     told = now
                     signal.pthread_kill(self.main, signal.SIGALRM)
-            elif now - told > GRACE:
+            elif now - told > INTERRUPTION_GRACE:
                 os._exit(1)
 
     def interrupt(self, number: int, frame: FrameType | None) -> None:

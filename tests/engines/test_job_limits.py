@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from initium.engines.processes.watch import Exceeded, limited, over_limit, resident_gb
-from initium.engines.processes.worker import perform
+from initium.engines.job_limits import limited, over_limit, resident_gb
+from initium.engines.perform import Exceeded, perform
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from initium.engines.processes.worker import perform
+from initium.engines.perform import perform
 
 
 def test_a_result_is_told_with_its_time() -> None:
