@@ -146,9 +146,10 @@ def smoke() -> None:
         for (key, one), other in zip(first.named_parameters(), again.parameters(), strict=True):
             assert torch.equal(one, other), key
             assert bool(one.isfinite().all()), key
-        weights = [p for p in first.parameters() if p.ndim > 1 and p.numel() > 5000]
+        drawn = {one.name for one in made if one.method == "normal"}
+        weights = [p for key, p in first.named_parameters() if key in drawn and p.numel() > 2000]
         assert weights
-        assert all(abs(float(p.std()) - 1) < 0.05 for p in weights)  # "normal": a standard deviation of 1
+        assert all(abs(float(p.std()) - 1) < 0.08 for p in weights)  # 2,000 normals: 5 standard errors
         half = made.materialize(on_meta(make, HALF))
         assert all(
             torch.equal(a.to(HALF), b) for a, b in zip(first.parameters(), half.parameters(), strict=True)
