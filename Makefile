@@ -9,7 +9,7 @@ DEV := $(VENV)/.initium-dev
 DOCS := $(VENV)/.initium-docs
 RAY := $(VENV)/.initium-ray
 
-.PHONY: help quickstart test test-slow test-ray lint format bench docs zoo wheel clean
+.PHONY: help quickstart test test-slow test-ray lint format bench smoke docs zoo wheel clean
 
 help:
 	@echo "make quickstart  a dead 20-layer net, its diagnosis and its cure, in two minutes"
@@ -18,6 +18,7 @@ help:
 	@echo "make test-ray    the Ray engine on clusters of loopback addresses (installs ray)"
 	@echo "make lint        ruff, mypy --strict, import-linter"
 	@echo "make bench       speed against torch.nn.init"
+	@echo "make smoke       every benchmark on tiny inputs, under two minutes"
 	@echo "make docs        the manual, in docs/_build/html"
 	@echo "make zoo         every architecture of timm and torchvision"
 
@@ -46,6 +47,9 @@ format: $(DEV)
 bench: $(DEV)
 	$(BIN)/python -m benchmarks.fill
 	$(BIN)/python -m benchmarks.diagnose
+
+smoke: $(DEV)
+	$(BIN)/python -m benchmarks --smoke
 
 docs: $(DOCS)
 	$(BIN)/sphinx-build -n -W -q -b html docs docs/_build/html

@@ -16,7 +16,9 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import math
+import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
@@ -27,10 +29,11 @@ from benchmarks.arena_kit.grid import (
     SHORT_SEEDS,
     Cell,
     long_grid,
+    plain,
     short_grid,
 )
 from benchmarks.arena_kit.picture import profile
-from benchmarks.arena_kit.starts import has_anyinit
+from benchmarks.arena_kit.starts import has_anyinit, starts
 from benchmarks.arena_kit.table import Row, table
 from benchmarks.arena_kit.work import trial
 
@@ -88,16 +91,31 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2, help="trials at a time")
     parser.add_argument("--table", action="store_true", help="run nothing")
     parser.add_argument("--picture", type=Path, help="also draw how near each start comes to the best (SVG)")
+    parser.add_argument("--smoke", action="store_true", help="tiny inputs, and a check of what comes out")
     chosen = parser.parse_args()
     if not has_anyinit():
         print("AnyInit is not installed and does not take part: pip install anyinit")
+    if chosen.smoke:
+        smoke()
+        return
     cells = short_grid() if chosen.short else long_grid()
     cells = tuple(cell for cell in cells if fnmatch.fnmatch(cell.name, chosen.only))
     rates, seeds = (SHORT_RATES, SHORT_SEEDS) if chosen.short else (LONG_RATES, LONG_SEEDS)
     begin = time.monotonic()
-    with Store(chosen.out, write=not chosen.table) as store:
-        if not chosen.table:
-            run(cells, rates, seeds, store, chosen.jobs)
+    rows, num = outcome(cells, rates, seeds, chosen.out, 0 if chosen.table else chosen.jobs)
+    print(table(rows) if rows else "nothing was run yet")
+    if chosen.picture is not None and rows:
+        write_atomically(chosen.picture, standalone(profile(rows)))
+    print(f"\n{len(rows)} of {len(cells)} nets, {num} trials, {math.ceil(time.monotonic() - begin)} s")
+
+
+def outcome(
+    cells: tuple[Cell, ...], rates: tuple[float, ...], seeds: int, out: Path, jobs: int
+) -> tuple[list[Row], int]:
+    """The rows, and the number of trials behind them; what the store has not is run first, if by any jobs."""
+    with Store(out, write=jobs > 0) as store:
+        if jobs:
+            run(cells, rates, seeds, store, jobs)
         keys = [
             one.key
             for cell in cells
@@ -106,11 +124,23 @@ def main() -> None:
             for one in trials
         ]
         found = store.results(keys)
-    rows = [row for cell in cells if (row := row_of(cell, found, rates, seeds)) is not None]
-    print(table(rows) if rows else "nothing was run yet")
-    if chosen.picture is not None and rows:
-        write_atomically(chosen.picture, standalone(profile(rows)))
-    print(f"\n{len(rows)} of {len(cells)} nets, {len(found)} trials, {math.ceil(time.monotonic() - begin)} s")
+    return [row for cell in cells if (row := row_of(cell, found, rates, seeds)) is not None], len(found)
+
+
+def smoke() -> None:
+    """Two nets of four layers for three steps: every start is in the table and the picture, and nothing runs twice."""
+    cells = tuple(replace(plain("mlp", 4, act), steps=3, batch=16) for act in ("relu", "written"))
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "arena.sqlite"
+        rows, num = outcome(cells, (1e-3,), 1, out, 1)
+        again, same = outcome(cells, (1e-3,), 1, out, 0)
+    print(table(rows))
+    labels = set(starts(own=False))
+    assert num == same == len(cells) * len(labels), num
+    assert again == rows
+    assert [set(row.losses) for row in rows] == [labels, labels]
+    assert all(0 < loss < 9 for row in rows for losses in row.losses.values() for loss in losses)
+    assert "auto" in standalone(profile(rows))
 
 
 def run(cells: tuple[Cell, ...], rates: tuple[float, ...], seeds: int, store: Store, jobs: int) -> None:

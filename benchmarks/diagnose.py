@@ -35,12 +35,12 @@ def seconds(run: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-def compare(name: str, batch: int, rounds: int) -> None:
-    """Print the medians of one model and the median of the ratios of the rounds."""
+def compare(name: str, batch: int, rounds: int, size: int = 224) -> dict[str, float]:
+    """The median of each way's ratios to the plain run, printed with its seconds."""
     import timm
 
     model = timm.create_model(name, pretrained=False)
-    x = torch.randn(batch, 3, 224, 224)
+    x = torch.randn(batch, 3, size, size)
     plain(model, x)
     diagnose(model, x)
     runs = {
@@ -52,12 +52,20 @@ def compare(name: str, batch: int, rounds: int) -> None:
     for _ in range(rounds):
         for kind, run in runs.items():
             times[kind].append(seconds(run))
+    found: dict[str, float] = {}
     for kind, values in times.items():
         ratios = [value / base for value, base in zip(values, times["plain"], strict=True)]
-        print(
-            f"{name:28} {kind:9} {statistics.median(values):7.2f} s   x{statistics.median(ratios):.3f}",
-            flush=True,
-        )
+        found[kind] = statistics.median(ratios)
+        print(f"{name:28} {kind:9} {statistics.median(values):7.2f} s   x{found[kind]:.3f}", flush=True)
+    return found
+
+
+def smoke() -> None:
+    """One small model, a round: no way is free, and a diagnosis costs a few dozen runs at most."""
+    found = compare("resnet10t", batch=2, rounds=1, size=64)
+    assert list(found) == ["plain", "record", "diagnose"]
+    assert found["plain"] == 1.0
+    assert all(0.5 < ratio < 50 for ratio in found.values()), found
 
 
 def main() -> None:
@@ -69,8 +77,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--model", nargs="*", default=MODELS)
+    parser.add_argument("--smoke", action="store_true", help="tiny inputs, and a check of what comes out")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    if options.smoke:
+        smoke()
+        return
     for name in options.model:
         compare(name, options.batch, options.rounds)
 

@@ -71,20 +71,20 @@ def calibrated(seconds: float) -> int:
     return max(20, int(steps * seconds / took))
 
 
-def start(name: str, **options: Any) -> None:
+def start(name: str, repeats: int = 20, **options: Any) -> None:
     """Prints how long it takes to the first outcome, and per job after that."""
     begin = time.perf_counter()
     with open_engine(name, **options) as engine:
         done(engine, double, [Job("first", {"x": 1})])
         first = time.perf_counter() - begin
-        per_job = [done(engine, double, [Job("a", {"x": 1})])[0] for _ in range(20)]
+        per_job = [done(engine, double, [Job("a", {"x": 1})])[0] for _ in range(repeats)]
     print(
         f"{name:10} start {first:6.2f} s   then {statistics.median(per_job) * 1e3:6.1f} ms a job", flush=True
     )
 
 
-def share(steps: int, rounds: int) -> None:
-    """Prints the CPU time that a process adds to a trial."""
+def share(steps: int, rounds: int) -> tuple[float, float]:
+    """(CPU seconds of a trial, what a process adds to it), printed."""
     todo, trial = jobs(steps, 1), importable("trial")
     serial, inside, outside = [], [], []
     with open_engine("processes", num_workers=1) as engine:
@@ -105,10 +105,11 @@ def share(steps: int, rounds: int) -> None:
         f"{extra:.3f} of it outside its process   {verdict}",
         flush=True,
     )
+    return plain, added
 
 
-def gain(steps: int, num: int, rounds: int) -> None:
-    """Prints how many times the trials two processes run in the same time."""
+def gain(steps: int, num: int, rounds: int) -> float:
+    """Tells how many times the trials two processes run in the same time."""
     todo, trial = jobs(steps, num), importable("trial")
     walls: list[float] = []
     ideal: list[float] = []
@@ -131,6 +132,24 @@ def gain(steps: int, num: int, rounds: int) -> None:
         f"{cpu:.2f} by CPU time   {verdict}",
         flush=True,
     )
+    return cpu
+
+
+def smoke() -> None:
+    """A round of short trials: what a process gives back is what the trial gives here, at a cost that can be told."""
+    plain, added = share(10, 1)
+    assert plain > 0
+    assert -plain < added < 5, (plain, added)
+    assert 0 < gain(10, 2, 1) <= 2.5
+    with open_engine("processes", num_workers=1) as engine:
+        (one,) = done(engine, double, jobs_of_double())[1]
+    assert one.result == double(jobs_of_double()[0].data)
+    start("serial", repeats=2)
+
+
+def jobs_of_double() -> list[Job]:
+    """One job whose result is known."""
+    return [Job("one", {"x": 21})]
 
 
 def main() -> None:
@@ -140,7 +159,11 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--ray", action="store_true", help="also a new Ray cluster")
+    parser.add_argument("--smoke", action="store_true", help="tiny inputs, and a check of what comes out")
     options = parser.parse_args()
+    if options.smoke:
+        smoke()
+        return
     steps = calibrated(options.seconds)
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; trials of {steps} steps", flush=True)
     share(steps, options.rounds)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,7 +25,7 @@ import initium
 from initium.engines import open_engine
 from initium.report import write_atomically
 from initium.study.advice.net_traits import Traits
-from initium.study.advice.recommend import EVIDENCE_FORMAT
+from initium.study.advice.recommend import EVIDENCE_FORMAT, read_evidence
 from initium.study.run.runner import Runner
 from initium.study.run.store import Store
 from initium.study.tasks import open_task
@@ -49,7 +50,11 @@ def main() -> None:
     parser.add_argument("--nets", nargs="*", default=NETS)
     parser.add_argument("--store", type=Path, default=Path("evidence.db"))
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--smoke", action="store_true", help="tiny inputs, and a check of what comes out")
     given = parser.parse_args()
+    if given.smoke:
+        smoke()
+        return
     kept = json.loads(TARGET.read_text()) if TARGET.exists() else {"runs": []}
     runs = {one["model"]: one for one in kept["runs"]}
     engine = (
@@ -62,14 +67,29 @@ def main() -> None:
             runs[net] = run_net(net, runner)
             order = ", ".join(f"{one['init']} {one['loss']:.3f}" for one in runs[net]["inits"])
             print(f"{net}: {order} ({time.monotonic() - begin:.0f} s)", flush=True)
-            write(runs)
+            write(runs, TARGET)
 
 
-def run_net(net: str, runner: Runner) -> dict[str, Any]:
+def smoke() -> None:
+    """One small net for three steps, one seed: what is written is what `recommend` reads."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "evidence.json"
+        with Store(Path(folder) / "evidence.db") as store, open_engine("serial") as engine:
+            run = run_net("mlp4-relu", Runner(engine, store), steps=3, seeds=(0,))
+        write({"mlp4-relu": run}, target)
+        _, (found,) = read_evidence(json.loads(target.read_text()))
+    print(found)
+    assert {one["init"] for one in run["inits"]} == set(INITS)
+    assert all(0 < one["loss"] < 9 for one in run["inits"])
+    assert run["traits"]["weights"] == 4
+    assert found.model == "mlp4-relu"
+
+
+def run_net(net: str, runner: Runner, *, steps: int = STEPS, seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
     """One net: all its trials, and what they say."""
-    base = TrialSpec(net, init_data("shipped"), {"kind": "classification"}, steps=STEPS, batch_size=BATCH)
+    base = TrialSpec(net, init_data("shipped"), {"kind": "classification"}, steps=steps, batch_size=BATCH)
     grid = {
-        (init, lr): [replace(base, init=init_data(init), lr=lr, seed=seed) for seed in SEEDS]
+        (init, lr): [replace(base, init=init_data(init), lr=lr, seed=seed) for seed in seeds]
         for init in INITS
         for lr in LRS
     }
@@ -86,7 +106,7 @@ def run_net(net: str, runner: Runner) -> dict[str, Any]:
         "run": f"{net}/classification/{base.steps} steps",
         "model": net,
         "task": "classification",
-        "setting": f"AdamW, {STEPS} steps of {BATCH}, best of {len(LRS)} learning rates",
+        "setting": f"AdamW, {steps} steps of {BATCH}, best of {len(LRS)} learning rates",
         "traits": traits.to_data(),
         "inits": sorted(lines, key=lambda one: one["loss"]),
     }
@@ -109,7 +129,7 @@ def summary(init: str, by_rate: dict[float, Sequence[TrialResult]]) -> dict[str,
     }
 
 
-def write(runs: dict[str, dict[str, Any]]) -> None:
+def write(runs: dict[str, dict[str, Any]], target: Path) -> None:
     """All runs so far, with what they were made with."""
     data = {
         "format": EVIDENCE_FORMAT,
@@ -119,7 +139,7 @@ def write(runs: dict[str, dict[str, Any]]) -> None:
         "machine": f"{platform.machine()}, one thread a trial",
         "runs": [runs[net] for net in sorted(runs)],
     }
-    write_atomically(TARGET, json.dumps(data, indent=1) + "\n")
+    write_atomically(target, json.dumps(data, indent=1) + "\n")
 
 
 if __name__ == "__main__":

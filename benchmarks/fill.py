@@ -46,7 +46,7 @@ def measure(contenders: dict[str, Fill], rounds: int, repeat: int = 1) -> dict[s
 
 
 def report(title: str, seconds: dict[str, list[float]], elements: int) -> None:
-    """One line: the first contender's time, then each other's and its speed relative to the first."""
+    """Prints one line: the first contender's time, then each other's and its speed relative to the first."""
     first, *others = seconds
     cells = [f"{first} {_nanoseconds(seconds[first], elements)}"]
     for name in others:
@@ -156,6 +156,30 @@ def start() -> None:
     )
 
 
+def smoke() -> None:
+    """Small tensors, all tables: every pair of contenders fills by one law, and none leaves what was there."""
+    for label, dtype in DTYPES.items():
+        tensor = torch.empty(256, 128, dtype=dtype)
+        for name, pair in draws(tensor).items():
+            (mean, std), (other_mean, other_std) = (_law(fill, tensor) for fill in pair)
+            # 32,768 draws each: 5 standard errors of the ratio of two normal deviations, and of a difference of means
+            assert abs(std / other_std - 1) < 0.028, (label, name, std, other_std)
+            assert abs(mean - other_mean) < 0.04 * std, (label, name, mean, other_mean)
+    start()
+    large(1 << 15, 3)
+    for name, pair in draws(torch.empty(8, 8)).items():
+        report(f"{name} 64", measure(dict(zip(("torch", "initium"), pair, strict=True)), 2), 64)
+    _both("dirac_ (8, 8, 3, 3)", "dirac_", torch.empty(8, 8, 3, 3), 1, 2)
+    _both("sparse_ 32x32 0.5", "sparse_", torch.empty(32, 32), 0.5, 2)
+
+
+def _law(fill: Fill, tensor: Tensor) -> tuple[float, float]:
+    """Mean and standard deviation after a fill; NaN where it left something."""
+    tensor.fill_(torch.nan)
+    fill()
+    return float(tensor.float().mean()), float(tensor.float().std())
+
+
 def main() -> None:
     """Print the tables asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -167,7 +191,11 @@ def main() -> None:
     parser.add_argument(
         "--cpu-time", action="store_true", help="CPU time of all threads: fair on a busy machine"
     )
+    parser.add_argument("--smoke", action="store_true", help="tiny inputs, and a check of what comes out")
     options = parser.parse_args()
+    if options.smoke:
+        smoke()
+        return
     if options.cpu_time:
         global clock  # noqa: PLW0603
         clock = time.process_time

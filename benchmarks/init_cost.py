@@ -16,15 +16,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from initium import init_
+from initium import diagnose, init_
 
 
-def cnn20() -> nn.Module:
+def cnn20(width: int = 64) -> nn.Module:
     """Twenty convolutions without norm: torch's own start is dead, so candidates are really tried."""
     layers: list[nn.Module] = []
     for i in range(20):
-        layers += [nn.Conv2d(64 if i else 3, 64, 3, padding=1), nn.ReLU()]
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
+        layers += [nn.Conv2d(width if i else 3, width, 3, padding=1), nn.ReLU()]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 10))
 
 
 def by_timm(name: str) -> Callable[[], nn.Module]:
@@ -59,9 +59,8 @@ def timed(run: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def compare(name: str, batch: int, rounds: int) -> None:
-    """Print one model's cost."""
-    make, size = MODELS[name]
+def compare(name: str, make: Callable[[], nn.Module], size: int, batch: int, rounds: int) -> float:
+    """One model's cost in forwards, printed."""
     x = torch.randn(batch, 3, size, size)
     init_(make(), x)  # imports and first touches
     ratios: list[tuple[float, float]] = []
@@ -77,6 +76,16 @@ def compare(name: str, batch: int, rounds: int) -> None:
         f"{name:10} batch {batch:3}   init_ = {wall:5.2f} forwards by wall time, {cpu:5.2f} by CPU time   {verdict}",
         flush=True,
     )
+    return min(wall, cpu)
+
+
+def smoke() -> None:
+    """A narrow net, two rounds: it costs at least a forward and a backward, and the start is sound."""
+    assert 3 <= compare("cnn20", lambda: cnn20(8), 12, batch=8, rounds=2) < 100
+    model, x = cnn20(8), torch.randn(8, 3, 12, 12)
+    init_(model, x)
+    assert diagnose(model, x).verdict != "unhealthy"
+    assert diagnose(cnn20(8), x).verdict == "unhealthy"
 
 
 def main() -> None:
@@ -86,10 +95,14 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--smoke", action="store_true", help="tiny inputs, and a check of what comes out")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    if options.smoke:
+        smoke()
+        return
     for name in options.model:
-        compare(name, options.batch, options.rounds)
+        compare(name, *MODELS[name], options.batch, options.rounds)
 
 
 if __name__ == "__main__":

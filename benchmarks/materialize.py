@@ -24,6 +24,9 @@ from initium import Plan, plan
 HALF = torch.bfloat16
 
 
+Make = Callable[[torch.dtype], nn.Module]
+
+
 def vit_large(dtype: torch.dtype) -> nn.Module:
     """ViT-L/16 by timm."""
     import timm
@@ -96,9 +99,8 @@ RATIOS = (
 )
 
 
-def compare(name: str, rounds: int) -> None:
-    """Print the medians of one model, and the ratios."""
-    make, inputs = MODELS[name]
+def compare(name: str, make: Make, inputs: Callable[[], torch.Tensor], rounds: int) -> Plan:
+    """Print the medians of one model, and the ratios; the plan that it was filled by."""
     made = plan(on_meta(make, torch.float32), inputs(), policy="normal")
     runs = ways(make, made)
     times: dict[str, list[tuple[float, float]]] = {way: [] for way in runs}
@@ -114,6 +116,44 @@ def compare(name: str, rounds: int) -> None:
     for slow, fast in RATIOS:
         wall, cpu = (middle[slow][i] / middle[fast][i] for i in (0, 1))
         print(f"{name:10} {slow + ' / ' + fast:46} wall x{wall:5.2f}   cpu x{cpu:5.2f}", flush=True)
+    return made
+
+
+def small_vit(dtype: torch.dtype) -> nn.Module:
+    """The same family as ViT-L, narrow."""
+    import timm
+
+    return timm.create_model("vit_tiny_patch16_224", depth=2, embed_dim=48, dtype=dtype)
+
+
+def small_llama(dtype: torch.dtype) -> nn.Module:
+    """The same depth as the large one, narrow: predictions are made through all its layers."""
+    from transformers import AutoModelForCausalLM, LlamaConfig
+
+    config = LlamaConfig(
+        vocab_size=256, hidden_size=64, intermediate_size=128, num_hidden_layers=16,
+        num_attention_heads=4, num_key_value_heads=2, tie_word_embeddings=True,
+    )  # fmt: skip
+    return AutoModelForCausalLM.from_config(config, dtype=dtype)
+
+
+def smoke() -> None:
+    """Narrow models: planned on meta, filled to the last element, the same bits each time, the law as planned."""
+    for name, make in (("vit_large", small_vit), ("llama", small_llama)):
+        made = compare(name, make, MODELS[name][1], rounds=1)
+        assert made.predicted
+        first, again = (made.materialize(on_meta(make, torch.float32)) for _ in range(2))
+        for (key, one), other in zip(first.named_parameters(), again.parameters(), strict=True):
+            assert torch.equal(one, other), key
+            assert bool(one.isfinite().all()), key
+        drawn = {one.name for one in made if one.method == "normal"}
+        weights = [p for key, p in first.named_parameters() if key in drawn and p.numel() > 2000]
+        assert weights
+        assert all(abs(float(p.std()) - 1) < 0.08 for p in weights)  # 2,000 normals: 5 standard errors
+        half = made.materialize(on_meta(make, HALF))
+        assert all(
+            torch.equal(a.to(HALF), b) for a, b in zip(first.parameters(), half.parameters(), strict=True)
+        )
 
 
 def main() -> None:
@@ -122,11 +162,15 @@ def main() -> None:
     parser.add_argument("--model", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--smoke", action="store_true", help="tiny inputs, and a check of what comes out")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     warnings.simplefilter("ignore")
+    if options.smoke:
+        smoke()
+        return
     for name in options.model:
-        compare(name, options.rounds)
+        compare(name, *MODELS[name], options.rounds)
 
 
 if __name__ == "__main__":

@@ -40,8 +40,8 @@ def seconds(fill: Callable[[], object], repeat: int, clock: Callable[[], float])
     return (clock() - start) / repeat
 
 
-def compare(shape: tuple[int, ...], rounds: int, clock: Callable[[], float]) -> None:
-    """Print one line."""
+def compare(shape: tuple[int, ...], rounds: int, clock: Callable[[], float]) -> float:
+    """The error of ours; prints one line."""
     theirs, ours = torch.empty(shape), torch.empty(shape)
     fills = partial(torch_init.orthogonal_, theirs), partial(init.orthogonal_, ours)
     rows = shape[0]
@@ -57,6 +57,13 @@ def compare(shape: tuple[int, ...], rounds: int, clock: Callable[[], float]) -> 
         f"{middle:6.2f}x [{low:.2f}-{high:.2f}]  error {error(ours):.1e}",
         flush=True,
     )
+    return error(ours)
+
+
+def smoke() -> None:
+    """Small shapes of each kind: orthogonal to rounding."""
+    for shape in ((8, 8), (128, 128), (64, 16), (16, 64), (16, 3, 7, 7)):
+        assert compare(shape, 3, time.perf_counter) < 1e-5, shape
 
 
 def main() -> None:
@@ -68,7 +75,11 @@ def main() -> None:
     parser.add_argument(
         "--cpu-time", action="store_true", help="CPU time of this thread: fair on a busy machine"
     )
+    parser.add_argument("--smoke", action="store_true", help="tiny inputs, and a check of what comes out")
     options = parser.parse_args()
+    if options.smoke:
+        smoke()
+        return
     clock = time.thread_time if options.cpu_time else time.perf_counter
     for threads in options.threads:
         torch.set_num_threads(threads)

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import torch
 from benchmarks.zoo_models import select, strip_norms
 
-from initium.predict.prediction import Bar, predict
+from initium.predict.prediction import Bar, Predicted, predict
 from initium.record import record
 
 NAMES = (
@@ -48,9 +48,28 @@ def main() -> None:
     parser.add_argument("--strip", action="store_true", help="normalization layers replaced by identity")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--show", action="store_true", help="the sites outside their bars")
+    parser.add_argument("--smoke", action="store_true", help="tiny inputs, and a check of what comes out")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
+    if chosen.smoke:
+        smoke()
+        return
     names = [e.name for e in select(chosen.only)] if chosen.only else NAMES
+    totals(names, strip=chosen.strip, batch=chosen.batch, show=chosen.show)
+
+
+def smoke() -> None:
+    """One small model: its sites are counted, and those that theory speaks of mostly lie within their bars."""
+    total = totals(["torchvision:squeezenet1_1"], strip=False, batch=2, show=True)
+    assert total["sites"] == 26  # 2 convolutions, and 3 in each of 8 fire modules
+    assert total["failed"] == 0
+    assert total["spoken"] == total["through"] == 26  # convolutions, ReLUs, joined values and pools alone
+    assert total["within"] >= 0.5 * total["spoken"]
+    assert total["gradients_within"] >= 0.8 * total["gradients"] > 0
+
+
+def totals(names: Sequence[str], *, strip: bool, batch: int, show: bool) -> Counter[str]:
+    """A row a model, then the counts over all, which are returned."""
     total: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     print(f"{'model':40} sites    rule  throughout  within  worst  gradients  within  worst  reasons")
@@ -59,39 +78,45 @@ def main() -> None:
         if entry is None or entry.reason:
             continue
         try:
-            model = strip_norms(entry.build()) if chosen.strip else entry.build()
-            found = predict(record(model, entry.inputs(chosen.batch)))
+            model = strip_norms(entry.build()) if strip else entry.build()
+            found = predict(record(model, entry.inputs(batch)))
         except Exception as error:
             print(f"{name:40} {type(error).__name__}: {str(error)[:80]}")
             total["failed"] += 1
             continue
-        spoken = [one for one in found if not one.outside]
-        through = [one for one in spoken if not one.restarted]
-        within = [one for one in spoken if one.inside]
-        why = Counter(one.outside or one.restarted for one in found if one.outside or one.restarted)
-        reasons.update(why)
-        total.update(sites=len(found), spoken=len(spoken), through=len(through), within=len(within))
-        total["through within"] += sum(one.inside for one in through)
-        slopes = [one.gradient for one in found if one.gradient is not None and not one.gradient.outside]
-        total.update(gradients=len(slopes), gradients_within=sum(one.inside for one in slopes))
-        steep = max((off(one) for one in slopes), default=1.0)
-        worst = max((off(one) for one in spoken), default=1.0)
-        fitting = [one for one in slopes if one.inside]
-        said = "; ".join(f"{reason} ({count})" for reason, count in why.most_common(3))
-        print(
-            f"{name:40} {len(found):5} {share(spoken, found)} {share(through, spoken):>11} {share(within, spoken):>7} "
-            f"{worst:6.3g}  {share(slopes, found):>9} {share(fitting, slopes):>7} {steep:6.3g}  {said}",
-            flush=True,
-        )
-        if chosen.show:
-            for one in spoken:
-                if not one.inside:
+        count(name, found, total, reasons)
+        if show:
+            for one in found:
+                if not one.outside and not one.inside:
                     print(
                         f"    {one.names[0]:50} {one.second:9.3g} {one.measured:9.3g} +-{one.error:.3f} {one.restarted}"
                     )
     print(f"\n{dict(total)}")
-    for reason, count in reasons.most_common():
-        print(f"{count:6}  {reason}")
+    for reason, number in reasons.most_common():
+        print(f"{number:6}  {reason}")
+    return total
+
+
+def count(name: str, found: Sequence[Predicted], total: Counter[str], reasons: Counter[str]) -> None:
+    """Add one model to the totals, and print its row."""
+    spoken = [one for one in found if not one.outside]
+    through = [one for one in spoken if not one.restarted]
+    within = [one for one in spoken if one.inside]
+    why = Counter(one.outside or one.restarted for one in found if one.outside or one.restarted)
+    reasons.update(why)
+    total.update(sites=len(found), spoken=len(spoken), through=len(through), within=len(within))
+    total["through within"] += sum(one.inside for one in through)
+    slopes = [one.gradient for one in found if one.gradient is not None and not one.gradient.outside]
+    total.update(gradients=len(slopes), gradients_within=sum(one.inside for one in slopes))
+    steep = max((off(one) for one in slopes), default=1.0)
+    worst = max((off(one) for one in spoken), default=1.0)
+    fitting = [one for one in slopes if one.inside]
+    said = "; ".join(f"{reason} ({number})" for reason, number in why.most_common(3))
+    print(
+        f"{name:40} {len(found):5} {share(spoken, found)} {share(through, spoken):>11} {share(within, spoken):>7} "
+        f"{worst:6.3g}  {share(slopes, found):>9} {share(fitting, slopes):>7} {steep:6.3g}  {said}",
+        flush=True,
+    )
 
 
 def share(some: Sequence[Bar], of: Sequence[Bar]) -> str:

@@ -28,7 +28,7 @@ from initium.study.tasks import open_task
 from initium.study.trial.spec import TrialSpec
 from initium.study.trial.trial import PROBED, build
 
-SMOKE = "mlp8-*"
+SMOKE = "mlp8-[rts]*"
 
 
 def digest(model: nn.Module) -> str:
@@ -61,6 +61,14 @@ def of_entry(entry: Any) -> str:
     return digest(model)
 
 
+def digest_or_error(make: Callable[[], str]) -> str:
+    """The digest, or what went wrong: one net that fails hides none of the others."""
+    try:
+        return make()
+    except Exception as error:
+        return f"{type(error).__name__}: {str(error)[:100]}"
+
+
 def nets(*, zoo: bool, smoke: bool) -> Iterator[tuple[str, Callable[[], str]]]:
     """Name and digest of every net asked for."""
     for cell in long_grid():
@@ -81,7 +89,7 @@ def main() -> int:
     )
     parser.add_argument("--only", default="*", help="a glob of names")
     parser.add_argument("--zoo", action="store_true", help="the models of the zoo too")
-    parser.add_argument("--smoke", action="store_true", help="a few small nets only")
+    parser.add_argument("--smoke", action="store_true", help="a few small nets only, each twice")
     parser.add_argument("-o", "--out", type=Path, help="where the digests are kept")
     parser.add_argument("--against", type=Path, help="digests of before")
     chosen = parser.parse_args()
@@ -92,15 +100,17 @@ def main() -> int:
     for name, make in nets(zoo=chosen.zoo, smoke=chosen.smoke):
         if not fnmatch.fnmatch(name, chosen.only):
             continue
-        try:
-            found[name] = make()
-        except Exception as error:
-            found[name] = f"{type(error).__name__}: {str(error)[:100]}"
+        found[name] = digest_or_error(make)
+        if chosen.smoke:
+            assert len(found[name]) == 16, found[name]
+            assert digest_or_error(make) == found[name]
         changed = name in before and before[name] != found[name]
         print(f"{name:48} {found[name]}{'  CHANGED' if changed else ''}", flush=True)
         if chosen.out:
             chosen.out.write_text(json.dumps(found, indent=1) + "\n")
     changes = [name for name in found if name in before and before[name] != found[name]]
+    if chosen.smoke:
+        assert len(set(found.values())) == len(found) > 2  # other nets, other starts
     if before:
         print(f"{len(found) - len(changes)} of {len(found)} starts are what they were")
     return 1 if changes else 0

@@ -17,9 +17,10 @@ import fnmatch
 import json
 import math
 import statistics
+import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -107,19 +108,50 @@ def table(rows: list[dict[str, Any]], policy: str) -> str:
     return "\n".join(lines)
 
 
-def demo(layers: int, seeds: int) -> None:
+def demo(layers: int, seeds: int, steps: int = DEMO_STEPS) -> list[float]:
     """Plain nets of a thousand layers that learn: a training loss under half of ln 10."""
+    losses = []
     for name in (f"mlp{layers}-tanh", f"mlp{layers}-relu"):
         for seed in range(seeds):
             start = time.perf_counter()
-            result = run_trial(spec_of(name, "adamw", DEMO_STEPS, "auto", DEMO_RATE, seed).to_data())
+            result = run_trial(spec_of(name, "adamw", steps, "auto", DEMO_RATE, seed).to_data())
             loss = result["final_loss"]
+            losses.append(loss)
             verdict = "learns" if loss < math.log(10) / 2 else "DOES NOT LEARN"
             seconds = time.perf_counter() - start
             print(
-                f"{name} seed {seed}: loss {loss:.3f} after {DEMO_STEPS} steps, {seconds:.0f} s: {verdict}",
+                f"{name} seed {seed}: loss {loss:.3f} after {steps} steps, {seconds:.0f} s: {verdict}",
                 flush=True,
             )
+    return losses
+
+
+def filled(target: Target, policy: str, seeds: int, out: Path) -> None:
+    """Add to the file the trials of one net that it does not hold, each as it ends."""
+    have = {row["key"] for row in read(out)}
+    with out.open("a") as file:
+        for row in measure(target, policy, seeds, have):
+            file.write(json.dumps(row) + "\n")
+            file.flush()
+            print(f"{row['net']:24} {row['rate']:g} seed {row['seed']}: {row['loss']:.3f}", flush=True)
+
+
+def smoke() -> None:
+    """One net for three steps, and a demo of 30 layers for five: rows are kept, not run twice, and tabulated."""
+    target = replace(TARGETS[0], steps=3)
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "targets.jsonl"
+        filled(target, "auto", 1, out)
+        rows = read(out)
+        filled(target, "auto", 1, out)
+        assert read(out) == rows
+    text = table(rows, "auto")
+    print(text)
+    assert [row["rate"] for row in rows] == list(ADAMW)
+    assert all(0 < row["loss"] < 9 for row in rows)
+    assert text.count(target.name) == 1
+    assert text.endswith("MISSED")  # in three steps nothing is learned
+    assert all(0 < loss < 9 for loss in demo(30, 1, steps=5))
 
 
 def main() -> None:
@@ -134,18 +166,18 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="print the table of the file, measure nothing")
     parser.add_argument("--demo", action="store_true", help="the nets of 1,000 layers")
     parser.add_argument("--layers", type=int, default=1000, help="of the demo")
+    parser.add_argument("--smoke", action="store_true", help="tiny inputs, and a check of what comes out")
     options = parser.parse_args()
+    if options.smoke:
+        smoke()
+        return
     if options.demo:
-        return demo(options.layers, options.seeds)
+        demo(options.layers, options.seeds)
+        return
     for target in TARGETS:
         if options.table or not fnmatch.fnmatch(target.name, options.only):
             continue
-        have = {row["key"] for row in read(options.out)}
-        with options.out.open("a") as file:
-            for row in measure(target, options.policy, options.seeds, have):
-                file.write(json.dumps(row) + "\n")
-                file.flush()
-                print(f"{row['net']:24} {row['rate']:g} seed {row['seed']}: {row['loss']:.3f}", flush=True)
+        filled(target, options.policy, options.seeds, options.out)
     text = table(read(options.out), options.policy)
     print(text)
     raise SystemExit("MISSED" in text)

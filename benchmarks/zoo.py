@@ -102,12 +102,16 @@ def options() -> argparse.Namespace:
     parser.add_argument("--strip", action="store_true", help="normalization layers replaced by identity")
     parser.add_argument("--fresh", action="store_true", help="measure again what the file has")
     parser.add_argument("--table", action="store_true", help="print the table of the file, measure nothing")
+    parser.add_argument("--smoke", action="store_true", help="tiny inputs, and a check of what comes out")
     return parser.parse_args()
 
 
 def main() -> None:
     """Measures what is missing, then prints the table; exit code 1 if any step failed."""
     chosen = options()
+    if chosen.smoke:
+        smoke()
+        return
     from benchmarks.zoo_models import select
 
     names = [entry.name for entry in select(chosen.only)]
@@ -125,6 +129,17 @@ def main() -> None:
     text, failed = table([found[n, chosen.strip] for n in names if (n, chosen.strip) in found], steps)
     print(text)
     raise SystemExit(1 if failed else 0)
+
+
+def smoke() -> None:
+    """The smallest member, all steps, in a process of its own: every step runs and every used parameter is seen."""
+    (row,) = rows(["timm:starnet_s050"], strip=False, steps=STEPS, jobs=1, limit=120.0)
+    text, failed = table([row], STEPS)
+    print(text)
+    assert failed == 0
+    assert set(row["steps"]) == set(STEPS)
+    assert row["steps"]["record"]["share"] == row["steps"]["plan"]["share"] == 1.0
+    assert row["steps"]["init_"]["auto"]["badness"] <= row["steps"]["diagnose"]["shipped"]["badness"]
 
 
 def _short(row: Row) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import time
+from collections.abc import Sequence
 
 import torch
 from benchmarks.zoo_kit import timm_models, torchvision_models, transformers_models
@@ -69,16 +70,35 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="run each forward and backward")
     parser.add_argument("--only", default="*", help="a glob or a part of the name")
     parser.add_argument("--strip", action="store_true", help="without normalization layers")
+    parser.add_argument("--smoke", action="store_true", help="tiny inputs, and a check of what comes out")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    if options.smoke:
+        smoke()
+        return
+    listed(select(options.only), check_all=options.check, strip=options.strip)
+
+
+def smoke() -> None:
+    """A small model of each library that is quick to build runs forward and backward."""
+    some = [entry for name in ("timm:starnet_s050", "torchvision:squeezenet1_1") for entry in select(name)]
+    assert len(some) == 2
+    assert listed(some, check_all=True, strip=False) == 0
+    assert listed(some[:1], check_all=True, strip=True) == 0
+    assert listed(ENTRIES, check_all=False, strip=False) == 0
+
+
+def listed(entries: Sequence[Entry], *, check_all: bool, strip: bool) -> int:
+    """Print a line an entry; how many failed."""
     failed = 0
-    for entry in select(options.only):
+    for entry in entries:
         try:
-            note = check(entry, strip=options.strip) if options.check and not entry.reason else entry.reason
+            note = check(entry, strip=strip) if check_all and not entry.reason else entry.reason
         except Exception as error:
             note, failed = f"FAILED {type(error).__name__}: {str(error)[:300]}", failed + 1
         print(f"{entry.name:48} {entry.family:36} {note}", flush=True)
-    print(f"{len(select(options.only))} entries, {failed} failed")
+    print(f"{len(entries)} entries, {failed} failed")
+    return failed
 
 
 if __name__ == "__main__":

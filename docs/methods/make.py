@@ -1,14 +1,16 @@
 """Writes index.md and results.md of this folder: `python docs/methods/make.py [index] [results]`.
 
+With `--smoke` nothing is written: the index is compared with its file, and two methods are measured in ten steps.
+
 results.md trains a plain ReLU net from every method that serves hidden linear weights, and from every data-driven
 policy: a few minutes. Rows that the file already has are kept; delete a row to have it measured again.
 """
 
 from __future__ import annotations
 
+import argparse
 import math
 import statistics
-import sys
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -191,14 +193,14 @@ def _loss(method: Method, depth: int) -> float:
     return min(statistics.mean(_train(method, depth, rate, seed) for seed in SEEDS) for rate in RATES)
 
 
-def _train(method: Method, depth: int, rate: float, seed: int) -> float:
+def _train(method: Method, depth: int, rate: float, seed: int, steps: int = STEPS) -> float:
     images, labels = fashion_mnist("train", size=14)
     images, net = images.flatten(1), _plain(method, depth, seed)
     parameters = [*net.weights, *net.biases]
     optimizer = torch.optim.AdamW(parameters, lr=rate, fused=True)
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed)).repeat(5)
     seen: list[float] = []
-    for step in range(STEPS):
+    for step in range(steps):
         batch = order[step * BATCH : (step + 1) * BATCH]
         loss = net.loss(images[batch], labels[batch])
         optimizer.zero_grad()
@@ -210,9 +212,36 @@ def _train(method: Method, depth: int, rate: float, seed: int) -> float:
     return statistics.mean(seen[-10:])
 
 
-if __name__ == "__main__":
+def smoke() -> None:
+    """The index is the one of the catalogue; a row of a drawn and one of a data-driven method have sound numbers."""
+    assert (HERE / "index.md").read_text(encoding="utf-8") == index(), "run docs/methods/make.py index"
+    for name, num_known in (("he_normal", 6), ("lsuv", 0)):
+        (method,) = (one for one in CATALOGUE if one.name == name)
+        cells = [cell for layer in LAYERS.values() for cell in _ratios(method, layer)]
+        assert sum(cell != "-" for cell in cells) == num_known
+        loss = _train(method, 8, RATES[0], seed=0, steps=10)
+        print(name, *cells, f"{loss:.3f}")
+        assert 0.3 < loss < 3.0
+    ahead = float(_ratios(next(one for one in CATALOGUE if one.name == "he_normal"), LAYERS["64 to 256"])[0])
+    assert abs(ahead - 2) < 0.1  # fan_in E w^2 = 2; 8 weights of 16,384 elements
+
+
+def main() -> None:
+    """Write the parts asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help="index, results; by default both")
+    parser.add_argument("--smoke", action="store_true", help="tiny inputs, and a check of what comes out")
+    chosen = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    wanted = sys.argv[1:] or ["index", "results"]
-    for part in wanted:
+    if chosen.smoke:
+        smoke()
+        return
+    for part in chosen.parts or ["index", "results"]:
         (HERE / f"{part}.md").write_text({"index": index, "results": results}[part](), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,8 @@ import torch
 from tests.nets import Basic, TransformerBlock, mlp, noise, seeded, start
 from torch import Tensor, nn
 
-from initium import init_
+from initium import init_, plan
+from initium.predict.gradient_moments import Gradient
 from initium.predict.prediction import Bar, predict
 from initium.predict.signal import Weights
 from initium.record import record
@@ -375,3 +376,46 @@ def test_a_signal_that_died_out_is_predicted_without_error():
     with seeded():
         net = nn.Sequential(*[Squared() for _ in range(9)]).double()
     assert all(math.isfinite(one.second) for one in predict(record(net, noise(8, 8).double())))
+
+
+class Stream(nn.Module):
+    """A residual stream without norms: each step multiplies its second moment by 1 + fan_in E w^2."""
+
+    def __init__(self, depth: int, width: int) -> None:
+        super().__init__()
+        self.steps = nn.ModuleList(nn.Linear(width, width, bias=False) for _ in range(depth))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for step in self.steps:
+            x = x + step(x)
+        return x
+
+
+def test_a_stream_too_large_for_floating_point_is_said_to_be_and_the_rest_is_predicted():
+    seen = record(Stream(8, 16), noise(8, 16))
+    second = 1e20
+    found = predict(seen, {name: Weights(second) for name, _ in Stream(8, 16).named_parameters()})
+    x = seen.nodes[0].forward.second
+    by_hand = [16 * second * x * (1 + 16 * second) ** k for k in range(8)]
+    for one, size in zip(found[:4], by_hand, strict=False):
+        assert not one.outside
+        assert math.isclose(one.second, size, rel_tol=1e-6)
+    assert found[4].outside == "values too large to reckon with"
+    assert found[5].second < 1e99 < by_hand[4]  # goes on from what was measured
+    assert all(math.isfinite(bar) for one in found for bar in (one.second, one.low, one.high))
+
+
+def test_a_drift_too_large_for_floating_point_leaves_nothing_known():
+    assert Gradient(1.0, drift=1e200).total == math.inf
+
+
+@pytest.mark.parametrize("policy", ["normal", "he_normal"])
+def test_a_plan_of_a_deep_stream_on_meta_does_not_fail_by_its_predictions(policy):
+    with torch.device("meta"):
+        net = Stream(120, 64)
+    made = plan(net, torch.empty(2, 64, device="meta"), policy=policy)
+    assert {one.method for one in made} == {policy}
+    assert len(made.predicted) == 120
+    too_large = [bool(one.outside) for one in made.predicted]
+    # A normal weight of unit variance multiplies by 65 a step, He's by 3: 1e100 after 55 steps, or after 210.
+    assert too_large == [policy == "normal" and k >= 55 for k in range(120)]

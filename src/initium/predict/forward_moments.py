@@ -33,6 +33,8 @@ FEW = 32
 """Units from which their own spread tells how far their mean square is from certain."""
 NORMED = 0.05
 """The same between what a norm should give and what was measured."""
+LARGEST = 1e100
+"""Second moment beyond which nothing is predicted: its square still is a floating-point number."""
 
 
 @dataclass
@@ -46,15 +48,25 @@ class Propagation(Held):
         """Every node's signal, in execution order."""
         for node in self.seen.nodes:
             try:
-                signal = self._signal(node)
-                if not (math.isfinite(signal.second) and math.isfinite(signal.mean)):
-                    raise Outside("values that are not finite")
+                signal = self._in_range(node)
             except Outside as outside:
                 earlier = "" if node.category == "weighted" else self._reason(node)
                 signal = self._measured(node, earlier or str(outside))
                 self.restarts[node.index] = str(outside)
             self.signals.append(signal)
         return self.signals
+
+    def _in_range(self, node: Node) -> Signal:
+        """A node's signal; Outside where its numbers leave the range in which they can be reckoned with."""
+        try:
+            signal = self._signal(node)
+        except OverflowError as error:
+            raise Outside("values too large to reckon with") from error
+        if not (math.isfinite(signal.second) and math.isfinite(signal.mean)):
+            raise Outside("values that are not finite")
+        if signal.second > LARGEST:
+            raise Outside("values too large to reckon with")
+        return signal
 
     def sampling(self, node: Node, seen: Moments | None) -> float:
         """Variance of the log of a measured second moment because a sample was looked at, not all elements."""
@@ -64,7 +76,7 @@ class Propagation(Held):
 
     def _measured(self, node: Node, reason: str) -> Signal:
         drawn = max((self.signals[index].drawn for index in node.inputs), default=-1)
-        if node.forward is None or not node.forward.finite:
+        if node.forward is None or not node.forward.finite or node.forward.second > LARGEST:
             size = self.signals[node.inputs[0]].second if node.inputs else 1.0  # as if it kept the size
             return Signal(size, law=normal_law(0.0, size), reason=reason, root=node.index, drawn=drawn)
         at = node.forward

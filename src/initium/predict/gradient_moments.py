@@ -49,7 +49,7 @@ class Gradient:
     @property
     def total(self) -> float:
         """Variance of log E g^2."""
-        return self.variance + self.drift**2
+        return self.variance + self.drift * self.drift  # a power would raise where this is inf
 
 
 @dataclass
