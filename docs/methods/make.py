@@ -24,7 +24,7 @@ from initium.errors import LayerError
 from initium.methods.catalogue import CATALOGUE
 from initium.methods.method import Method
 from initium.plan import plan
-from initium.plan.data_driven.lsuv import BASE_METHODS
+from initium.plan.data_driven.data_policy import DATA_DRIVEN
 from initium.random.fill import fill_
 from initium.random.key import key_for
 from initium.testing.layer_response import signal
@@ -89,7 +89,7 @@ def results() -> str:
         served = method.draw and any(_takes(method, layer) for layer in (PLAIN, *LAYERS.values()))
         if method.name in known:
             lines.append(known[method.name])
-        elif served or method.name in BASE_METHODS:
+        elif served or any(method is one.method for one in DATA_DRIVEN):
             lines.append(_row(method))
             print(lines[-1], flush=True)
     return "\n".join(lines) + "\n"

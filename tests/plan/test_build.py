@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 import torch
 from tests.nets import mlp, noise, plain_conv, seeded
@@ -12,7 +9,7 @@ from torch import Tensor, nn
 from initium import Rule, diagnose, plan
 from initium.errors import UsageTypeError
 from initium.plan.auto.calibration_split import split
-from initium.plan.build import Candidate, _good, check_seed, policy_of
+from initium.plan.build import check_seed
 
 
 def test_the_plan_says_how_the_model_will_fare() -> None:
@@ -100,34 +97,3 @@ def test_a_model_in_half_precision() -> None:
 def test_a_seed_that_is_no_whole_number(seed: object) -> None:
     with pytest.raises(UsageTypeError, match="seed"):
         check_seed(seed)
-
-
-def test_policies_by_name() -> None:
-    assert policy_of("keep") is policy_of("shipped")
-    with pytest.raises(UsageTypeError):
-        policy_of(None)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("found", "after", "good"),
-    [
-        (("unhealthy", 3.0), ("healthy", 0.5), True),
-        (("unhealthy", 3.0), ("warning", 0.5), True),
-        (
-            ("healthy", 2.0),
-            ("warning", 1.5),
-            False,
-        ),  # less bad by measure, but with a finding that was not there
-        (("warning", 0.5), ("healthy", 0.9), False),
-        (("healthy", 0.5), ("healthy", 0.5), True),
-        (("unhealthy", 3.0), ("unhealthy", 1.0), False),
-    ],
-)
-def test_neither_verdict_nor_measures_may_get_worse(
-    found: tuple[str, float], after: tuple[str, float], good: bool
-) -> None:
-    def candidate(verdict: str, badness: float) -> Candidate:
-        report: Any = SimpleNamespace(verdict=verdict, badness=badness, healthy=verdict != "unhealthy")
-        return Candidate("", (), report)
-
-    assert _good(candidate(*after), candidate(*found)) is good

@@ -15,7 +15,7 @@ from initium.diagnose.measures import Measures
 from initium.diagnose.trunk import TrunkPoint
 from initium.errors import UnhealthyModelError, UsageError
 from initium.record.parameters.inventory import has_meta
-from initium.record.record import Forward, Inputs, Loss, Record, inventory_only, record
+from initium.record.record import Forward, Inputs, Loss, Record, alone, inventory_only, record
 from initium.report import Readable
 
 Verdict = Literal["healthy", "warning", "unhealthy"]
@@ -68,8 +68,8 @@ class HealthReport(Readable, Stored):
 
 
 def diagnose(
-    model: nn.Module,
-    inputs: Inputs,
+    model: nn.Module | Record,
+    inputs: Inputs | None = None,
     *,
     forward: Forward | None = None,
     loss: Loss | None = None,
@@ -78,7 +78,7 @@ def diagnose(
     """Say whether a model's start is sound, from one forward and one backward; the model is as before afterwards.
 
     Args:
-        model: any module.
+        model: any module; or a `Record` of one, which is all that a diagnosis needs.
         inputs: a tensor, a tuple of positional arguments, or a dict of keyword arguments; several samples, real ones
             if you have them. Without any, the shape of one sample as in (3, 224, 224), which is run on noise.
         forward: called as `forward(model, inputs)` in place of the plain call.
@@ -94,13 +94,27 @@ def diagnose(
         >>> net = torch.nn.Sequential(torch.nn.Linear(8, 64), torch.nn.ReLU(), torch.nn.Linear(64, 4))
         >>> initium.diagnose(net, torch.randn(32, 8)).verdict
         'healthy'
+        >>> initium.diagnose(initium.record(net, torch.randn(32, 8))).verdict
+        'healthy'
     """
-    seen = (
-        inventory_only(model)
-        if has_meta(model)
-        else record(model, inputs, forward=forward, loss=loss, seed=seed)
-    )
-    return report_of(seen)
+    return report_of(_seen(model, inputs, forward=forward, loss=loss, seed=seed))
+
+
+def _seen(
+    model: nn.Module | Record,
+    inputs: Inputs | None,
+    *,
+    forward: Forward | None,
+    loss: Loss | None,
+    seed: int,
+) -> Record:
+    """The record that a diagnosis is made from."""
+    if isinstance(model, Record):
+        return alone(model, inputs, forward, loss)
+    if has_meta(model):
+        return inventory_only(model)
+    # None is refused with the other types that are no inputs
+    return record(model, inputs, forward=forward, loss=loss, seed=seed)  # type: ignore[arg-type]
 
 
 def report_of(seen: Record) -> HealthReport:
@@ -110,8 +124,8 @@ def report_of(seen: Record) -> HealthReport:
 
 
 def assert_healthy(
-    model: nn.Module,
-    inputs: Inputs,
+    model: nn.Module | Record,
+    inputs: Inputs | None = None,
     *,
     forward: Forward | None = None,
     loss: Loss | None = None,
@@ -121,7 +135,7 @@ def assert_healthy(
     """Raise UnhealthyModelError, with the report in it, if `diagnose` finds an error (or a warning).
 
     Args:
-        model: any module.
+        model: as for `diagnose`.
         inputs: as for `diagnose`.
         forward: as for `diagnose`.
         loss: as for `diagnose`.

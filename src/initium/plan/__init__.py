@@ -7,6 +7,9 @@ from initium.plan import plan_json as plan_json  # registers how plans and recei
 from initium.plan import view as view  # registers how they are shown
 from initium.plan.build import plan as plan
 from initium.plan.plan import Plan as Plan
+from initium.plan.policy import Decided as Decided
+from initium.plan.policy import Policy as Policy
+from initium.plan.policy import Run as Run
 from initium.plan.records.assignment import Assignment as Assignment
 from initium.plan.records.receipt import Receipt as Receipt
 from initium.plan.records.rules import Rule as Rule

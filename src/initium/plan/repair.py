@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from torch import nn
 
 from initium.diagnose import HealthReport, report_of
 from initium.plan.auto import decisions
-from initium.plan.auto.calibration_split import first_run
 from initium.plan.auto.norm_shifts import shifted
-from initium.plan.build import assign, check_seed, try_out
-from initium.plan.records.assignment import KEEP, Assignment
+from initium.plan.build import check_seed
+from initium.plan.everywhere.protection import protected
+from initium.plan.everywhere.shipped_policy import as_shipped
+from initium.plan.look import look
+from initium.plan.records.assignment import Assignment
 from initium.plan.records.receipt import Receipt
 from initium.plan.records.rules import Rule
+from initium.plan.trials.candidates import Assignments, Attempt, Candidate, first_sound, notes_of
 from initium.plan.write.apply import apply_assignments
-from initium.record import Record
-from initium.record.record import Forward, Inputs, Loss, check_model
-from initium.record.run.noise_inputs import with_data
+from initium.record.record import Forward, Inputs, Loss, Record
 
 
 def repair_(
@@ -51,60 +53,49 @@ def repair_(
         >>> initium.repair_(net, torch.randn(32, 8)).written
         ('0.weight',)
     """
-    model = check_model(model)
     check_seed(seed)
-    inputs, _ = with_data(model, inputs, seed)
-    run, seen = first_run(model, inputs, forward=forward, loss=loss, seed=seed)
+    run, seen, made_up = look(model, inputs, "held_out", forward=forward, loss=loss, seed=seed)
     found = report_of(seen)
-    kept = assign(seen, decisions.shipped, {}, sound=False)
-    if found.healthy:
-        return replace(
-            apply_assignments(model, kept, seed=seed),
-            before=found.badness,
-            after=found.badness,
-            verdict=found.verdict,
-        )
-    for name, assignments in _attempts(seen, found, kept):
-        candidate = try_out(model, run, seen, name, assignments)
-        if candidate.report.healthy and candidate.report.badness < found.badness:
-            receipt = apply_assignments(model, candidate.assignments, seed=seed)
-            return replace(
-                receipt,
-                before=found.badness,
-                after=candidate.report.badness,
-                verdict=candidate.report.verdict,
-            )
-    receipt = apply_assignments(model, kept, seed=seed)
-    note = "no repair that was tried makes the model healthy; it is as it was"
-    return replace(receipt, before=found.badness, after=found.badness, verdict=found.verdict, notes=(note,))
+    shipped = Candidate("shipped", as_shipped(seen, run), found)
+    left = None if found.healthy else "no repair that was tried makes the model healthy; it is as it was"
+    attempts = () if found.healthy else _attempts(seen, found, shipped.assignments)
+    sound, _ = first_sound(run, seen, shipped, attempts)
+    best = sound or replace(shipped, notes=(left,) if left else ())
+    receipt = apply_assignments(run.model, best.assignments, seed=seed)
+    return replace(
+        receipt,
+        before=found.badness,
+        after=best.report.badness,
+        verdict=best.report.verdict,
+        notes=(*notes_of(best, run), *((made_up,) if made_up else ())),
+    )
 
 
-def _attempts(
-    seen: Record, found: HealthReport, kept: tuple[Assignment, ...]
-) -> list[tuple[str, tuple[Assignment, ...]]]:
-    """Repairs from the narrowest to the widest, without repetition."""
-    auto = {one.name: one for one in assign(seen, decisions.auto, {}, sound=False)}
+def _attempts(seen: Record, found: HealthReport, kept: Assignments) -> Iterator[Attempt]:
+    """Repairs from the narrowest to the widest."""
+    auto = {one.name: one for one in decisions.decided(seen, {}, sound=False)}
     ruled = _by_findings(seen, found)
-    blamed = {
-        name for finding in found.findings if finding.severity == "error" for name in finding.where
-    } & auto.keys()
-    named = {name: auto[name] for name in blamed}
-    options = (
+    errors = [finding for finding in found.findings if finding.severity == "error"]
+    named = {name: auto[name] for finding in errors for name in finding.where if name in auto}
+    changes = (
         ("rules", ruled),
         ("shifted", {one.name: one for one in shifted(seen, found, kept) if one.rule == "shift"}),
         ("named", {**named, **ruled}),
-        ("all", {name: one for name, one in auto.items() if one.method != KEEP} | ruled),
+        ("all", {name: one for name, one in auto.items() if not one.keeps} | ruled),
     )
-    attempts = [
-        (label, tuple(change.get(one.name, one) for one in kept)) for label, change in options if change
-    ]
-    return [attempt for i, attempt in enumerate(attempts) if attempt[1] not in [a for _, a in attempts[:i]]]
+    for label, change in changes:
+        if change:
+            yield label, _always(tuple(change.get(one.name, one) for one in kept))
+
+
+def _always(made: Assignments) -> Callable[[Candidate], Assignments]:
+    """What makes the same candidate, whatever was tried before."""
+    return lambda _: made
 
 
 def _by_findings(seen: Record, found: HealthReport) -> dict[str, Assignment]:
     """The assignments that the findings' own rules ask for."""
     changes: dict[str, Assignment] = {}
-    context = decisions.Context(seen, sound=False)
     for finding in found.findings:
         if finding.rule is None or finding.severity != "error":
             continue
@@ -115,7 +106,7 @@ def _by_findings(seen: Record, found: HealthReport) -> dict[str, Assignment]:
         )
         for part in seen.parts.values():
             info = seen.parameter(part.name)
-            if rule.names(part) and decisions.protected(part, info, context) is None:
+            if rule.names(part) and protected(part, info) is None:
                 layer = replace(part.layer, shape=info.shape)
                 reason = f"{finding.code}: {finding.remedy}"
                 changes.setdefault(

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from initium.errors import UsageError, UsageTypeError
 from initium.methods.catalogue import find
 from initium.methods.kit.module_layer import layer_of
-from initium.plan.build import check_seed, decided
+from initium.methods.method import Method
+from initium.plan.build import check_seed, planned
+from initium.plan.policy import Policy
 from initium.plan.records.receipt import Receipt
 from initium.plan.records.rules import Rule
 from initium.random import fill_ as fill_draw_
@@ -28,7 +30,7 @@ def init_(
     inputs: Inputs,
     *,
     seed: int = 0,
-    policy: str = "auto",
+    policy: str | Method | Policy = "auto",
     rules: Sequence[Rule] = (),
     forward: Forward | None = None,
     loss: Loss | None = None,
@@ -43,7 +45,7 @@ def init_(
         inputs: a tensor, a tuple of positional arguments, a dict of keyword arguments, or, where there are no data, the
             shape of one sample as in (3, 224, 224), which is run on noise.
         seed: of every draw.
-        policy: "auto", "shipped" or a method's name; see `plan`.
+        policy: "auto", "shipped", a method or its name, or a policy of your own; see `plan`.
         rules: see `plan`.
         forward: called as `forward(model, inputs)` in place of the plain call.
         loss: maps the output to a scalar.
@@ -57,7 +59,8 @@ def init_(
         >>> initium.init_(net, torch.randn(32, 8)).verdict
         'healthy'
     """
-    made, _ = decided(model, inputs, policy=policy, rules=rules, forward=forward, loss=loss, seed=seed)
+    outcome = planned(model, inputs, policy=policy, rules=rules, forward=forward, loss=loss, seed=seed)
+    made = outcome.plan
     receipt = made.apply(model, seed=seed)
     return replace(receipt, before=made.before, after=made.after, verdict=made.verdict, notes=made.notes)
 

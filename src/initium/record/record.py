@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -152,8 +152,27 @@ def record(
         ['0.weight', '2.weight']
     """
     model = check_model(model)
-    inputs, made_up = with_data(model, inputs, seed)
-    check_samples(check_inputs(inputs))
+    inputs, made_up = prepared(model, inputs, seed)
+    seen = run_once(model, inputs, forward=forward, loss=loss, seed=seed)
+    return replace(seen, notes=(*seen.notes, made_up)) if made_up else seen
+
+
+def prepared(model: nn.Module, inputs: object, seed: int) -> tuple[Inputs, str]:
+    """The inputs to run on, checked once for all runs, and what was made up in their place ("" if nothing was).
+
+    Raises:
+        UsageTypeError: inputs of the wrong type.
+        UsageError: an empty batch, or inputs that are not finite.
+    """
+    ready, made_up = with_data(model, inputs, seed)
+    check_samples(check_inputs(ready))
+    return ready, made_up
+
+
+def run_once(
+    model: nn.Module, inputs: Inputs, *, forward: Forward | None, loss: Loss | None, seed: int
+) -> Record:
+    """`record` for a model and inputs that were checked already."""
     parameters = named_tensors(model)
     batch = batch_size(inputs)
     with differentiable(), module_paths(model) as where, untouched(model, seed=seed):
@@ -181,10 +200,27 @@ def record(
         chance=back.chance,
         batch=batch,
         training=model.training,
-        notes=(*back.notes, *((made_up,) if made_up else ())),
+        notes=back.notes,
         curves={node: curve for node, curve in tape.curves.known.items() if curve.window is None},
         part_curves={node: curve for node, curve in tape.curves.known.items() if curve.window is not None},
     )
+
+
+def alone(seen: Record, inputs: object, forward: object, loss: object) -> Record:
+    """The record that a user passes in place of a model and inputs.
+
+    Raises:
+        UsageTypeError: there is something to run a model with beside it.
+    """
+    given = {"inputs": inputs, "forward": forward, "loss": loss}
+    beside = [name for name, value in given.items() if value is not None]
+    if beside:
+        raise UsageTypeError(
+            f"{' and '.join(beside)} beside a record of {seen.model}",
+            expected="the record alone, since it holds what was run, or the model with its inputs",
+            remedy="leave them out, or pass the model in place of the record",
+        )
+    return seen
 
 
 def inventory_only(model: nn.Module) -> Record:

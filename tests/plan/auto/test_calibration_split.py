@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from initium import init_, plan, repair_
 from initium.errors import ModelRunError
-from initium.plan.auto.calibration_split import first_run, split
+from initium.plan.auto.calibration_split import held_out, split
+from initium.plan.policy import Run
 
 Pair = namedtuple("Pair", ["left", "right"])
 
@@ -59,7 +60,7 @@ def test_shipped_and_candidate_are_judged_on_samples_that_calibration_did_not_se
     with seeded():
         model = mlp(3, 8, nn.ReLU)
     x = noise(16, 8)
-    run, seen = first_run(model, x, forward=None, loss=None, seed=0)
+    run, seen = held_out(Run(model, x, x, x))
     assert torch.equal(run.calibration, x[0::2])
     assert torch.equal(run.verification, x[1::2])
     assert seen.batch == 8

@@ -292,7 +292,7 @@ def test_the_next_candidate_has_no_special_geometry(activation: type[nn.Module])
     layers = [layer for _ in range(6) for layer in (nn.Linear(16, 16), activation())]
     seen = record(nn.Sequential(*layers), torch.randn(32, 16))
     context = decisions.Context(seen, sound=False, starts=starts_of(seen))
-    first = decisions.auto(seen.parts["2.weight"], seen.parameter("2.weight"), context)
+    first = decisions.first_decision(seen.parts["2.weight"], seen.parameter("2.weight"), context)
     second = decisions.without_geometry(first, seen)
 
     assert first.rule == "long chain"

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from initium import diagnose, init_, plan
 from initium.plan import Rule
-from initium.plan.auto.gated_products import BEND, BIAS, gates_of
+from initium.plan.auto.gated_products import GATE_BIAS, MAX_NONLINEARITY, gates_of
 from initium.record import record
 
 
@@ -68,12 +68,12 @@ def test_predictions_say_where_halves_differ(packed, reason):
 
 @pytest.mark.parametrize("depth", [2, 12])
 def test_the_spread_is_that_of_the_closed_form(depth):
-    """Of y = a (c + s z): u = s^2 / (c^2 + s^2) is BEND / depth."""
-    share = BEND / depth
+    """Of y = a (c + s z): u = s^2 / (c^2 + s^2) is MAX_NONLINEARITY / depth."""
+    share = MAX_NONLINEARITY / depth
     found = gates_of(record(net(lambda z: z, depth), noise(32, 32)))
     assert len(found) == depth
     assert [gate.spread for gate in found] == pytest.approx(
-        [BIAS * math.sqrt(share / (1 - share))] * depth, rel=1e-3
+        [GATE_BIAS * math.sqrt(share / (1 - share))] * depth, rel=1e-3
     )
 
 

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from initium import diagnose, init_, plan, record, repair_
 from initium.diagnose import HealthReport
-from initium.plan.auto.decisions import shipped
 from initium.plan.auto.norm_shifts import gradient_span, shifted
-from initium.plan.build import assign
+from initium.plan.everywhere.shipped_policy import as_shipped
+from initium.plan.policy import Run
 
 
 def normed(depth: int, width: int = 32) -> nn.Sequential:
@@ -106,7 +106,7 @@ def test_streams_and_what_somebody_set_are_not_shifted():
     with seeded():
         model = Blocks(6)
     high = replace_span(diagnose(model, x))
-    assigned = assign(record(model, x), shipped, {}, sound=True)
+    assigned = as_shipped(record(model, x), Run(model))
     moved = {one.name for one in shifted(record(model, x), high, assigned) if one.rule == "shift"}
     assert moved == {f"branches.{index}.1.bias" for index in range(6)}
     model.branches[0][1].bias.requires_grad_(False)

@@ -13,7 +13,8 @@ from torch.nn import functional as F
 from initium import Rule, plan
 from initium.errors import UsageError
 from initium.methods.catalogue import find
-from initium.plan.data_driven.lsuv import BASE_METHODS, driven_by, variance
+from initium.plan.data_driven.data_policy import DATA_DRIVEN
+from initium.plan.data_driven.lsuv import variance
 from initium.plan.data_driven.objectives import OBJECTIVES
 from initium.plan.data_driven.scale_search import HELD_OUT_TURN, DifferentiableRun
 from initium.plan.write.apply import write
@@ -23,6 +24,7 @@ from initium.record.parameters.inventory import named_tensors
 
 SEARCHED = ["metainit", "gradinit", "nio"]
 BATCH = 16
+BASES = {one.method.name: one.base for one in DATA_DRIVEN}
 
 
 @pytest.fixture(autouse=True)
@@ -123,7 +125,7 @@ def reading(model, inputs, policy, assignments, loss):
     defaults = find(policy).resolve()
     number = {key: float(value) for key, value in defaults.items()}
     write(named_tensors(model), [one for one in assignments if not one.keeps], 0)
-    names = [one.name for one in assignments if one.method == BASE_METHODS[policy]]
+    names = [one.name for one in assignments if one.method == BASES[policy]]
     return OBJECTIVES[policy](number)(evidence_of(model, inputs, loss), names, HELD_OUT_TURN)
 
 
@@ -292,10 +294,3 @@ def test_what_is_missing_is_named():
     with torch.device("meta"):
         unreal = mlp(2, 12, nn.Tanh)
     assert "meta device" in refusal(lambda: plan(unreal, torch.empty(4, 12, device="meta"), policy="lsuv"))
-
-
-def test_only_methods_that_look_at_data_or_gradients_are_driven():
-    assert driven_by("gradcosine") == (find("nio"), find("nio").resolve())
-    assert driven_by("lsuv:target=2") == (find("lsuv"), find("lsuv").resolve(target=2.0))
-    assert driven_by("auto") is None
-    assert driven_by("he_normal") is None

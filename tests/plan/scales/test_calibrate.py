@@ -12,7 +12,9 @@ from torch.nn import functional as F
 
 from initium import Rule, plan
 from initium.errors import ModelRunError
-from initium.plan.build import assign, policy_of
+from initium.plan.auto import decisions
+from initium.plan.policy import Run
+from initium.plan.policy_table import policy_of
 from initium.plan.scales.calibrate import Sweep, calibrate, second_moment
 from initium.plan.structure.branch_scale import NORM_FREE_DIVISOR
 from initium.plan.write.apply import write
@@ -59,7 +61,7 @@ def outputs_of(model: nn.Module, inputs: object) -> dict[str, float]:
 def swept(model: nn.Module, inputs: Tensor, **options: object) -> Sweep:
     """Draw he_normal for every weight and calibrate, as `plan` does."""
     seen = record(model, inputs)
-    chosen = assign(seen, policy_of("he_normal"), {}, sound=False)
+    chosen = policy_of("he_normal").decide(seen, Run(None)).assignments
     write(named_tensors(model), [one for one in chosen if not one.keeps], 0)
     return calibrate(model, inputs, seen, chosen, forward=None, seed=0, **options)  # type: ignore[arg-type]
 
@@ -223,7 +225,7 @@ def test_a_weight_whose_first_use_gets_zeros_is_calibrated_at_the_next() -> None
         model = Unrolled()
     x = noise(64, 16)
     seen = record(model, x)
-    assignments = assign(seen, policy_of("auto"), {}, sound=False)
+    assignments = decisions.decided(seen, {}, sound=False)
     write(named_tensors(model), [one for one in assignments if not one.keeps], 0)
     sweep = calibrate(model, x, seen, assignments, forward=None, seed=0)
     assert sweep.failed == ()
@@ -311,7 +313,7 @@ def test_a_sweep_costs_one_forward() -> None:
 
     swept_model = Counting()
     seen = record(swept_model, pictures())
-    chosen = assign(seen, policy_of("he_normal"), {}, sound=False)
+    chosen = policy_of("he_normal").decide(seen, Run(None)).assignments
     calls.clear()
     calibrate(swept_model, pictures(), seen, chosen, forward=None, seed=0)
     assert len(calls) == 1

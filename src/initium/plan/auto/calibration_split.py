@@ -2,48 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from initium.errors import ModelRunError
-from initium.record import Record, record
-from initium.record.record import Forward, Inputs, Loss
-from initium.record.run.call import batch_size, check_inputs
+from initium.plan.policy import Run
+from initium.record.record import Inputs, Record
+from initium.record.run.call import batch_size
 
-LEAST = 8
+MIN_BATCH = 8
 """Samples from which on a batch is split; a verdict on fewer than 4 says little, with batch norm next to nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """How to run the model.
-
-    Args:
-        calibration: inputs that scales are found on.
-        verification: inputs that the model as found and every candidate are judged by.
-        forward: see `record`.
-        loss: see `record`.
-        seed: see `record`.
-        note: why the two are the same; "" if they are not.
-    """
-
-    calibration: Inputs
-    verification: Inputs
-    forward: Forward | None
-    loss: Loss | None
-    seed: int
-    note: str = ""
-
-    def record(self, model: nn.Module) -> Record:
-        """One recorded run on the samples that verify."""
-        return record(model, self.verification, forward=self.forward, loss=self.loss, seed=self.seed)
-
-
-def first_run(
-    model: nn.Module, inputs: Inputs, *, forward: Forward | None, loss: Loss | None, seed: int
-) -> tuple[Run, Record]:
+def held_out(whole: Run) -> tuple[Run, Record]:
     """How to run the model from now on, and the record of the model as found.
 
     The even samples of a batch calibrate and the odd ones verify. Where that cannot be, all do both: a small batch, one
@@ -53,18 +26,17 @@ def first_run(
     Raises:
         ModelRunError: the model does not run on the whole batch either.
     """
-    check_inputs(inputs)
-    calibration, verification, note = split(inputs)
-    if forward is not None or loss is not None:
+    calibration, verification, note = split(whole.inputs)
+    if whole.forward is not None or whole.loss is not None:
         note = "forward= or loss= may belong to the whole batch"
     if not note:
-        run = Run(calibration, verification, forward, loss, seed)
+        run = replace(whole, calibration=calibration, verification=verification)
         try:
-            return run, run.record(model)
+            return run, run.record()
         except ModelRunError:
             note = "the model does not run on half of the batch"
-    run = Run(inputs, inputs, forward, loss, seed, f"calibrated and verified on the same samples: {note}")
-    return run, run.record(model)
+    run = replace(whole, note=f"calibrated and verified on the same samples: {note}")
+    return run, run.record()
 
 
 def split(inputs: Inputs) -> tuple[Inputs, Inputs, str]:
@@ -74,8 +46,8 @@ def split(inputs: Inputs) -> tuple[Inputs, Inputs, str]:
     targets) is split; what is no tensor, and tensors that serve every sample (first axis 1, or none), are kept.
     """
     size = batch_size(inputs)
-    if size < LEAST:
-        return inputs, inputs, f"a batch of {size}, and each half should have at least {LEAST // 2}"
+    if size < MIN_BATCH:
+        return inputs, inputs, f"a batch of {size}, and each half should have at least {MIN_BATCH // 2}"
     halves: list[Any] = []
     for first in (0, 1):
         try:

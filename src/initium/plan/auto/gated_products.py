@@ -1,8 +1,9 @@
 """Chains of products, as of gated units, without norm or skip: one factor of each starts near a constant.
 
-A product of two linear maps squares the signal's scale, so what is a little louder than usual is much louder after a
-few of them, whatever the weights: after L products the logarithm has grown 2^L times. With a bias c on the gate g,
-y = f(a) g(c + b) is nearly linear in its input where b is small: by u = E (b g'(c + b))^2 / E g(c + b)^2 more or less.
+A product of two linear maps squares the signal's scale, so a sample of slightly larger norm than the others has a much
+larger one after a few of them, whatever the weights: after L products the logarithm has grown 2^L times. With a bias c
+on the gate g, y = f(a) g(c + b) is nearly linear in its input where b is small: the nonlinearity is about
+u = E (b g'(c + b))^2 / E g(c + b)^2.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ from initium.theory.sampled import Sampled
 
 NEAR_LINEAR = "near-linear product"
 """Name of the rule."""
-BIAS = 2.0
-"""Of a gate: SiLU and its kin are nearly lines there, as ReLU is. At 1 or 3 chains of 24 bear lower rates."""
-BEND = 0.3
-"""Sum of u over a chain. 12 gated units, 100 steps: loss .50 at .3, .59 at 1, nothing is learned at 3."""
-BORNE = 1.0
-"""Sum of u that a chain bears without biases, as of up to 6 gates by a sigmoid: 2 of them do better so, 12 do not."""
-FEWEST = 2
+GATE_BIAS = 2.0
+"""SiLU and its kin are nearly lines there, as ReLU is (evidence: P-gate-bias)."""
+MAX_NONLINEARITY = 0.3
+"""Sum of u over a chain (evidence: P-chain-nonlinearity)."""
+MAX_NONLINEARITY_WITHOUT_BIAS = 1.0
+"""Sum of u up to which a chain starts without biases, as of up to 6 gates by a sigmoid (evidence: P-few-products)."""
+MIN_PRODUCTS = 2
 """Products in a row from which on their gates start so."""
-SMALLEST = 1e-2
-"""Spread of a gate below which it is not worth its weights."""
+MIN_GATE_STD = 1e-2
+"""Standard deviation of a gate below which it is not worth its weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +58,15 @@ class Gate:
         return tuple(gate if low <= unit < high else line for unit in range(num_out))
 
 
-def steadied(seen: Record, assignments: tuple[Assignment, ...]) -> tuple[Assignment, ...]:
+def with_gate_biases(seen: Record, assignments: tuple[Assignment, ...]) -> tuple[Assignment, ...]:
     """The assignments with biases that hold gates near a constant, where products stand without norm or skip."""
     gates = gates_of(seen)
     weights, biases = {gate.weight: gate for gate in gates}, {gate.bias: gate for gate in gates}
-    free = {one.name for one in assignments if one.method == "zeros" and one.rule != "rule"}
+    unset = {one.name for one in assignments if one.method == "zeros" and one.rule != "rule"}
     drawn = {one.name for one in assignments if not one.keeps and one.rule != "rule"}
     measured = any(node.forward is not None for node in seen.nodes)  # theory alone does not tell halves apart
     usable = {
-        gate for gate in gates if gate.bias in free and gate.weight in drawn and (measured or not gate.rows)
+        gate for gate in gates if gate.bias in unset and gate.weight in drawn and (measured or not gate.rows)
     }
     made = []
     for one in assignments:
@@ -79,10 +80,10 @@ def _started(one: Assignment, gate: Gate) -> Assignment:
     num_out = one.layer.num_out
     reason = "products square the scale of the signal: "
     if one.name == gate.bias:
-        reason += f"a bias of {BIAS:g} holds one factor near a constant"
+        reason += f"a bias of {GATE_BIAS:g} holds one factor near a constant"
         units = gate.factors(num_out, 1.0, 0.0) if gate.rows else ()
         return replace(
-            one, method="constant", params={"value": BIAS}, rule=NEAR_LINEAR, reason=reason, units=units
+            one, method="constant", params={"value": GATE_BIAS}, rule=NEAR_LINEAR, reason=reason, units=units
         )
     reason += f"beside its bias the gate starts small, at {gate.spread:.2g}"
     second, units = gate.spread**2, ()
@@ -104,10 +105,10 @@ def gates_of(seen: Record) -> tuple[Gate, ...]:
     gates = []
     for index, gate in found.items():
         key = gate.function, lengths[index]
-        if lengths[index] >= FEWEST and key not in known:
-            known[key] = _spread(gate.function, BEND / lengths[index])
+        if lengths[index] >= MIN_PRODUCTS and key not in known:
+            known[key] = _gate_std(gate.function, MAX_NONLINEARITY / lengths[index])
         gates.append(replace(gate, spread=known.get(key, 0.0)))
-    return tuple(gate for gate in gates if gate.spread >= SMALLEST)
+    return tuple(gate for gate in gates if gate.spread >= MIN_GATE_STD)
 
 
 def _lengths(seen: Record, products: set[int]) -> list[int]:
@@ -142,7 +143,7 @@ def _gate(seen: Record, node: Node, sites: dict[int, Use], biases: dict[int, str
         for curve, use in factors
         if use.node in biases and (gate := _factor(seen, curve, use, biases[use.node])) is not None
     ]
-    return max(gates, key=lambda gate: (_bend(gate.function), gate.rows), default=None)
+    return max(gates, key=lambda gate: (_nonlinearity(gate.function), gate.rows), default=None)
 
 
 def _curve(seen: Record, view: View) -> Curve | None:
@@ -182,23 +183,23 @@ def _factor(seen: Record, curve: Curve, use: Use, bias: str) -> Gate | None:
     return Gate(use.names[0], bias, rows, Sampled(GRID, curve.values))
 
 
-def _bend(f: Sampled) -> float:
+def _nonlinearity(f: Sampled) -> float:
     """How far a function is from a line: E f'^2 Var z / Var f less 1."""
     at = f.moments(1.0)
     return round(at.d / at.v - 1, 6) if at.v > 0 else math.inf
 
 
-def _spread(f: Sampled, bend: float) -> float:
-    """The largest standard deviation up to 1 at which a gate with its bias bends a product by no more than that.
+def _gate_std(f: Sampled, nonlinearity: float) -> float:
+    """The largest standard deviation up to 1 at which a gate with its bias adds no more nonlinearity to a product.
 
     0 where no bias is needed.
     """
     found = f.moments(1.0)
-    if found.d <= BORNE / BEND * bend * found.s:
+    if found.d <= MAX_NONLINEARITY_WITHOUT_BIAS / MAX_NONLINEARITY * nonlinearity * found.s:
         return 0.0
-    low, high, moved = 0.0, 1.0, f.shifted(BIAS)
+    low, high, moved = 0.0, 1.0, f.shifted(GATE_BIAS)
     for _ in range(20):
         middle = (low + high) / 2
         at = moved.moments(middle**2)
-        low, high = (middle, high) if middle**2 * at.d <= bend * at.s else (low, middle)
+        low, high = (middle, high) if middle**2 * at.d <= nonlinearity * at.s else (low, middle)
     return low

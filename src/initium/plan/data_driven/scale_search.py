@@ -7,14 +7,14 @@ slope along log s is <dL/dW, W>, so no module has to be rewritten, as the publis
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from initium.errors import ModelRunError
-from initium.methods.method import Method, Value
+from initium.plan.data_driven.baseline import Baseline, Found
 from initium.plan.data_driven.differentiable_run import DifferentiableRun as DifferentiableRun
 from initium.plan.data_driven.objectives import OBJECTIVES, Objective, Reading
 
@@ -59,15 +59,15 @@ class Search:
         return self.objective(self.run, tuple(self.starts), turn)
 
 
-def search(
-    method: Method, values: Mapping[str, Value], run: DifferentiableRun, names: Sequence[str]
-) -> tuple[dict[str, float], str]:
-    """The factor of every named weight by the method's published descent, and a note on what it gained.
+def search(baseline: Baseline) -> Found:
+    """Every tuned weight scaled by the method's published descent, and a note on what it gained.
 
     Raises:
         ModelRunError: an objective that cannot be differentiated, or is not finite at the start.
     """
-    number = {key: float(value) for key, value in values.items() if isinstance(value, (int, float))}
+    method, names, again = baseline.method, baseline.tuned, baseline.run
+    run = DifferentiableRun(again.model, again.inputs, again.forward, again.loss, again.seed)
+    number = {key: float(value) for key, value in baseline.values.items() if isinstance(value, (int, float))}
     starts = {name: run.parameters[name].detach().clone() for name in names}
     fresh = method.name == "metainit"
     state = Search(run, starts, OBJECTIVES[method.name](number), [1.0] * len(names), fresh)
@@ -89,7 +89,7 @@ def search(
         first, best = (state.at(scales, HELD_OUT_TURN) for scales in ([1.0] * len(names), state.best_scales))
     where = ", on noise that no step has seen" if fresh else ""
     note = f"{method.name}: {first} at the start, {best} with these scales{where}"
-    return dict(zip(names, state.best_scales, strict=True)), note
+    return baseline.scaled(dict(zip(names, state.best_scales, strict=True))), (note,)
 
 
 def _sign_descent(state: Search, number: dict[str, float]) -> Callable[[Reading], None]:

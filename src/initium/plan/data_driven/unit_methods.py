@@ -8,11 +8,12 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from initium.methods.method import Value
+from initium.plan.data_driven.baseline import Baseline, Found
 from initium.plan.data_driven.differentiable_run import DifferentiableRun
 from initium.plan.data_driven.patch_filters import make_filters
 from initium.plan.data_driven.unit_sweep import UnitCorrections, UnitRequest, sweep_units
@@ -20,7 +21,7 @@ from initium.plan.records.assignment import Assignment
 from initium.plan.write.apply import write
 from initium.random import key_for
 from initium.record.parameters.inventory import named_tensors
-from initium.record.record import Forward, Inputs, Record
+from initium.record.record import Record
 from initium.report import some
 
 BALANCE_ROUNDS = 10
@@ -30,49 +31,32 @@ BALANCED_LOG_RATIO = 0.05
 DIRECTION_STD = 0.05
 """Of the directions of a weight-normalized layer (Salimans and Kingma, 2016)."""
 
-Decided = tuple[tuple[Assignment, ...], tuple[str, ...]]
 
-
-@dataclass(frozen=True, slots=True)
-class UnitContext:
-    """A model, what its parameters start from, and how to run it; `rule` and `source` are the policy's."""
-
-    model: nn.Module
-    seen: Record
-    base: tuple[Assignment, ...]
-    rule: str
-    source: str
-    inputs: Inputs
-    forward: Forward | None
-    seed: int
-
-    def sweep(self, wanted: UnitRequest, base: Sequence[Assignment]) -> UnitCorrections:
-        """Write the draws of `base` afresh and correct the units in one forward."""
-        write(named_tensors(self.model), [one for one in base if not one.keeps], self.seed)
-        return sweep_units(self.model, self.inputs, wanted, forward=self.forward, seed=self.seed)
-
-
-def weight_norm_data(context: UnitContext, values: Mapping[str, Value], tuned: Sequence[str]) -> Decided:
+def weight_norm_data(baseline: Baseline) -> Found:
     """Gain 1 / std and bias -mean / std for every unit, also where gain and direction are parameters of their own."""
-    del values
-    ruled = {one.name for one in context.base if one.rule == "rule"}
-    pairs = {v: g for v, g in weight_norms(context.seen).items() if not {v, g} & ruled}
-    context = replace(
-        context, base=tuple(_direction(context, one) if one.name in pairs else one for one in context.base)
+    ruled = {one.name for one in baseline.assignments if one.rule == "rule"}
+    pairs = {v: g for v, g in weight_norms(baseline.record).items() if not {v, g} & ruled}
+    baseline = replace(
+        baseline,
+        assignments=tuple(
+            _direction(baseline, one) if one.name in pairs else one for one in baseline.assignments
+        ),
     )
-    found = context.sweep(_wanted(context, (*tuned, *pairs), gains=pairs), context.base)
-    parameters = named_tensors(context.model)
+    found = _swept(baseline, _wanted(baseline, (*baseline.tuned, *pairs), gains=pairs), baseline.assignments)
+    parameters = named_tensors(baseline.run.model)
     # The sweep has left the gains in place.
     gains = {g: parameters[g] for v, g in pairs.items() if v in found.units}
-    rest = [use.names[0] for use in context.seen.sites if len(use.names) == 2 and use.names[0] not in pairs]
+    rest = [
+        use.names[0] for use in baseline.record.sites if len(use.names) == 2 and use.names[0] not in pairs
+    ]
     notes = (f"kept, since it has not one gain a unit that may be set: {some(rest, 4)}",) if rest else ()
-    return tuple(_normalized(context, one, found, pairs, gains) for one in context.base), notes + _notes(
-        found
-    )
+    return tuple(
+        _normalized(baseline, one, found, pairs, gains) for one in baseline.assignments
+    ), notes + _notes(found)
 
 
 def _normalized(
-    context: UnitContext,
+    baseline: Baseline,
     one: Assignment,
     found: UnitCorrections,
     pairs: Mapping[str, str],
@@ -80,10 +64,19 @@ def _normalized(
 ) -> Assignment:
     if one.name in gains:
         reason = "the gain that gives each unit's output a standard deviation of 1"
-        return replace(_values(one, gains[one.name], reason), rule=context.rule, source=context.source)
+        return replace(
+            _values(one, gains[one.name], reason), rule=baseline.rule, source=str(baseline.method.paper)
+        )
     if one.name in found.units and one.name not in pairs:
         return _with_units(one, found.units[one.name])
     return _shifted(one, found)
+
+
+def _swept(baseline: Baseline, wanted: UnitRequest, base: Sequence[Assignment]) -> UnitCorrections:
+    """Write the draws of `base` afresh and correct the units in one forward."""
+    run = baseline.run
+    write(named_tensors(run.model), [one for one in base if not one.keeps], run.seed)
+    return sweep_units(run.model, run.inputs, wanted, forward=run.forward, seed=run.seed)
 
 
 def weight_norms(seen: Record) -> dict[str, str]:
@@ -98,27 +91,27 @@ def weight_norms(seen: Record) -> dict[str, str]:
     return found
 
 
-def kraehenbuehl(context: UnitContext, values: Mapping[str, Value], tuned: Sequence[str]) -> Decided:
+def kraehenbuehl(baseline: Baseline) -> Found:
     """Filters from data, units of mean 0 and std 1, then equal rates of change for all layers."""
-    kind, notes = str(values["filters"]), list[str]()
+    kind, notes = str(baseline.values["filters"]), list[str]()
     # The sweep overwrites a weight as its layer runs, so that filters are made from what the finished layers put out.
-    filters = None if kind == "normal" else functools.partial(_filters, context.seed, kind)
-    wanted = _wanted(context, tuned)
-    found = context.sweep(replace(wanted, filters=filters), context.base)
-    base = tuple(_made(one, found, kind) for one in context.base)
+    filters = None if kind == "normal" else functools.partial(_filters, baseline.run.seed, kind)
+    wanted = _wanted(baseline, baseline.tuned)
+    found = _swept(baseline, replace(wanted, filters=filters), baseline.assignments)
+    base = tuple(_made(one, found, kind) for one in baseline.assignments)
     notes += _notes(found)
     plain = [name for name in found.units if name not in found.made]
     if kind != "normal" and plain:
         notes.append(f"normal filters where data or size did not allow {kind}: {some(plain, 4)}")
     units = dict(found.units)
-    if values["balance"]:
-        units, found, note = _balanced(context, wanted, base, units, found)
+    if baseline.values["balance"]:
+        units, found, note = _balanced(baseline, wanted, base, units, found)
         notes.append(note)
     return tuple(_shifted(_with_units(one, units.get(one.name)), found) for one in base), tuple(notes)
 
 
 def _balanced(
-    context: UnitContext,
+    baseline: Baseline,
     wanted: UnitRequest,
     base: tuple[Assignment, ...],
     units: dict[str, Tensor],
@@ -130,7 +123,7 @@ def _balanced(
     """
     first, best, last = 0.0, (math.inf, units, found), next(reversed(found.size), "")
     for turn in range(BALANCE_ROUNDS + 1):
-        rates = rates_of(context, list(units), turn)
+        rates = rates_of(baseline, list(units), turn)
         mean = math.exp(sum(map(math.log, rates.values())) / max(len(rates), 1))
         spread = max((abs(math.log(rate / mean)) for rate in rates.values()), default=0.0)
         first = spread if turn == 0 else first
@@ -144,16 +137,18 @@ def _balanced(
             name: factors * math.sqrt(rates[name] / goal) if name in rates else factors
             for name, factors in units.items()
         }
-        found = context.sweep(replace(wanted, fixed=units), base)
+        found = _swept(baseline, replace(wanted, fixed=units), base)
     now, units, found = best
     before, now = math.exp(first), math.exp(now)
     note = f"rates of change differed by a factor of {before:.3g} from their mean, now by {now:.3g}"
     return units, found, note
 
 
-def rates_of(context: UnitContext, names: Sequence[str], turn: int) -> dict[str, float]:
+def rates_of(baseline: Baseline, names: Sequence[str], turn: int) -> dict[str, float]:
     """Root mean square of gradient over that of weight, for a fresh random projection of the output."""
-    run = DifferentiableRun(context.model, context.inputs, context.forward, None, context.seed + turn)
+    run = DifferentiableRun(
+        baseline.run.model, baseline.run.inputs, baseline.run.forward, None, baseline.run.seed + turn
+    )
     with run.running():
         grads = run.gradient(run.value(run.output()), graph=False)
     by_name = dict(zip(run.trained, grads, strict=True))
@@ -165,11 +160,11 @@ def rates_of(context: UnitContext, names: Sequence[str], turn: int) -> dict[str,
     return {name: rate for name, rate in rates.items() if 0 < rate < math.inf}
 
 
-def _wanted(
-    context: UnitContext, names: Sequence[str], gains: Mapping[str, str] | None = None
-) -> UnitRequest:
-    layers = {one.name: one.layer for one in context.base if one.name in names}
-    biases = frozenset(one.name for one in context.base if one.method == "zeros" and one.rule != "rule")
+def _wanted(baseline: Baseline, names: Sequence[str], gains: Mapping[str, str] | None = None) -> UnitRequest:
+    layers = {one.name: one.layer for one in baseline.assignments if one.name in names}
+    biases = frozenset(
+        one.name for one in baseline.assignments if one.method == "zeros" and one.rule != "rule"
+    )
     return UnitRequest(layers, biases, gains or {})
 
 
@@ -177,11 +172,17 @@ def _filters(seed: int, kind: str, name: str, x: Tensor, layer: object) -> Tenso
     return make_filters(x, layer, kind, key_for(seed, f"{name} filters"))  # type: ignore[arg-type]
 
 
-def _direction(context: UnitContext, one: Assignment) -> Assignment:
+def _direction(baseline: Baseline, one: Assignment) -> Assignment:
     reason = "directions of a weight normalization; its gains set the scale"
     params: dict[str, Value] = {"std": DIRECTION_STD}
     return replace(
-        one, method="normal", params=params, rule=context.rule, reason=reason, source=context.source, found={}
+        one,
+        method="normal",
+        params=params,
+        rule=baseline.rule,
+        reason=reason,
+        source=str(baseline.method.paper),
+        found={},
     )
 
 

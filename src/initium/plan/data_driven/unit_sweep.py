@@ -11,11 +11,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from initium.methods.kit.layout import per_unit
 from initium.plan.scales.calibrate import CalibratingTape
 from initium.record.parameters.inventory import named_tensors
-from initium.record.run.call import Forward, Inputs, batch_size, check_inputs, module_paths, run_forward
+from initium.record.run.call import Forward, Inputs, batch_size, module_paths, run_forward
 from initium.record.run.restore import untouched
 from initium.record.tape import ops
 from initium.record.tape.tape import Call
@@ -194,7 +195,7 @@ def sweep_units(
     model: nn.Module, inputs: Inputs, wanted: UnitRequest, *, forward: Forward | None, seed: int
 ) -> UnitCorrections:
     """One sweep over a model that holds its draws; weights and biases are corrected in place."""
-    leaves = check_inputs(inputs)
+    leaves = tree_leaves(inputs)
     with module_paths(model) as where, untouched(model, seed=seed):
         tape = UnitTape(named_tensors(model), wanted, batch=batch_size(inputs), where=where)
         try:

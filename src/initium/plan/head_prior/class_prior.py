@@ -11,7 +11,7 @@ from initium.errors import UsageError, unknown_name
 from initium.methods.families.heads import class_biases
 from initium.plan.head_prior.class_counts import Counts, counts_of, given
 from initium.plan.recipes.tape_words import Traits
-from initium.plan.records.rules import Rule
+from initium.plan.records.rules import RecordPredicate, Rule
 from initium.record.graph.roles import Part
 from initium.record.record import Record
 
@@ -19,7 +19,7 @@ LOSSES = ("softmax", "sigmoid", "focal")
 
 
 @dataclass(frozen=True, slots=True)
-class HeadBias:
+class HeadBias(RecordPredicate):
     """Says of a parameter whether it is the bias of a head for so many classes; asked by what the run shows.
 
     Args:

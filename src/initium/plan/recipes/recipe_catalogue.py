@@ -42,8 +42,3 @@ def find_recipe(name: str) -> Recipe:
     if plain not in _RECIPE_BY_NAME:
         raise unknown_name("recipe", plain, _RECIPE_BY_NAME)
     return _RECIPE_BY_NAME[plain]
-
-
-def recipe_by(policy: object) -> Recipe | None:
-    """The recipe that a policy names; None for every other policy."""
-    return find_recipe(policy) if isinstance(policy, str) and policy.startswith(PREFIX) else None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from initium.errors import LayerError, UsageError
 from initium.methods.method import Value
-from initium.plan.auto import decisions
+from initium.plan.everywhere.protection import keep, protected
+from initium.plan.policy import Decided, Need, Run
 from initium.plan.recipes.recipe import Line, Recipe, Start
 from initium.plan.recipes.recipe_catalogue import RECIPES
 from initium.plan.recipes.tape_words import Traits
@@ -16,36 +16,43 @@ from initium.plan.recipes.vocabulary import holds
 from initium.plan.records.assignment import Assignment
 from initium.record.record import Record
 
-Decided = tuple[tuple[Assignment, ...], tuple[str, ...]]
 
+@dataclass(frozen=True, slots=True)
+class ByRecipe:
+    """Starts a model as a part of the field starts such models."""
 
-def decide(recipe: Recipe, seen: Record, ruled: Mapping[str, Assignment]) -> Decided:
-    """One assignment for every parameter, and what the reader should know.
+    recipe: Recipe
+    needs: Need = "none"
 
-    Raises:
-        UsageError: the model shows nothing of what the recipe is for.
-    """
-    traits = Traits(seen)
-    _check(recipe, traits)
-    made = tuple(ruled.get(info.name) or _one(recipe, traits, info.name) for info in seen.parameters)
-    if not any(one.rule.startswith("recipe:") and not one.keeps for one in made):
-        raise _nothing(recipe, traits, "no line of it holds for a parameter that may be changed")
-    kept = Counter(one.rule for one in made if one.keeps and one.name not in ruled)
-    left = ", ".join(f"{count} {rule}" for rule, count in sorted(kept.items()))
-    return made, (f"recipe:{recipe.name} keeps {left}",) if left else ()
+    def decide(self, record: Record, run: Run) -> Decided:
+        """One assignment for every parameter, and what the recipe keeps.
+
+        Raises:
+            UsageError: the model shows nothing of what the recipe is for.
+        """
+        recipe, traits = self.recipe, Traits(record)
+        _check(recipe, traits)
+        made = tuple(
+            run.ruled.get(info.name) or _one(recipe, traits, info.name) for info in record.parameters
+        )
+        if not any(one.rule.startswith("recipe:") and not one.keeps for one in made):
+            raise _nothing(recipe, traits, "no line of it holds for a parameter that may be changed")
+        kept = Counter(one.rule for one in made if one.keeps and one.name not in run.ruled)
+        left = ", ".join(f"{count} {rule}" for rule, count in sorted(kept.items()))
+        return Decided(made, (f"recipe:{recipe.name} keeps {left}",) if left else ())
 
 
 def _one(recipe: Recipe, traits: Traits, name: str) -> Assignment:
     part, info = traits.seen.parts[name], traits.seen.parameter(name)
-    kept = decisions.protected(part, info, decisions.Context(traits.seen, sound=False))
+    kept = protected(part, info)
     if kept is not None:
         return kept
     line, chosen = _line(recipe, traits, name)
     if line is None or chosen is None:
-        return decisions.keep(part, info, "no line", "no line of the recipe covers it")
+        return keep(part, info, "no line", "no line of the recipe covers it")
     params = _params(traits, name, chosen)
     if params is None:
-        return decisions.keep(part, info, "no weight", "the recipe sets it by its weight, which is not known")
+        return keep(part, info, "no weight", "the recipe sets it by its weight, which is not known")
     layer = replace(part.layer, shape=info.shape)
     if line.whole:  # one matrix for fan_in and fan_out, as the source draws it, though it holds three
         layer = replace(layer, blocks=())
@@ -57,7 +64,7 @@ def _one(recipe: Recipe, traits: Traits, name: str) -> Assignment:
         one.draw()
     except LayerError as error:
         reason = f"{chosen.method} cannot serve it: {error.seen}; {error.remedy}"
-        return decisions.keep(part, info, "cannot serve", reason)
+        return keep(part, info, "cannot serve", reason)
     return one
 
 

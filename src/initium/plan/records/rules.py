@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -17,6 +18,22 @@ from initium.record.record import Record
 
 Where = str | type | Callable[[Part], bool]
 ROLES = frozenset(get_args(Role))
+
+
+class RecordPredicate(ABC):
+    """A `where` that must see the whole record before it can say of a parameter whether the rule is for it."""
+
+    @abstractmethod
+    def on(self, seen: Record) -> RecordPredicate:
+        """The same for one recorded model."""
+
+    @abstractmethod
+    def __call__(self, part: Part) -> bool:
+        """Whether the rule is for this parameter; asked of what `on` returned."""
+
+    @abstractmethod
+    def nothing(self, parts: Sequence[Part]) -> UsageError:
+        """The error for a model without such a parameter."""
 
 
 @dataclass(frozen=True, init=False)
@@ -67,8 +84,9 @@ class Rule:
 
     def on(self, seen: Record) -> Rule:
         """The rule for one recorded model: a `where` that must see the whole record gets it."""
-        look = getattr(self.where, "on", None)
-        return self if look is None else Rule(where=look(seen), method=self.method, **self.params)
+        if not isinstance(self.where, RecordPredicate):
+            return self
+        return Rule(where=self.where.on(seen), method=self.method, **self.params)
 
     def names(self, part: Part) -> bool:
         """Whether `where` is this parameter's role or a pattern on its name."""
@@ -85,27 +103,39 @@ class Rule:
         return bool(self.where(part))
 
 
+def check_rules(rules: object) -> None:
+    """Raise unless `rules` is a sequence of rules.
+
+    Raises:
+        UsageTypeError: it is none, or something in it is no Rule.
+    """
+    if isinstance(rules, str) or not isinstance(rules, Sequence):
+        raise _no_rules(f"rules is a {type(rules).__name__}")
+    for rule in rules:
+        if not isinstance(rule, Rule):
+            raise _no_rules(f"rules holds a {type(rule).__name__}")
+
+
+def _no_rules(seen: str) -> UsageTypeError:
+    return UsageTypeError(
+        seen, expected="a list of initium.Rule objects", remedy='write [Rule(where="head.*", method="zeros")]'
+    )
+
+
 def first_matches(
     rules: Sequence[Rule], parts: Sequence[Part], owners: dict[str, nn.Module]
 ) -> dict[str, Rule]:
     """Parameter name -> the first rule that matches it.
 
     Raises:
-        UsageTypeError: something in `rules` is no Rule.
         UsageError: a rule that matches no parameter.
     """
     chosen: dict[str, Rule] = {}
     for rule in rules:
-        if not isinstance(rule, Rule):
-            raise UsageTypeError(
-                f"rules holds a {type(rule).__name__}",
-                expected="initium.Rule objects",
-                remedy='write Rule(where="head.*", method="zeros")',
-            )
         hits = [part.name for part in parts if rule.matches(part, owners[part.name])]
         if not hits:
-            own: Callable[[Sequence[Part]], UsageError] | None = getattr(rule.where, "nothing", None)
-            raise _nothing(rule, parts) if own is None else own(parts)
+            where = rule.where
+            raise where.nothing(parts) if isinstance(where, RecordPredicate) else _nothing(rule, parts)
         for name in hits:
             chosen.setdefault(name, rule)
     return chosen

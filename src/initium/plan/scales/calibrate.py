@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from initium.plan.records.assignment import Assignment
 from initium.plan.structure.branch_scale import MeasuredTarget, target_of, watched
@@ -23,7 +24,7 @@ from initium.plan.structure.unweighted_ends import End, unweighted_ends
 from initium.record.graph.roles import Part
 from initium.record.parameters.inventory import named_tensors
 from initium.record.record import Record
-from initium.record.run.call import Forward, Inputs, batch_size, check_inputs, module_paths, run_forward
+from initium.record.run.call import Forward, Inputs, batch_size, module_paths, run_forward
 from initium.record.run.restore import untouched
 from initium.record.tape import ops
 from initium.record.tape.tape import Call, Tape
@@ -226,7 +227,7 @@ def calibrate(
         targets = targets_of(record, assignments)
         ends = unweighted_ends(record, targets)
     parameters = named_tensors(model)
-    leaves = check_inputs(inputs)
+    leaves = tree_leaves(inputs)
     with module_paths(model) as where, untouched(model, seed=seed):
         tape = CalibratingTape(
             parameters, targets, batch=batch_size(inputs), where=where, moment=moment, shared=shared

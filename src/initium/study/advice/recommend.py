@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any
 
@@ -14,9 +14,8 @@ from torch import nn
 from initium import plain_data
 from initium.diagnose import HealthReport, diagnose
 from initium.plan import Plan
-from initium.plan.build import plan as make_plan
-from initium.record import record
-from initium.record.run.call import Inputs
+from initium.plan.build import planned, planned_by_theory
+from initium.record.record import Inputs, Record, alone
 from initium.report import Readable
 from initium.study.advice.net_traits import LIKE, Traits
 
@@ -126,11 +125,11 @@ class Recommendation(Readable):
         return json.dumps(data, indent=1)
 
 
-def recommend(model: nn.Module, inputs: Inputs, *, seed: int = 0) -> Recommendation:
+def recommend(model: nn.Module | Record, inputs: Inputs | None = None, *, seed: int = 0) -> Recommendation:
     """Advice from theory (the plan), diagnosis, and recorded runs of nets that are like this one by what a run shows.
 
     Args:
-        model: any module.
+        model: any module; or a `Record` of one, whose plan is then by theory alone, with no scale calibrated.
         inputs: what it takes; see `initium.diagnose`.
         seed: of everything random.
 
@@ -143,17 +142,30 @@ def recommend(model: nn.Module, inputs: Inputs, *, seed: int = 0) -> Recommendat
         >>> recommend(net, torch.randn(32, 8)).traits.chain
         2
     """
-    traits = Traits.of(record(model, inputs, seed=seed))
+    seen, shipped, made = _planned(model, inputs, seed)
+    traits = Traits.of(seen)
     source, known = evidence()
     near = sorted(((traits.distance(one.traits), one) for one in known), key=lambda pair: pair[0])
     return Recommendation(
-        model=type(model).__name__,
+        model=seen.model,
         traits=traits,
-        shipped=diagnose(model, inputs, seed=seed),
-        plan=make_plan(model, inputs, seed=seed),
+        shipped=shipped,
+        plan=made,
         like=tuple(pair for pair in near if pair[0] <= LIKE)[:MOST_NETS],
         source=source,
     )
+
+
+def _planned(
+    model: nn.Module | Record, inputs: Inputs | None, seed: int
+) -> tuple[Record, HealthReport, Plan]:
+    """The record, the diagnosis and the plan of a model, from the runs that the plan takes anyway."""
+    if isinstance(model, Record):
+        seen = alone(model, inputs, None, None)
+        return seen, diagnose(seen), planned_by_theory(seen, seed=seed)
+    made = planned(model, inputs, policy="auto", rules=(), forward=None, loss=None, seed=seed)
+    shipped = made.before or diagnose(model, inputs, seed=seed)
+    return made.record, shipped, replace(made.plan, predicted=made.predictions())
 
 
 @functools.cache

@@ -14,7 +14,8 @@ from initium.diagnose import diagnose
 from initium.engines import function_of, name_of
 from initium.errors import UsageError, UsageTypeError
 from initium.plan import Plan, Rule
-from initium.plan.build import decided, policy_of
+from initium.plan.build import planned
+from initium.plan.policy_table import policy_of
 from initium.study.tasks import Probe
 
 Start = Callable[[nn.Module, Probe, int], object]
@@ -116,8 +117,7 @@ def plan_for(model: nn.Module, init: Mapping[str, Any], probe: Probe, *, seed: i
         Rule(where=one["where"], method=one["method"], **one.get("params", {}))
         for one in init.get("rules", ())
     ]
-    made, _ = decided(model, policy=init["policy"], rules=rules, seed=seed, **vars(probe))
-    return made
+    return planned(model, policy=init["policy"], rules=rules, seed=seed, **vars(probe)).plan
 
 
 def health(model: nn.Module, probe: Probe, *, seed: int, chosen: str = "") -> Health:
