@@ -88,5 +88,5 @@ def test_a_log_tells_every_trial_and_the_time_left(
     assert "until the end of this stage" in stages[0]
     trials = [line for line in lines if line.startswith("[")]
     assert len(trials) == len(ASKED) == len({spec.key for spec in ASKED})
-    assert "free lr 0.003" in "".join(trials)
+    assert "gains by role lr 0.003" in "".join(trials)
     assert "left of this stage" in trials[5]
