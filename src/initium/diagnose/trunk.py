@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from initium.diagnose import limits
 from initium.diagnose.zero_gates import excused_after, opening_gates
 from initium.record.graph.graph import bits
 from initium.record.record import Record
@@ -47,10 +48,12 @@ class TrunkPoint:
     restored: bool = False
 
 
-EPSILONS = 10.0
-"""Second moments of fewer epsilons come out of a norm smaller than 1."""
 JOINS = frozenset({"concat", "add", "attention", "matmul"})
 """Where parallel paths meet; queries and keys get little gradient beside values while attention is even."""
+
+
+DEFAULT_EPSILON = 1e-5
+"""That of torch's layer, group and batch norm, for norms whose arguments do not tell theirs."""
 
 
 class Trunk:
@@ -177,7 +180,9 @@ class Trunk:
         if not norms or node.forward is None:
             return False
         direct = any(taker.category in ("weighted", "attention", "matmul", "activation") for taker in takers)
-        return not direct and node.forward.second > EPSILONS * max(epsilon_of(norm) for norm in norms)
+        return not direct and node.forward.second > limits.EPSILON_RATIO * max(
+            epsilon_of(norm) for norm in norms
+        )
 
     def _set_by_norm(self, index: int) -> bool:
         """Whether a norm has just given the value its scale."""
@@ -313,7 +318,7 @@ class Trunk:
         return masks
 
     @property
-    def span(self) -> float | None:
+    def signal_span(self) -> float | None:
         """Decades of the largest drift."""
         return None if self.drift is None else self.drift[0]
 
@@ -325,7 +330,7 @@ class Trunk:
         )
 
     @cached_property
-    def unaided(self) -> list[tuple[TrunkPoint, float]]:
+    def unrestored(self) -> list[tuple[TrunkPoint, float]]:
         """Second moments through depth of what no norm restores."""
         return [(point, value) for point, value in self.signal if not point.restored]
 
@@ -343,9 +348,8 @@ class Trunk:
 
 
 def epsilon_of(norm: Node) -> float:
-    """The epsilon of a norm; 1e-5 where it does not tell."""
-    last = norm.scalars[-1] if norm.category == "norm" and norm.scalars else 1e-5
-    return last if 0 < last < 0.1 else 1e-5
+    """The epsilon of a norm; that of torch's norms where it does not tell."""
+    return norm.epsilon or DEFAULT_EPSILON
 
 
 def above(high: float, low: float) -> float:

@@ -250,8 +250,7 @@ class Propagation(Held):
         """(mean, second moment) of what a norm with these gains and shifts makes of a value."""
         gains, shifts = (self.vectors(node, how, found=found) for how in ("gain", "shift"))
         gain, shift = (gains[0] if gains else (1.0, 1.0)), (shifts[0] if shifts else (0.0, 0.0))
-        eps = node.scalars[-1] if node.scalars and node.scalars[-1] < 0.1 else 0.0
-        return shift[0], gain[1] * x.second / (x.second + eps) + shift[1]
+        return shift[0], gain[1] * x.second / (x.second + (node.epsilon or 0.0)) + shift[1]
 
     def _add(self, node: Node, before: Sequence[Signal]) -> Signal:
         sign = -1.0 if node.op == "aten.sub" else 1.0

@@ -67,7 +67,7 @@ def growth(
     if not chi < math.inf:
         raise UsageError(
             f"a function without variation around {shift:g}",
-            expected="one that tells samples apart there",
+            expected="one whose values differ between samples there",
             remedy="pass another shift, or a larger gain",
         )
     return chi

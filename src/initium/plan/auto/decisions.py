@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from initium.diagnose.limits import LEAST_SECOND
 from initium.errors import LayerError, UnknownNameError, unknown_name
 from initium.methods import catalogue
 from initium.methods.method import Method
@@ -25,7 +26,7 @@ from initium.record.record import Record
 
 POLICIES = ("auto", "shipped")
 """The policies that are no method."""
-TINY_GAIN = 1e-3**0.5
+TINY_GAIN = LEAST_SECOND**0.5
 """A factor below which a unit signal falls under the least second moment that is sound."""
 
 LOUD = 1.5

@@ -8,7 +8,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from initium.diagnose import HealthReport
-from initium.diagnose.criteria import FREE
+from initium.diagnose.limits import BADNESS_ONSET
 from initium.plan.records.assignment import Assignment
 from initium.plan.structure.chains import region_after, settable
 from initium.record import Record
@@ -17,7 +17,8 @@ from initium.theory.normed import Over, shift_for
 from initium.theory.sampled import Sampled
 
 CALM = 0.32
-"""Share of its limit that the gradient's span is brought to, by theory, where norms have shifts and it is past `FREE`.
+"""Share of its limit that the gradient's span is brought to, by theory, where norms have shifts and it is past the
+`BADNESS_ONSET`.
 
 Deep nets of norms then train faster: from half of the limit 3 to 22 % less loss, from nine tenths 25 to 50 %. Under
 half they do not: ResNet-18, at .4, ends 4 % higher if moved, ResNet-12, at .2, 5 %.
@@ -41,7 +42,7 @@ def shifted(
     of residual blocks 5 to 12 %).
     """
     span = gradient_span(report)
-    if span <= FREE:
+    if span <= BADNESS_ONSET:
         return assignments
     shares = {"norm_shift": CALM / span}
     if span > 1.0:

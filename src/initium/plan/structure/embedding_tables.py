@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from initium.diagnose.limits import LEAST_SECOND
 from initium.record import Record
 from initium.record.graph.graph import Graph, bits
 from initium.record.graph.roles import Part
 from initium.record.parameters.inventory import ParameterInfo
-
-SMALL_SECOND_MOMENT = 1e-3
-"""The least second moment that is sound for what a block receives."""
 
 SMALL_VARIANCE_POSITIONS = "small-variance positions"
 """The rule that draws such tables anew; calibration finds their size."""
@@ -121,4 +119,4 @@ def _read_by_weights(graph: Graph, made: int) -> Iterator[int]:
 
 def _is_small(seen: Record, node: int) -> bool:
     moments = seen.graph.nodes[node].forward
-    return moments is not None and 0 < moments.second < SMALL_SECOND_MOMENT
+    return moments is not None and 0 < moments.second < LEAST_SECOND

@@ -15,7 +15,7 @@ from initium.record.tape.moments import norm_of
 
 PROBE = 4096
 """Elements of a row that the first, cheap comparison of rows looks at."""
-TWIN_TOLERANCE = 1e-3
+DUPLICATE_TOLERANCE = 1e-3
 """Gradients of equal rows that differ by less, relative to their size, differ by rounding only."""
 
 
@@ -38,7 +38,7 @@ class ParameterInfo:
         finite: whether every element is finite.
         used: whether an operation of the run took it.
         rows_equal: share of its rows (axis 0) that equal another row.
-        twins: share of its rows that equal another row and got the same gradient: they will stay equal.
+        duplicates: share of its rows that equal another row and got the same gradient: they will stay equal.
         grad_second: E[g^2] of its gradient; None where none arrived.
         structure: how its rows depart from independent draws.
     """
@@ -59,7 +59,7 @@ class ParameterInfo:
     finite: bool
     used: bool
     rows_equal: float = 0.0
-    twins: float = 0.0
+    duplicates: float = 0.0
     grad_second: float | None = None
     structure: Structure = INDEPENDENT
 
@@ -175,7 +175,7 @@ def _describe(
         finite=finite,
         used=used,
         rows_equal=0.0 if groups is None else groups.numel() / tensor.shape[0],
-        twins=0.0 if groups is None or grad is None else _twins(groups, grad),
+        duplicates=0.0 if groups is None or grad is None else _duplicates(groups, grad),
         grad_second=_mean_square(grad),
         structure=structure_of(tensor),
     )
@@ -243,7 +243,7 @@ def _repeated(marks: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _twins(equal: Tensor, grad: Tensor) -> float:
+def _duplicates(equal: Tensor, grad: Tensor) -> float:
     """Share of all rows that are among `equal` and whose gradient another of them shares, up to rounding.
 
     Where some rows get a gradient, those that get none are not counted: a unit may be out of reach of this batch.
@@ -254,7 +254,7 @@ def _twins(equal: Tensor, grad: Tensor) -> float:
     rows = rows[order]
     size = torch.linalg.vector_norm(rows, dim=1)
     apart = torch.linalg.vector_norm(rows[1:] - rows[:-1], dim=1)
-    same = apart <= TWIN_TOLERANCE * torch.maximum(size[1:], size[:-1])
+    same = apart <= DUPLICATE_TOLERANCE * torch.maximum(size[1:], size[:-1])
     if bool((size > 0).any()):
         same &= size[1:] > 0
     off = torch.zeros(1, dtype=torch.bool, device=same.device)

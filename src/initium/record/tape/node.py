@@ -9,6 +9,9 @@ from initium.record.tape.dropout_noise import Noise
 from initium.record.tape.moments import Moments
 from initium.record.tape.ops import Category
 
+LARGEST_EPSILON = 0.1
+"""From here on the last number of a norm is no epsilon but a count or a momentum."""
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -81,6 +84,12 @@ class Node:
     unit_error: float | None = None
     mixes: bool = False
     noise: Noise | None = None
+
+    @property
+    def epsilon(self) -> float | None:
+        """The epsilon of a norm, the last of its numbers; None where that is none, or where it is no norm."""
+        last = self.scalars[-1] if self.category == "norm" and self.scalars else 0.0
+        return last if 0 < last < LARGEST_EPSILON else None
 
     @property
     def inverts(self) -> bool:

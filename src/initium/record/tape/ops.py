@@ -52,6 +52,8 @@ SATURATING = {
     "erf": (-1.0, 1.0),
 }
 """Bounded activations and the two values at which they saturate."""
+SATURATION_MARGIN = 0.01
+"""Share of the range of a bounded activation within which of a bound it counts as saturated."""
 
 NORMS = {
     "aten.native_layer_norm": "layer", "aten.native_batch_norm": "batch", "aten._native_batch_norm_legit": "batch",
