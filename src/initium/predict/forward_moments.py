@@ -18,7 +18,7 @@ from initium.predict.parameters import Held
 from initium.predict.same_units import reads_apart
 from initium.predict.signal import Outside, Signal, Weights, from_law, normal_law, scaled
 from initium.record.tape import ops
-from initium.record.tape.activation_curves import CHOOSING, GRID
+from initium.record.tape.activation_curves import GRID
 from initium.record.tape.moments import Moments, run_length
 from initium.record.tape.node import Node
 from initium.theory.fans import fans
@@ -121,7 +121,7 @@ class Propagation(Held):
     def _by_curve(self, node: Node) -> Signal | None:
         """The value as the function of one earlier output that the run drew, of whatever operations it is made."""
         curve = self.seen.curves.get(node.index)
-        moves = node.category in ("copy", "pool") and node.op not in CHOOSING
+        moves = node.category in ("copy", "pool") and node.op not in ops.CHOOSING
         if (
             curve is None
             or curve.noisy
@@ -208,22 +208,22 @@ class Propagation(Held):
             raise Outside(f"the operation {node.op} of several signals")
         if x.law is None:
             raise Outside("an activation of a value whose law is not known")
-        if node.kind == "glu":
+        if node.kind in ops.PAIRING:
             return from_law(x, independent(x.law, x.law.map(torch.sigmoid), torch.mul), node.index)
         return from_law(x, x.law.map(self._function(node)))
 
     def _function(self, node: Node) -> Callable[[Tensor], Tensor]:
         numbers: list[object] = list(node.scalars)
-        if node.kind == "prelu":
+        if node.kind in ops.PARAMETRIC:
             slopes = self.vectors(node, next((use.how for use in self.uses.get(node.index, ())), ""))
             numbers = [torch.tensor([mean], dtype=torch.float64) for mean, _ in slopes]
-        elif node.kind in ("rrelu", "clamp") and len(numbers) != 2:
+        elif node.kind in ops.TWO_NUMBERS and len(numbers) != 2:
             raise Outside(f"the operation {node.op}, of which not all arguments are known")
-        operation = getattr(torch.ops.aten, node.op.removeprefix("aten."), None)
+        operation = ops.aten_function(node.op)
 
         def evaluated(x: Tensor) -> Tensor:
             try:
-                y = operation(x, *numbers)  # type: ignore[misc]
+                y = operation(x, *numbers)
             except (TypeError, RuntimeError) as error:
                 raise Outside(f"the operation {node.op}") from error
             y = y[0] if isinstance(y, tuple) else y
@@ -253,8 +253,8 @@ class Propagation(Held):
         return shift[0], gain[1] * x.second / (x.second + (node.epsilon or 0.0)) + shift[1]
 
     def _add(self, node: Node, before: Sequence[Signal]) -> Signal:
-        sign = -1.0 if node.op == "aten.sub" else 1.0
-        if node.op not in ("aten.add", "aten.sub"):
+        sign = -1.0 if ops.subtracts(node.op) else 1.0
+        if node.op not in ops.PLAIN_SUMS:
             raise Outside(f"the operation {node.op}")
         if len(before) == 2:
             return self._sum(node, before[0], before[1], sign)
@@ -314,8 +314,8 @@ class Propagation(Held):
             raise Outside("values that were made from one another")
 
     def _mul(self, node: Node, before: Sequence[Signal]) -> Signal:
-        divides = node.op == "aten.div"
-        if node.op not in ("aten.mul", "aten.div"):
+        divides = ops.divides(node.op)
+        if node.op not in ops.PLAIN_PRODUCTS:
             raise Outside(f"the operation {node.op}")
         x = before[0]
         if len(node.inputs) == 2 and (len(before) == 2 or (x.law is not None and not divides)):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from initium.predict.forward_moments import Propagation
 from initium.predict.signal import Outside, Signal
+from initium.record.tape import ops
 from initium.record.tape.node import Node
 from initium.theory.fans import fans
 from initium.theory.laws import Law
@@ -132,7 +133,7 @@ class Backpropagation:
             if self.forward.spread(self.forward.seen.nodes[self.signals[other].root]) > UNEVEN:
                 raise Outside("a product with a value whose size varies from sample to sample")
             return replace(before, second=before.second * self.signals[other].second)
-        if "max" in node.op:
+        if ops.takes_maximum(node.op):
             raise Outside("a maximum, which chooses where gradients go")
         if node.category in ("pool", "copy"):
             return self._through_move(index, node, before)

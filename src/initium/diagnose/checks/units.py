@@ -9,7 +9,7 @@ from initium.diagnose import limits
 from initium.diagnose.finding import Finding, plan_rule
 from initium.diagnose.measures import Measures
 from initium.record.tape.node import Node
-from initium.record.tape.ops import SATURATION_MARGIN
+from initium.record.tape.ops import SATURATION_MARGIN, SQUASHING
 from initium.report import percent
 
 
@@ -44,7 +44,7 @@ def _saturated(measures: Measures) -> Iterator[Finding]:
         node
         for node in graph.nodes
         if (node.saturated or 0.0) > limits.SATURATED_SHARE
-        and node.kind in ("sigmoid", "tanh", "erf", "hardsigmoid")
+        and node.kind in SQUASHING
         and math.prod(node.shape) >= limits.LEAST_OUTPUTS
         and not graph.inside >> node.index & 1
         and graph.descendants[node.index] & graph.weighted  # a head may be sure of rare classes

@@ -13,6 +13,7 @@ from initium.plan.records.assignment import Assignment
 from initium.plan.structure.chains import region_after, settable
 from initium.record import Record
 from initium.record.tape.activation_curves import GRID
+from initium.record.tape.ops import SAMPLE_NORMS
 from initium.theory.normed import Over, shift_for
 from initium.theory.sampled import Sampled
 
@@ -25,8 +26,6 @@ half they do not: ResNet-18, at .4, ends 4 % higher if moved, ResNet-12, at .2, 
 """
 SPARE = 0.9
 """The same for biases, which move past the limit only."""
-OVER_UNITS = frozenset({"layer", "group", "rms"})
-"""Norms whose statistics are those of one sample."""
 
 
 def shifted(
@@ -90,7 +89,7 @@ class Shifts:
         values = _function_after(self._seen, node, self._heads)
         if values is None:
             return 0.0
-        over: Over = "units" if self._seen.graph.nodes[node].kind in OVER_UNITS else "samples"
+        over: Over = "units" if self._seen.graph.nodes[node].kind in SAMPLE_NORMS else "samples"
         key = id(values), share, over
         if key not in self._known:
             self._known[key] = shift_for(Sampled(GRID, values), share, over=over)

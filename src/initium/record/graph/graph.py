@@ -139,7 +139,7 @@ class Graph:
         """The nodes f - x of blends x + a (f - x), with their two operands."""
         found = {}
         for index, node in enumerate(self.nodes):
-            if node.op == "aten.sub" and len(set(node.inputs)) == 2:
+            if ops.subtracts(node.op) and len(set(node.inputs)) == 2:
                 sums = (self.nodes[one] for one, _ in self.next(index))
                 if any(one.category == "add" and node.inputs[1] in one.inputs for one in sums):
                     found[index] = (node.inputs[0], node.inputs[1])
@@ -277,7 +277,7 @@ class Graph:
             return 0
         between = self.between(source, small.node)
         path = [self.nodes[i] for i in bits(between)]
-        divides = node.op == "aten.div" or any(one.inverts for one in path)
+        divides = ops.divides(node.op) or any(one.inverts for one in path)
         reduces = any(one.op in ops.STATISTICS for one in path)
         return between if divides and reduces and not between & self.weighted else 0
 
@@ -369,7 +369,7 @@ class Graph:
         """Whether a value, perhaps through one activation or softmax, multiplies another."""
         ahead = [consumer for consumer, _ in self.next(index)]
         after = [
-            later for consumer in ahead if self.nodes[consumer].kind in ("sigmoid", "hardsigmoid", "tanh", "hardtanh")
+            later for consumer in ahead if self.nodes[consumer].kind in ops.GATING
             for later, _ in self.next(consumer)
         ]  # fmt: skip
         return any(

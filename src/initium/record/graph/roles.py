@@ -9,6 +9,7 @@ from typing import Literal
 from initium.record.graph.graph import Graph, Residual
 from initium.record.graph.packed_projections import blocks_of
 from initium.record.parameters.inventory import ParameterInfo
+from initium.record.tape import ops
 from initium.record.tape.uses import Use
 from initium.theory.layer import Layer
 
@@ -134,10 +135,10 @@ def _steers(graph: Graph, node: int) -> bool:
     """Whether the value is the offset or grid operand of a sampling operation."""
     for consumer, source in graph.next(node):
         taker = graph.nodes[consumer]
-        if "deform_conv" in taker.op and taker.inputs and taker.inputs[0] != source:
+        if ops.is_deformable(taker.op) and taker.inputs and taker.inputs[0] != source:
             return True
         if (
-            "grid_sampler" in taker.op
+            ops.is_grid_sampler(taker.op)
             and taker.inputs
             and taker.inputs[-1] == source
             and taker.inputs[0] != source

@@ -15,14 +15,12 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
+from initium.record.tape import ops
 from initium.record.tape.dropout_noise import Noise
 from initium.record.tape.node import View
 
 GRID = torch.linspace(-16.0, 16.0, 6401, dtype=torch.float64, device="cpu")
 """Arguments at which every activation is known: 200 to a unit, far beyond what a start sends through it."""
-
-CHOOSING = frozenset({"aten.where", "aten.masked_fill"})
-"""Operations that move values, but not all to where they were."""
 
 CHANNELS = 256
 """Places at which an operation with parameters is looked at; a position table has 100,000, and all act alike."""
@@ -76,7 +74,7 @@ class Curves:
         if not known or len(known) < len(curves) or len({(one.origin, one.window) for one in known}) > 1:
             return
         values: Tensor | None = None
-        if category in ("copy", "pool") and name not in CHOOSING:
+        if category in ("copy", "pool") and name not in ops.CHOOSING:
             values = known[0].values if len({source for source, _ in sources.values()}) == 1 else None
         elif category == "activation" or torch.Tag.pointwise in getattr(func, "tags", ()):
             inputs = {key: curve.values for key, curve in curves.items() if curve is not None}

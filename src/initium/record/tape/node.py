@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from initium.record.tape import ops
 from initium.record.tape.dropout_noise import Noise
 from initium.record.tape.moments import Moments
-from initium.record.tape.ops import Category
 
 LARGEST_EPSILON = 0.1
 """From here on the last number of a norm is no epsilon but a count or a momentum."""
@@ -65,7 +65,7 @@ class Node:
 
     index: int
     op: str
-    category: Category
+    category: ops.Category
     kind: str
     module: str
     inputs: tuple[int, ...]
@@ -94,6 +94,4 @@ class Node:
     @property
     def inverts(self) -> bool:
         """Whether it takes a reciprocal, perhaps of a root."""
-        return self.kind in ("rsqrt", "reciprocal") or (
-            self.kind == "pow" and any(x < 0 for x in self.scalars)
-        )
+        return self.kind in ops.RECIPROCALS or (ops.is_power(self.kind) and any(x < 0 for x in self.scalars))

@@ -256,7 +256,7 @@ class Tape(TorchDispatchMode):
             for tensor, view in zip(tensors, draft.operands, strict=True)
         }
         noise = self._noise(call)
-        draft.noise = noise if draft.category in ("mul", "copy") and call.info.name != "aten.div" else None
+        draft.noise = noise if draft.category in ("mul", "copy") and not ops.divides(call.info.name) else None
         if not sources:
             return
         info = call.info

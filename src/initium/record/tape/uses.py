@@ -106,12 +106,11 @@ def _convolution(name: str, node: int, args: Sequence[Any], operand: Any) -> lis
     uses = []
     weight = operand(1)
     if weight and weight.pure:
-        layer = _deformable(args) if name.startswith("torchvision") else _conv_layer(args)
+        layer = _deformable(args) if ops.is_deformable(name) else _conv_layer(args)
         uses.append(_use(weight, node, "weight", layer, axis=1))
-    for position in (2,) if not name.startswith("torchvision") else (4,):
-        bias = operand(position)
-        if bias and bias.pure:
-            uses.append(_use(bias, node, "bias"))
+    bias = operand(ops.bias_place(name))
+    if bias and bias.pure:
+        uses.append(_use(bias, node, "bias"))
     data = operand(0)
     if data and data.pure:
         uses.append(_use(data, node, "token"))
@@ -152,7 +151,7 @@ def _per_axis(values: Sequence[int], num_axes: int) -> tuple[int, ...]:
 def _matmul(name: str, node: int, operand: Any) -> list[Use]:
     has_bias = name in ops.BIAS_FIRST
     left, right = (operand(1), operand(2)) if has_bias else (operand(0), operand(1))
-    bias = operand(0) if has_bias else operand(2) if name == "aten.linear" else None
+    bias = operand(0) if has_bias else operand(2) if ops.is_linear(name) else None
     uses = [_use(bias, node, "bias")] if bias and bias.pure else []
     if left is None or right is None:
         return uses
@@ -160,7 +159,7 @@ def _matmul(name: str, node: int, operand: Any) -> list[Use]:
     if weight is None:
         return uses + [_use(one, node, "token") for one in (left, right) if one.pure]
     other = left if weight is right else right
-    contraction = -1 if side == "left" or name == "aten.linear" else max(weight.tensor.dim() - 2, 0)
+    contraction = -1 if side == "left" or ops.is_linear(name) else max(weight.tensor.dim() - 2, 0)
     layer, rows = _linear_layer(weight, contraction)
     axis = -2 if side == "left" else -1
     uses.append(_use(weight, node, "weight", layer, rows, axis, _mixes(other, axis)))
