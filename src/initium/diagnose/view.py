@@ -31,8 +31,8 @@ from initium.report import (
     number,
 )
 
-LEVELS: dict[Severity, Level] = {"error": "error", "warning": "warning", "info": "note"}
-MAX_ROWS = 60
+SEVERITY_LEVELS: dict[Severity, Level] = {"error": "error", "warning": "warning", "info": "note"}
+MAX_DEPTH_ROWS = 60
 
 
 @document_of.register
@@ -72,7 +72,9 @@ def _callout(finding: Finding) -> Callout:
         ("what to do", finding.remedy),
     ]
     title = f"{finding.severity}: {finding.seen}"
-    return Callout(LEVELS[finding.severity], title, [line for line in lines if line[1]], finding.code)
+    return Callout(
+        SEVERITY_LEVELS[finding.severity], title, [line for line in lines if line[1]], finding.code
+    )
 
 
 def _charts(report: HealthReport) -> Iterator[Section]:
@@ -138,7 +140,7 @@ def _depth(report: HealthReport) -> Iterator[Section]:
     points = report.measures
     if not points:
         return
-    step = max(1, math.ceil(len(points) / MAX_ROWS))
+    step = max(1, math.ceil(len(points) / MAX_DEPTH_ROWS))
     rows = [
         [
             p.depth,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from initium.predict.parameters import Held
+from initium.predict.parameters import ParameterMoments
 from initium.predict.same_units import reads_apart
 from initium.predict.signal import Outside, Signal, Weights, from_law, normal_law, scaled
 from initium.record.tape import ops
@@ -27,7 +27,7 @@ from initium.theory.layer import Layer
 from initium.theory.profiles import Profile, blended, passed_mean, raised, through
 from initium.theory.sampled import Sampled
 
-SAME = 0.02
+SAME_SECOND = 0.02
 """Relative difference of second moments up to which a move of values has left them as they were."""
 FEW = 32
 """Units from which their own spread tells how far their mean square is from certain."""
@@ -38,7 +38,7 @@ LARGEST = 1e100
 
 
 @dataclass
-class Propagation(Held):
+class Propagation(ParameterMoments):
     """The signals of a record; `weights` stand in for the values that the record found."""
 
     signals: list[Signal] = field(default_factory=list)
@@ -109,7 +109,7 @@ class Propagation(Held):
         }.get(node.category if node.noise is None else "noise")
         try:
             if rule is None:
-                raise Outside(_WORDS.get(node.category, f"the operation {node.op}"))
+                raise Outside(_UNPREDICTED.get(node.category, f"the operation {node.op}"))
             found = rule(node, before)
         except Outside:
             drawn = self._by_curve(node)
@@ -307,10 +307,10 @@ class Propagation(Held):
         """Raise unless one of two operands holds weights that the other has not met."""
         ancestors = self.seen.graph.ancestors
         first, second = dict.fromkeys(node.inputs)
-        free = (x.drawn >= 0 and not ancestors[second] >> x.drawn & 1) or (
+        is_fresh = (x.drawn >= 0 and not ancestors[second] >> x.drawn & 1) or (
             y.drawn >= 0 and not ancestors[first] >> y.drawn & 1
         )
-        if not free:
+        if not is_fresh:
             raise Outside("values that were made from one another")
 
     def _mul(self, node: Node, before: Sequence[Signal]) -> Signal:
@@ -382,7 +382,7 @@ class Propagation(Held):
             return x
         factor = node.forward.second / source.second
         slack = self.sampling(node, node.forward) + self.sampling(self.seen.nodes[node.inputs[0]], source)
-        if node.category == "copy" and abs(factor - 1) <= SAME + 4 * math.sqrt(slack):
+        if node.category == "copy" and abs(factor - 1) <= SAME_SECOND + 4 * math.sqrt(slack):
             return x
         second = x.second * factor
         mean = node.forward.mean * math.sqrt(second / node.forward.second) if node.forward.second > 0 else 0.0
@@ -399,7 +399,7 @@ class Propagation(Held):
         )
 
 
-_WORDS = {
+_UNPREDICTED = {
     "softmax": "a softmax",
     "attention": "attention",
     "matmul": "a product of two signals",

@@ -50,8 +50,8 @@ def _span(measures: Measures) -> Iterator[Finding]:
 def _remedy(measures: Measures, vanishing: bool) -> str:
     if not vanishing and _normed(measures):
         return (
-            "no weight before a norm can hold the gradient down: move norm shifts up, so that the functions after them "
-            "bend less (initium.init_ does), or add skips"
+            "no weight before a norm can hold the gradient down: move norm shifts up, to where the functions after "
+            "them are more nearly linear (initium.init_ does), or add skips"
         )
     return "use weights that carry the gradient back unchanged (initium.init_ does), or add norms or skips"
 

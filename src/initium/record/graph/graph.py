@@ -1,6 +1,6 @@
-"""The taped operations as a graph: what comes next, what is a residual stream, how long the unaided chains are.
+"""The taped operations as a graph: what comes next, what is a residual stream, how long plain chains are.
 
-All sets of nodes are bit masks in Python integers: the ancestors of 3,000 nodes cost milliseconds.
+All sets of nodes are bit masks in Python integers, which unite in one step. evidence: D-graph-masks.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class Part:
         layer: geometry of its first use as a weight; a vector for the others.
         nodes: operations that take it, in execution order.
         follows: what comes after the first of them.
-        chain: weighted operations on the longest unaided chain through it (1 for a layer between norms).
+        chain: weighted operations on the longest chain through it without norm or skip (1 for a layer between norms).
         position: its place on that chain, counted from 1.
         branch: the residual addition that its branch ends in, if it lies on one.
         scale_free: multiplying it by a positive number leaves the output as it is (a norm follows, or it is

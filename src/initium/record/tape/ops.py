@@ -284,7 +284,7 @@ def base_name(func: object) -> str:
 
 
 def plain_name(name: str) -> str:
-    """The functional twin of an in-place name: `aten.relu_` -> `aten.relu`."""
+    """The functional form of an in-place name: `aten.relu_` -> `aten.relu`."""
     return name[:-1] if name.endswith("_") and not name.endswith("__") else name
 
 

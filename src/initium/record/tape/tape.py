@@ -333,7 +333,8 @@ _CONSTANT = Value("constant")
 
 
 def _collect(values: Iterable[Any], found: list[Tensor]) -> None:
-    """Append the tensors among the arguments or results of an operation; ten times as fast as a general tree walk."""
+    """Append the tensors among the arguments or results of an operation, in lists and tuples of any depth."""
+    # A general tree walk would be most of the cost of a tape. evidence: D-argument-walk.
     for value in values:
         if isinstance(value, Tensor):
             found.append(value)
