@@ -93,6 +93,7 @@ def _used(value: float, limit: float, scale: Scale) -> float:
         return math.inf if value > 0 else 0.0
     if scale == "share":
         return value / limit
+    # Zero and infinity have no logarithm: they are beyond the limit on their side, and far from the other.
     if not 0 < value < math.inf:
         return math.inf if (value > 0) == (limit > 1) else 0.0
     return max(math.log10(value) / math.log10(limit), 0.0)

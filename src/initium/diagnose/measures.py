@@ -32,6 +32,7 @@ class Measures(Trunk):
             node = self._graph.nodes[index]
             if node.forward is not None and not math.isnan(node.forward.between):
                 yield node.forward.between
+            # Beyond a weight or an activation the value is another one, whose share says nothing of this.
             if node.category not in ("pool", "copy") or not node.inputs:
                 return
             index = node.inputs[0]
@@ -40,6 +41,7 @@ class Measures(Trunk):
     def output_rms(self) -> float | None:
         """Root mean square of the largest head output; a common offset (a prior bias) counts only where it is huge."""
         sizes = (
+            # An offset that is no more than a prior bias is set on purpose.
             head.forward.rms if head.forward.rms > limits.OUTPUT_RMS else head.forward.std
             for head in self.last
             if head.forward is not None

@@ -88,6 +88,7 @@ class Trunk:
     @cached_property
     def points(self) -> tuple[TrunkPoint, ...]:
         """The points of the trunk, by depth; the inputs themselves are not among them."""
+        # At depth 0 stand the inputs, whose scale no start can change.
         chosen = {
             index
             for index in self._received()
@@ -146,6 +147,7 @@ class Trunk:
         )
 
     def _point(self, node: Node) -> TrunkPoint | None:
+        # A value that the loss does not depend on, as an auxiliary output, is no part of the trunk.
         if node.forward is None or (node.backward is None and self.record.loss is not None):
             return None
         hidden = self._hidden(node)
@@ -180,6 +182,7 @@ class Trunk:
         if not norms or node.forward is None:
             return False
         direct = any(taker.category in ("weighted", "attention", "matmul", "activation") for taker in takers)
+        # A norm whose epsilon is of the size of the variance divides by the epsilon and restores nothing.
         return not direct and node.forward.second > limits.EPSILON_RATIO * max(
             epsilon_of(norm) for norm in norms
         )
@@ -217,6 +220,7 @@ class Trunk:
         for point in self.points:
             if point.node in sizes:
                 own = sizes[point.node]
+                # What is weak on one path may be strong on the one beside it, and then it gets through.
                 around = (
                     size
                     for index, size in sizes.items()
@@ -298,6 +302,7 @@ class Trunk:
         everything = sum(1 << node for node in least)
         worst: tuple[float, TrunkPoint, TrunkPoint] | None = None
         for node, (point, low) in least.items():
+            # Both directions count: a signal that grows and one that shrinks drift alike.
             for source in bits(self._unnormed[node] & everything):
                 before, other = least[source]
                 size = max(above(before.second, low), above(point.second, other))

@@ -88,6 +88,7 @@ def excused_after(graph: Graph, start: int, gates: dict[int, tuple[str, ...]]) -
         index = stack.pop()
         if not _without_gradient(graph, index):
             continue
+        # The loss looks at another output in this run; the weight is not to blame.
         if index in graph.outputs:
             return any(graph.nodes[output].gradient for output in graph.outputs)
         for consumer in graph.consumers[index]:

@@ -50,6 +50,7 @@ class Propagation(ParameterMoments):
             try:
                 signal = self._in_range(node)
             except Outside as outside:
+                # A weight starts a new signal; other nodes go on with the reason of what they are given.
                 earlier = "" if node.category == "weighted" else self._reason(node)
                 signal = self._measured(node, earlier or str(outside))
                 self.restarts[node.index] = str(outside)
@@ -112,6 +113,7 @@ class Propagation(ParameterMoments):
                 raise Outside(_UNPREDICTED.get(node.category, f"the operation {node.op}"))
             found = rule(node, before)
         except Outside:
+            # By the rule of its own operation first: that one knows more than a sampled function.
             drawn = self._by_curve(node)
             if drawn is None:
                 raise
@@ -147,6 +149,7 @@ class Propagation(ParameterMoments):
             raise Outside("a weight that is computed from other values")
         if len(set(node.inputs)) != 1:
             raise Outside("a weight that meets no signal, or several")
+        # A shared weight is not independent of a signal that it made.
         if self.met_before(use.names[0], node.index):
             raise Outside("a weight that the signal has met before")
         return self._biased(node, *self._passed(node, use.layer, self.weights_of(use.names[0])))
@@ -154,6 +157,7 @@ class Propagation(ParameterMoments):
     def _passed(self, node: Node, layer: Layer, weights: Weights) -> tuple[Signal, float, Profile]:
         """What a weight sees of its input, the power that it passes on, and how that lies over a map."""
         x = self.signals[node.inputs[0]]
+        # The two halves of a row cancel but for the odd part, each with half of the weight's power.
         if weights.structure.paired:
             x, weights = self._mirrored(x), Weights(weights.second / 2)
         middle, profile = through(layer, x.over_map)
@@ -199,6 +203,7 @@ class Propagation(ParameterMoments):
         """
         if node.forward is None or not math.isfinite(node.forward.kurtosis):
             return 0.0
+        # A Gaussian of squared mean share c has kurtosis 3 - 2 c.
         found = node.forward.kurtosis / (3.0 - 2.0 * constant) - 1
         return found if found > 2 * math.sqrt(24 / max(self._values(node, constant), 1.0)) / 3 else 0.0
 
@@ -236,6 +241,7 @@ class Propagation(ParameterMoments):
     def _norm(self, node: Node, before: Sequence[Signal]) -> Signal:
         x, measured = before[0], node.forward
         if measured is not None:
+            # Four standard errors of the sample, so that one norm in thousands is left out by chance.
             chance = NORMED + 4 * math.sqrt(self.sampling(node, measured))
             _, expected = self._given(node, x, found=True)
             if not expected * math.exp(-chance) <= measured.second <= expected * math.exp(chance):
@@ -382,21 +388,14 @@ class Propagation(ParameterMoments):
             return x
         factor = node.forward.second / source.second
         slack = self.sampling(node, node.forward) + self.sampling(self.seen.nodes[node.inputs[0]], source)
+        # A copy that only moves values keeps their law; any other factor makes the law unknown.
         if node.category == "copy" and abs(factor - 1) <= SAME_SECOND + 4 * math.sqrt(slack):
             return x
         second = x.second * factor
         mean = node.forward.mean * math.sqrt(second / node.forward.second) if node.forward.second > 0 else 0.0
         law = normal_law(mean, second)
-        return replace(
-            x,
-            second=second,
-            mean=mean,
-            carried=x.variance + slack,
-            law=law,
-            values=math.inf,
-            root=node.index,
-            profile=(),
-        )
+        return replace(x, second=second, mean=mean, carried=x.variance + slack, law=law, values=math.inf,
+                       root=node.index, profile=())  # fmt: skip
 
 
 _UNPREDICTED = {

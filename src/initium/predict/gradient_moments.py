@@ -66,6 +66,7 @@ class Backpropagation:
         regions: dict[int, list[int]] = {}
         for index, signal in enumerate(self.signals):
             regions.setdefault(signal.root, []).append(index)
+        # Backwards: a root's gradient is the sum over consumers, which all come later.
         for root in sorted(regions, reverse=True):
             node = self.forward.seen.nodes[root]
             if node.backward is None:
@@ -97,6 +98,7 @@ class Backpropagation:
             raise Outside("a gradient that does not arrive")
         shares = [one.second / total for one in parts]
         variance = sum(one.variance * share**2 for one, share in zip(parts, shares, strict=True))
+        # Linear, not squared: an error of the signal's size is common to all ways.
         drift = sum(one.drift * share for one, share in zip(parts, shares, strict=True))
         paired = sum(one.paired * share for one, share in zip(parts, shares, strict=True))
         return Gradient(total, variance, drift, "", blended([one.profile for one in parts], shares), paired)

@@ -31,6 +31,7 @@ class ParameterMoments:
         self._places: dict[str, int] = {}
         for use in self.seen.sites:
             for name in use.names:
+                # A bit for every use, so that one mask answers what a signal has met.
                 self._places[name] = self._places.get(name, 0) | 1 << use.node
 
     def weight_at(self, index: int) -> Use | None:

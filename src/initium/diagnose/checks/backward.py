@@ -30,6 +30,7 @@ def _span(measures: Measures) -> Iterator[Finding]:
     low, high = min(points, key=lambda pair: pair[1]), max(points, key=lambda pair: pair[1])
     if low[1] == 0.0 and low[0].second == 0.0:
         return  # S is zero because the signal is: IN101 says so
+    # Seen from the output: less at the shallow end means that it is lost on its way back.
     vanishing = low[0].depth < high[0].depth
     begin = _begin(points, vanishing)
     size = "vanishes altogether" if math.isinf(span) else f"changes by {number(span, 2)} decades"
@@ -74,6 +75,7 @@ def _begin(points: list[tuple[TrunkPoint, float]], vanishing: bool) -> TrunkPoin
 
 def _zero(measures: Measures) -> Iterator[Finding]:
     share = measures.zero_gradient or 0.0
+    # Equal units explain zeros better: IN301 or IN302 names them.
     if not measures.without_gradient or measures.duplicate_weights:
         return
     names = tuple(part.name for part in measures.without_gradient)

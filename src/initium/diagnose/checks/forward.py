@@ -23,6 +23,7 @@ def check_forward(measures: Measures) -> Iterator[Finding]:
         return
     found = [*_vanishing(measures), *_exploding(measures)]
     yield from found
+    # A signal that has left the band has drifted, too: one cause, one finding.
     if not found:
         yield from _drifting(measures)
     yield from _below_epsilon(measures)

@@ -65,6 +65,7 @@ def _size(measures: Measures) -> Iterator[Finding]:
     large = [
         head for head in measures.last if head.forward is not None and head.forward.rms > limits.OUTPUT_RMS
     ]
+    # nan and inf have findings of their own, which name where they begin.
     if not large or measures.broken:
         return
     worst = max(head.forward.rms for head in large if head.forward is not None)

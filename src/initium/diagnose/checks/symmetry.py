@@ -74,6 +74,7 @@ def _copies(measures: Measures) -> Iterator[Finding]:
             and not _is_pattern(info)
             and measures.record.parts[info.name].role != "scale"
         ):
+            # Three moments that agree to the last bit: comparing the tensors would need them at hand.
             groups.setdefault((info.shape, info.mean, info.second, info.peak), []).append(info.name)
     copies = sorted((names for names in groups.values() if len(names) > 1), key=len, reverse=True)
     if not copies:

@@ -108,14 +108,17 @@ def _weight_role(graph: Graph, use: Use, follows: tuple[str, ...], words: tuple[
     assert use.layer is not None
     if use.layer.kind == "embedding":
         return "position" if not graph.nodes[use.node].inputs else "embedding"
+    # What attention makes of a weight tells more than what comes next in the graph.
     if words:
         return words[0] if len(words) == 1 else "attention"  # type: ignore[return-value]
     if _steers(graph, use.node):
         return "offset"
+    # Before gates and branches: a head scored by a sigmoid that multiplies boxes is still a head.
     if "output" in follows:
         return "head"
     if graph.gates(use.node):
         return "gate"
+    # A branch may end in a norm; the weight before it is the last of the branch all the same.
     if "branch" in follows or _normed_branch(graph, use.node):
         return "branch_end"
     if use.layer.kind == "conv_transpose":
@@ -205,6 +208,7 @@ def _add_role(graph: Graph, info: ParameterInfo, use: Use) -> Role:
     node = graph.nodes[use.node]
     if "softmax" in graph.follows(use.node):
         return "mask"
+    # Axes of one element are there to broadcast.
     sides = [side for side in info.shape if side > 1]
     if len(sides) <= 1:
         source = graph.nodes[node.inputs[0]] if node.inputs else node

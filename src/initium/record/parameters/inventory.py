@@ -202,10 +202,12 @@ def _values(tensor: Tensor) -> tuple[float, float, float, float | None, bool]:
     flat = tensor.detach()
     flat = flat.abs() if flat.is_complex() else flat
     low, high = (float(v) for v in flat.aminmax())
+    # Before the moments, which would be nan and tell less.
     if not (abs(low) < float("inf") and abs(high) < float("inf")):  # also true for nan
         return nan, nan, nan, None, False
     if low == high:
         return low, low * low, abs(low), low, True
+    # In float32: sums of squares overflow in half precision.
     wide = flat.float()
     norm = float(torch.linalg.vector_norm(wide))
     return float(wide.mean()), norm * norm / tensor.numel(), max(-low, high), None, True
@@ -226,6 +228,7 @@ def _equal_rows(tensor: Tensor) -> Tensor | None:
     repeated = _repeated(rows[:, :PROBE].float() @ _probe(rows))
     if not bool(repeated.any()):
         return None
+    # The probe only suggests: rows whose sums agree by chance are compared in full.
     _, inverse, counts = torch.unique(rows[repeated].float(), dim=0, return_inverse=True, return_counts=True)
     kept = repeated.nonzero().flatten()[counts[inverse] > 1]
     return kept if kept.numel() else None
@@ -250,6 +253,7 @@ def _duplicates(equal: Tensor, grad: Tensor) -> float:
     """
     rows = grad.detach().flatten(1)[equal].float()
     marks = rows[:, :PROBE] @ _probe(rows)
+    # Equal gradients are neighbours once sorted, so one pass finds all pairs.
     order = marks.argsort()
     rows = rows[order]
     size = torch.linalg.vector_norm(rows, dim=1)

@@ -67,6 +67,7 @@ def run_length(axes: int, batch: int) -> int:
         >>> run_length(4, batch=8), run_length(2, batch=8)
         (64, 1)
     """
+    # As many rows as `take_sample` keeps: every k-th of the batch, k rounded up.
     rows = -(-batch // -(-batch // SAMPLED_ROWS)) if batch else 1
     if axes <= 3:
         return 1

@@ -47,6 +47,7 @@ def dead_share(out: Tensor, channels: tuple[int, int] | None) -> float | None:
             units.stride(inner) == 1 and units.shape[inner] > NEIGHBOURS
         ):  # neighbours come with one line of the cache
             units = units.narrow(inner, (units.shape[inner] - NEIGHBOURS) // 2, NEIGHBOURS)
+    # Wide layers are looked at in fewer places, but never in so few that a rare unit seems dead.
     limit = max(min(MAX_POSITIONS, MAX_VALUES // units.shape[0]), MAX_POSITIONS // 4)
     while math.prod(units.shape[1:]) > limit:
         largest = max(range(1, units.dim()), key=lambda a: units.shape[a])

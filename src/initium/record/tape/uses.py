@@ -155,6 +155,7 @@ def _matmul(name: str, node: int, operand: Any) -> list[Use]:
     uses = [_use(bias, node, "bias")] if bias and bias.pure else []
     if left is None or right is None:
         return uses
+    # A product of two parameters is itself no weight: low-rank factors meet before they meet data.
     weight, side = _weight_side(left, right)
     if weight is None:
         return uses + [_use(one, node, "token") for one in (left, right) if one.pure]
@@ -192,11 +193,13 @@ def _linear_layer(weight: Operand, contraction: int) -> tuple[Layer, tuple[int, 
         return _plain_layer(tensor, contraction), ()
     in_axis = matches[0]
     others = [a for a in range(len(shape)) if a != in_axis]
+    # Of the axes that are left a head or block axis is shorter than that of the units.
     out_axis = max(others, key=lambda a: shape[a])
     covered = tensor.numel() // max(tensor.shape[contraction], 1)
     whole = math.prod(shape[a] for a in others)
     rows: tuple[int, ...] = ()
     if covered < whole and len(shape) == 2 and stride[out_axis] > 0:
+        # A block of packed projections begins some rows into its parameter.
         start = int(tensor.storage_offset()) // stride[out_axis]
         rows = (start, start + covered)
     return Layer("linear", shape, out_axis=out_axis, in_axis=in_axis), rows
@@ -206,6 +209,7 @@ def _contracted(weight: Operand, contraction: int) -> list[int]:
     """The axes of the parameter that an axis of the operand may be."""
     tensor, shape = weight.tensor, weight.base_shape
     size, inner = tensor.shape[contraction], tensor.stride(contraction)
+    # torch may give an axis of one element any stride.
     if size == 1 and tensor.numel() == math.prod(shape):  # its stride tells nothing
         return [axis for axis in range(len(shape)) if shape[axis] == 1][-1:]
     return [
@@ -227,5 +231,6 @@ def _plain_layer(tensor: Tensor, contraction: int) -> Layer:
 def _norm(node: int, operands: Sequence[Operand]) -> list[Use]:
     """The first parameter of a norm is its gain, the next its shift, by the order of its arguments."""
     pure = [one for one in operands if one.pure]
+    # Three of them: the normalized value is a parameter, too, as learned queries are.
     hows: tuple[How, ...] = ("gain", "shift") if len(pure) < 3 else ("token", "gain", "shift")
     return [_use(one, node, how) for one, how in zip(pure, hows, strict=False)]
