@@ -6,7 +6,7 @@ import pytest
 from tests.nets import mlp, noise, seeded, start
 
 from initium.diagnose import Criterion
-from initium.diagnose.criteria import CAP, _used, badness_of, criteria_of
+from initium.diagnose.criteria import _used, badness_of, criteria_of
 from initium.diagnose.measures import Measures
 from initium.record import record
 
@@ -36,7 +36,7 @@ def test_how_much_of_a_limit_is_used(value: float, limit: float, scale: str, use
 @pytest.mark.parametrize(
     ("used", "level", "badness"),
     [(0.0, "good", 0.0), (0.5, "good", 0.0), (0.75, "good", 0.5), (0.96, "warning", 0.92), (1.5, "error", 2.0),
-     (math.inf, "error", CAP), (None, "unknown", 0.0)],
+     (math.inf, "error", 10.0), (None, "unknown", 0.0)],
 )  # fmt: skip
 def test_levels_and_badness(used: float | None, level: str, badness: float) -> None:
     one = Criterion("a", "b", 0.0, 1.0, used)

@@ -126,11 +126,11 @@ def test_drift_stops_at_norms_and_bounded_activations() -> None:
     with torch.no_grad():
         model[2].weight.mul_(0.01)  # type: ignore[index,operator]
     x = noise(16, 32)
-    assert (trunk(model, x).span or 0) > 3.5
+    assert (trunk(model, x).signal_span or 0) > 3.5
     model.insert(4, nn.LayerNorm(32))
-    assert (trunk(model, x).span or 0) < 1
+    assert (trunk(model, x).signal_span or 0) < 1
     model[4] = nn.Sigmoid()
-    assert (trunk(model, x).span or 0) < 1
+    assert (trunk(model, x).signal_span or 0) < 1
 
 
 def test_normed_and_restored_points() -> None:

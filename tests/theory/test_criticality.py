@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from initium.errors import UsageError
-from initium.theory.criticality import BEND, Start, critical_point, rates, start_of
+from initium.theory.criticality import LOG_CHI_BUDGET, Start, critical_point, rates, start_of
 from initium.theory.gains import ACTIVATIONS, moments
 from initium.theory.sampled import Sampled
 
@@ -22,7 +22,7 @@ LINEAR_ODD_PART = ("relu", "leaky_relu", "gelu", "silu", "quick_gelu", "softplus
 @pytest.mark.parametrize("q", [0.1, 1.0, 4.0])
 def test_centred_chains_never_damp_gradients(name, q):
     """Poincare: Var f <= q E f'^2, with equality for linear functions only."""
-    bend = rates(name, q).bend
+    bend = rates(name, q).log_chi
     assert bend >= -1e-9
     assert (bend < 1e-9) == (name == "identity" or (name in ("hardtanh", "hardsigmoid") and q < 0.03))
 
@@ -31,29 +31,29 @@ def test_centred_chains_never_damp_gradients(name, q):
 @pytest.mark.parametrize("q", [0.1, 1.0, 4.0])
 def test_mirrored_weights_make_them_linear(name, q):
     found = rates(name, q, mirrored=True)
-    assert [found.bend, found.drift] == pytest.approx([0, 0], abs=1e-9)
+    assert [found.log_chi, found.drift] == pytest.approx([0, 0], abs=1e-9)
 
 
 def test_rates_have_their_closed_forms():
     """relu: d = 1/2, v = q (1/2 - 1/2pi). tanh at small q: v = q - 2 q^2, d = 1 - 2 q + ..., bend 4/3 q^2."""
-    assert rates("relu", 2.0).bend == pytest.approx(-math.log(1 - 1 / math.pi), abs=1e-9)
-    assert rates("relu", 2.0, centring=0.0).bend == pytest.approx(0, abs=1e-9)
-    assert rates("tanh", 1e-3).bend == pytest.approx(4 / 3 * 1e-6, rel=0.02)
+    assert rates("relu", 2.0).log_chi == pytest.approx(-math.log(1 - 1 / math.pi), abs=1e-9)
+    assert rates("relu", 2.0, centring=0.0).log_chi == pytest.approx(0, abs=1e-9)
+    assert rates("tanh", 1e-3).log_chi == pytest.approx(4 / 3 * 1e-6, rel=0.02)
     assert rates("tanh", 1e-3).drift == pytest.approx(-2e-3, rel=0.02)
     assert rates("relu_squared", 1.0).drift == pytest.approx(1.0, abs=1e-9)
 
 
 def test_several_activations_are_averaged():
     both = rates(["tanh", "tanh", "relu"], 1.0)
-    assert both.bend == pytest.approx((2 * rates("tanh", 1.0).bend + rates("relu", 1.0).bend) / 3)
+    assert both.log_chi == pytest.approx((2 * rates("tanh", 1.0).log_chi + rates("relu", 1.0).log_chi) / 3)
 
 
 @pytest.mark.parametrize("name", [*ODD, "sigmoid", "elu"])
 @pytest.mark.parametrize("depth", [8, 60, 1000])
 def test_the_point_keeps_the_budget_and_uses_it(name, depth):
     point = critical_point(name, depth)
-    assert depth * math.log(point.chi) <= BEND + 1e-3
-    assert point.q == 4.0 or depth * math.log(point.chi) >= 0.7 * BEND
+    assert depth * math.log(point.chi) <= LOG_CHI_BUDGET + 1e-3
+    assert point.q == 4.0 or depth * math.log(point.chi) >= 0.7 * LOG_CHI_BUDGET
     at = moments(name, point.q)
     assert point.w * (at.v + (1 - point.centring) ** 2 * at.m**2) == pytest.approx(point.q)
     assert point.w * at.d == pytest.approx(point.chi)
@@ -69,7 +69,7 @@ def test_what_always_bends_keeps_a_part_of_its_mean():
     point = critical_point("relu", 30)
     assert point.q == 1.0
     assert 0 < point.centring < 0.2
-    assert 30 * math.log(point.chi) == pytest.approx(BEND, rel=1e-3)
+    assert 30 * math.log(point.chi) == pytest.approx(LOG_CHI_BUDGET, rel=1e-3)
 
 
 @pytest.mark.parametrize("name", ODD)
@@ -107,7 +107,7 @@ def test_biases_help_where_units_cannot_be_paired():
     """cos is even: nothing passes mirrored weights. Near 3/2 it is like a sine; ReLU far from its kink is linear."""
     cosine = start_of("cos", 20, biases=True)
     assert cosine.shift == pytest.approx(math.pi / 2, abs=0.1)
-    assert 20 * math.log(cosine.chi) <= BEND * 1.05
+    assert 20 * math.log(cosine.chi) <= LOG_CHI_BUDGET * 1.05
     assert start_of("relu", 20, mirror=False, biases=True).shift >= 1.0
     assert start_of("relu", 20, mirror=False).shift == 0.0
     assert start_of("relu", 20, biases=True).geometry == "mirrored"

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from initium.errors import UsageError
 from initium.theory.criticality import rates
 from initium.theory.gains import ACTIVATIONS
-from initium.theory.normed import FURTHEST, STEP, gain_for, growth, shift_for
+from initium.theory.normed import DIAL_STEP, FURTHEST, gain_for, growth, shift_for
 
 SMOOTH = ("gelu", "silu", "tanh", "sigmoid", "softplus", "sin")
 
@@ -62,7 +62,7 @@ def test_sines_have_closed_forms_in_the_gain():
 def test_over_samples_it_is_the_bend_of_a_chain_without_mean(name):
     """z ~ N(0, g^2) behind a norm of gain g is z ~ N(0, q) behind rows without mean."""
     for gain in (0.3, 1.0):
-        assert math.log(growth(name, gain=gain)) == pytest.approx(rates(name, gain**2).bend, rel=1e-3)
+        assert math.log(growth(name, gain=gain)) == pytest.approx(rates(name, gain**2).log_chi, rel=1e-3)
 
 
 @settings(max_examples=25)
@@ -77,7 +77,7 @@ def test_over_samples_gradients_never_shrink(bend, tilt, gain, shift):
 @pytest.mark.parametrize("share", [0.9, 0.6, 0.4, 0.1])
 def test_the_shift_is_the_least_that_is_enough(share):
     shift = shift_for("relu", share)
-    assert bend(shift) <= share * bend(0.0) < bend(shift - STEP)
+    assert bend(shift) <= share * bend(0.0) < bend(shift - DIAL_STEP)
     assert shift_for("relu", 0.0) == FURTHEST
 
 
@@ -85,8 +85,8 @@ def test_the_shift_is_the_least_that_is_enough(share):
 @pytest.mark.parametrize("share", [0.7, 0.2])
 def test_the_gain_is_the_largest_that_is_enough(name, share):
     gain, whole = gain_for(name, share), math.log(growth(name))
-    assert math.log(growth(name, gain=gain)) <= share * whole < math.log(growth(name, gain=gain + STEP))
-    assert gain_for(name, 0.0) == STEP
+    assert math.log(growth(name, gain=gain)) <= share * whole < math.log(growth(name, gain=gain + DIAL_STEP))
+    assert gain_for(name, 0.0) == DIAL_STEP
 
 
 @pytest.mark.parametrize("function", [torch.tanh, torch.sin, lambda z: z, torch.zeros_like])

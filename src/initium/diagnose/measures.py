@@ -6,17 +6,13 @@ import math
 from collections.abc import Iterator
 from functools import cached_property
 
+from initium.diagnose import limits
 from initium.diagnose.trunk import Trunk
 from initium.diagnose.zero_gates import explained, has_zero_gradient, unexplained_zeros
 from initium.record.graph.roles import Part
 from initium.record.parameters.inventory import ParameterInfo
 from initium.record.tape.node import Node
 from initium.record.tape.ops import DEADLY
-
-MIN_POSITIONS = 32
-"""A unit that was looked at in fewer places is not called dead."""
-HUGE = 10.0
-"""Outputs of this size are no prior bias: -log((1 - p) / p) = -10 would be one object in 22,000."""
 
 
 class Measures(Trunk):
@@ -36,6 +32,7 @@ class Measures(Trunk):
             node = self._graph.nodes[index]
             if node.forward is not None and not math.isnan(node.forward.between):
                 yield node.forward.between
+            # Beyond a weight or an activation the value is another one, whose share says nothing of this.
             if node.category not in ("pool", "copy") or not node.inputs:
                 return
             index = node.inputs[0]
@@ -44,7 +41,8 @@ class Measures(Trunk):
     def output_rms(self) -> float | None:
         """Root mean square of the largest head output; a common offset (a prior bias) counts only where it is huge."""
         sizes = (
-            head.forward.rms if head.forward.rms > HUGE else head.forward.std
+            # An offset that is no more than a prior bias is set on purpose.
+            head.forward.rms if head.forward.rms > limits.OUTPUT_RMS else head.forward.std
             for head in self.last
             if head.forward is not None
         )
@@ -62,7 +60,7 @@ class Measures(Trunk):
             if node.dead is not None
             and node.kind in DEADLY
             and node.units > 1
-            and math.prod(node.shape) >= MIN_POSITIONS * node.units
+            and math.prod(node.shape) >= limits.LEAST_POSITIONS * node.units
             and self._graph.ancestors[node.index] & self.inputs
         )
 
@@ -89,12 +87,12 @@ class Measures(Trunk):
         return sum(sizes[part.name] for part in self.without_gradient) / total if total else None
 
     @cached_property
-    def twin_weights(self) -> tuple[ParameterInfo, ...]:
+    def duplicate_weights(self) -> tuple[ParameterInfo, ...]:
         """Weights with rows that equal another row, in value and in gradient, and that no closed gate excuses."""
         return tuple(
             info
             for info in self.record.parameters
-            if info.twins > 0
+            if info.duplicates > 0
             and not info.frozen
             and self.record.parts[info.name].layer.kind in ("linear", "conv", "conv_transpose")
             and not (
@@ -103,7 +101,7 @@ class Measures(Trunk):
         )
 
     @cached_property
-    def twins(self) -> float | None:
+    def duplicate_share(self) -> float | None:
         """Share of the weights (elements) that lie in such rows."""
         sizes = {
             info.name: math.prod(info.shape)
@@ -113,7 +111,9 @@ class Measures(Trunk):
         }
         total = sum(sizes.values())
         return (
-            sum(sizes.get(info.name, 0) * info.twins for info in self.twin_weights) / total if total else None
+            sum(sizes.get(info.name, 0) * info.duplicates for info in self.duplicate_weights) / total
+            if total
+            else None
         )
 
     @cached_property

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from initium.diagnose import limits
 from initium.diagnose.zero_gates import excused_after, opening_gates
 from initium.record.graph.graph import bits
 from initium.record.record import Record
@@ -47,10 +48,12 @@ class TrunkPoint:
     restored: bool = False
 
 
-EPSILONS = 10.0
-"""Second moments of fewer epsilons come out of a norm smaller than 1."""
 JOINS = frozenset({"concat", "add", "attention", "matmul"})
 """Where parallel paths meet; queries and keys get little gradient beside values while attention is even."""
+
+
+DEFAULT_EPSILON = 1e-5
+"""That of torch's layer, group and batch norm, for norms whose arguments do not tell theirs."""
 
 
 class Trunk:
@@ -85,6 +88,7 @@ class Trunk:
     @cached_property
     def points(self) -> tuple[TrunkPoint, ...]:
         """The points of the trunk, by depth; the inputs themselves are not among them."""
+        # At depth 0 stand the inputs, whose scale no start can change.
         chosen = {
             index
             for index in self._received()
@@ -143,6 +147,7 @@ class Trunk:
         )
 
     def _point(self, node: Node) -> TrunkPoint | None:
+        # A value that the loss does not depend on, as an auxiliary output, is no part of the trunk.
         if node.forward is None or (node.backward is None and self.record.loss is not None):
             return None
         hidden = self._hidden(node)
@@ -177,7 +182,10 @@ class Trunk:
         if not norms or node.forward is None:
             return False
         direct = any(taker.category in ("weighted", "attention", "matmul", "activation") for taker in takers)
-        return not direct and node.forward.second > EPSILONS * max(epsilon_of(norm) for norm in norms)
+        # A norm whose epsilon is of the size of the variance divides by the epsilon and restores nothing.
+        return not direct and node.forward.second > limits.EPSILON_RATIO * max(
+            epsilon_of(norm) for norm in norms
+        )
 
     def _set_by_norm(self, index: int) -> bool:
         """Whether a norm has just given the value its scale."""
@@ -212,6 +220,7 @@ class Trunk:
         for point in self.points:
             if point.node in sizes:
                 own = sizes[point.node]
+                # What is weak on one path may be strong on the one beside it, and then it gets through.
                 around = (
                     size
                     for index, size in sizes.items()
@@ -293,6 +302,7 @@ class Trunk:
         everything = sum(1 << node for node in least)
         worst: tuple[float, TrunkPoint, TrunkPoint] | None = None
         for node, (point, low) in least.items():
+            # Both directions count: a signal that grows and one that shrinks drift alike.
             for source in bits(self._unnormed[node] & everything):
                 before, other = least[source]
                 size = max(above(before.second, low), above(point.second, other))
@@ -313,7 +323,7 @@ class Trunk:
         return masks
 
     @property
-    def span(self) -> float | None:
+    def signal_span(self) -> float | None:
         """Decades of the largest drift."""
         return None if self.drift is None else self.drift[0]
 
@@ -325,7 +335,7 @@ class Trunk:
         )
 
     @cached_property
-    def unaided(self) -> list[tuple[TrunkPoint, float]]:
+    def unrestored(self) -> list[tuple[TrunkPoint, float]]:
         """Second moments through depth of what no norm restores."""
         return [(point, value) for point, value in self.signal if not point.restored]
 
@@ -343,9 +353,8 @@ class Trunk:
 
 
 def epsilon_of(norm: Node) -> float:
-    """The epsilon of a norm; 1e-5 where it does not tell."""
-    last = norm.scalars[-1] if norm.category == "norm" and norm.scalars else 1e-5
-    return last if 0 < last < 0.1 else 1e-5
+    """The epsilon of a norm; that of torch's norms where it does not tell."""
+    return norm.epsilon or DEFAULT_EPSILON
 
 
 def above(high: float, low: float) -> float:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from initium.diagnose.criteria import Criterion
+from initium.diagnose import limits
+from initium.diagnose.criteria import LOWER_BOUNDS, Criterion
 from initium.diagnose.finding import Finding, Severity
 from initium.diagnose.health import HealthReport
 from initium.predict.prediction import Predicted, predict
@@ -30,8 +31,8 @@ from initium.report import (
     number,
 )
 
-LEVELS: dict[Severity, Level] = {"error": "error", "warning": "warning", "info": "note"}
-MAX_ROWS = 60
+SEVERITY_LEVELS: dict[Severity, Level] = {"error": "error", "warning": "warning", "info": "note"}
+MAX_DEPTH_ROWS = 60
 
 
 @document_of.register
@@ -71,7 +72,9 @@ def _callout(finding: Finding) -> Callout:
         ("what to do", finding.remedy),
     ]
     title = f"{finding.severity}: {finding.seen}"
-    return Callout(LEVELS[finding.severity], title, [line for line in lines if line[1]], finding.code)
+    return Callout(
+        SEVERITY_LEVELS[finding.severity], title, [line for line in lines if line[1]], finding.code
+    )
 
 
 def _charts(report: HealthReport) -> Iterator[Section]:
@@ -90,7 +93,7 @@ def _charts(report: HealthReport) -> Iterator[Section]:
         x_label="weighted layers from the input",
         y_label="second moment of what a block receives",
         y_log=True,
-        zones=(Zone(1e-3, 1e3, "sound"),),
+        zones=(Zone(limits.LEAST_SECOND, limits.GREATEST_SECOND, "sound"),),
     )
     figures: list[Block] = [Figure(signal, _range("signal", [point.second for point in points]))]
     strengths = [math.nan if point.strength is None else point.strength for point in points]
@@ -130,15 +133,14 @@ def _marked(criterion: Criterion) -> object:
 
 
 def _limit(criterion: Criterion) -> str:
-    at_least = criterion.name in ("smallest signal", "between samples")
-    return f"{'>=' if at_least else '<='} {number(criterion.limit)}"
+    return f"{'>=' if criterion.name in LOWER_BOUNDS else '<='} {number(criterion.limit)}"
 
 
 def _depth(report: HealthReport) -> Iterator[Section]:
     points = report.measures
     if not points:
         return
-    step = max(1, math.ceil(len(points) / MAX_ROWS))
+    step = max(1, math.ceil(len(points) / MAX_DEPTH_ROWS))
     rows = [
         [
             p.depth,

@@ -55,7 +55,7 @@ def _is_shut(graph: Graph, index: int) -> bool:
     """Whether a signal enters and zeros leave."""
     node = graph.nodes[index]
     made_nothing = node.forward is not None and node.forward.second == 0.0
-    return made_nothing and any(not _silent_forward(graph, one) for one in node.inputs)
+    return made_nothing and any(not _is_zero(graph, one) for one in node.inputs)
 
 
 def unexplained_zeros(record: Record) -> tuple[Part, ...]:
@@ -86,12 +86,13 @@ def excused_after(graph: Graph, start: int, gates: dict[int, tuple[str, ...]]) -
     stack, seen = [start], {start}
     while stack:
         index = stack.pop()
-        if not _silent_backward(graph, index):
+        if not _without_gradient(graph, index):
             continue
+        # The loss looks at another output in this run; the weight is not to blame.
         if index in graph.outputs:
             return any(graph.nodes[output].gradient for output in graph.outputs)
         for consumer in graph.consumers[index]:
-            routes = graph.nodes[consumer].category in ("concat", "copy") and not _silent_backward(
+            routes = graph.nodes[consumer].category in ("concat", "copy") and not _without_gradient(
                 graph, consumer
             )
             if consumer in gates or routes:
@@ -107,7 +108,7 @@ def _gate_before(graph: Graph, start: int, gates: dict[int, tuple[str, ...]]) ->
     stack, seen = [*graph.nodes[start].inputs], {*graph.nodes[start].inputs}
     while stack:
         index = stack.pop()
-        if not _silent_forward(graph, index):
+        if not _is_zero(graph, index):
             continue
         if index in gates:
             return True
@@ -117,10 +118,10 @@ def _gate_before(graph: Graph, start: int, gates: dict[int, tuple[str, ...]]) ->
     return False
 
 
-def _silent_forward(graph: Graph, index: int) -> bool:
+def _is_zero(graph: Graph, index: int) -> bool:
     moments = graph.nodes[index].forward
     return moments is None or moments.second == 0.0
 
 
-def _silent_backward(graph: Graph, index: int) -> bool:
+def _without_gradient(graph: Graph, index: int) -> bool:
     return not graph.nodes[index].gradient

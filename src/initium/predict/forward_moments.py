@@ -14,11 +14,11 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from initium.predict.parameters import Held
+from initium.predict.parameters import ParameterMoments
 from initium.predict.same_units import reads_apart
 from initium.predict.signal import Outside, Signal, Weights, from_law, normal_law, scaled
 from initium.record.tape import ops
-from initium.record.tape.activation_curves import CHOOSING, GRID
+from initium.record.tape.activation_curves import GRID
 from initium.record.tape.moments import Moments, run_length
 from initium.record.tape.node import Node
 from initium.theory.fans import fans
@@ -27,7 +27,7 @@ from initium.theory.layer import Layer
 from initium.theory.profiles import Profile, blended, passed_mean, raised, through
 from initium.theory.sampled import Sampled
 
-SAME = 0.02
+SAME_SECOND = 0.02
 """Relative difference of second moments up to which a move of values has left them as they were."""
 FEW = 32
 """Units from which their own spread tells how far their mean square is from certain."""
@@ -38,7 +38,7 @@ LARGEST = 1e100
 
 
 @dataclass
-class Propagation(Held):
+class Propagation(ParameterMoments):
     """The signals of a record; `weights` stand in for the values that the record found."""
 
     signals: list[Signal] = field(default_factory=list)
@@ -50,6 +50,7 @@ class Propagation(Held):
             try:
                 signal = self._in_range(node)
             except Outside as outside:
+                # A weight starts a new signal; other nodes go on with the reason of what they are given.
                 earlier = "" if node.category == "weighted" else self._reason(node)
                 signal = self._measured(node, earlier or str(outside))
                 self.restarts[node.index] = str(outside)
@@ -109,9 +110,10 @@ class Propagation(Held):
         }.get(node.category if node.noise is None else "noise")
         try:
             if rule is None:
-                raise Outside(_WORDS.get(node.category, f"the operation {node.op}"))
+                raise Outside(_UNPREDICTED.get(node.category, f"the operation {node.op}"))
             found = rule(node, before)
         except Outside:
+            # By the rule of its own operation first: that one knows more than a sampled function.
             drawn = self._by_curve(node)
             if drawn is None:
                 raise
@@ -121,7 +123,7 @@ class Propagation(Held):
     def _by_curve(self, node: Node) -> Signal | None:
         """The value as the function of one earlier output that the run drew, of whatever operations it is made."""
         curve = self.seen.curves.get(node.index)
-        moves = node.category in ("copy", "pool") and node.op not in CHOOSING
+        moves = node.category in ("copy", "pool") and node.op not in ops.CHOOSING
         if (
             curve is None
             or curve.noisy
@@ -147,6 +149,7 @@ class Propagation(Held):
             raise Outside("a weight that is computed from other values")
         if len(set(node.inputs)) != 1:
             raise Outside("a weight that meets no signal, or several")
+        # A shared weight is not independent of a signal that it made.
         if self.met_before(use.names[0], node.index):
             raise Outside("a weight that the signal has met before")
         return self._biased(node, *self._passed(node, use.layer, self.weights_of(use.names[0])))
@@ -154,6 +157,7 @@ class Propagation(Held):
     def _passed(self, node: Node, layer: Layer, weights: Weights) -> tuple[Signal, float, Profile]:
         """What a weight sees of its input, the power that it passes on, and how that lies over a map."""
         x = self.signals[node.inputs[0]]
+        # The two halves of a row cancel but for the odd part, each with half of the weight's power.
         if weights.structure.paired:
             x, weights = self._mirrored(x), Weights(weights.second / 2)
         middle, profile = through(layer, x.over_map)
@@ -199,6 +203,7 @@ class Propagation(Held):
         """
         if node.forward is None or not math.isfinite(node.forward.kurtosis):
             return 0.0
+        # A Gaussian of squared mean share c has kurtosis 3 - 2 c.
         found = node.forward.kurtosis / (3.0 - 2.0 * constant) - 1
         return found if found > 2 * math.sqrt(24 / max(self._values(node, constant), 1.0)) / 3 else 0.0
 
@@ -208,22 +213,22 @@ class Propagation(Held):
             raise Outside(f"the operation {node.op} of several signals")
         if x.law is None:
             raise Outside("an activation of a value whose law is not known")
-        if node.kind == "glu":
+        if node.kind in ops.PAIRING:
             return from_law(x, independent(x.law, x.law.map(torch.sigmoid), torch.mul), node.index)
         return from_law(x, x.law.map(self._function(node)))
 
     def _function(self, node: Node) -> Callable[[Tensor], Tensor]:
         numbers: list[object] = list(node.scalars)
-        if node.kind == "prelu":
+        if node.kind in ops.PARAMETRIC:
             slopes = self.vectors(node, next((use.how for use in self.uses.get(node.index, ())), ""))
             numbers = [torch.tensor([mean], dtype=torch.float64) for mean, _ in slopes]
-        elif node.kind in ("rrelu", "clamp") and len(numbers) != 2:
+        elif node.kind in ops.TWO_NUMBERS and len(numbers) != 2:
             raise Outside(f"the operation {node.op}, of which not all arguments are known")
-        operation = getattr(torch.ops.aten, node.op.removeprefix("aten."), None)
+        operation = ops.aten_function(node.op)
 
         def evaluated(x: Tensor) -> Tensor:
             try:
-                y = operation(x, *numbers)  # type: ignore[misc]
+                y = operation(x, *numbers)
             except (TypeError, RuntimeError) as error:
                 raise Outside(f"the operation {node.op}") from error
             y = y[0] if isinstance(y, tuple) else y
@@ -236,6 +241,7 @@ class Propagation(Held):
     def _norm(self, node: Node, before: Sequence[Signal]) -> Signal:
         x, measured = before[0], node.forward
         if measured is not None:
+            # Four standard errors of the sample, so that one norm in thousands is left out by chance.
             chance = NORMED + 4 * math.sqrt(self.sampling(node, measured))
             _, expected = self._given(node, x, found=True)
             if not expected * math.exp(-chance) <= measured.second <= expected * math.exp(chance):
@@ -250,12 +256,11 @@ class Propagation(Held):
         """(mean, second moment) of what a norm with these gains and shifts makes of a value."""
         gains, shifts = (self.vectors(node, how, found=found) for how in ("gain", "shift"))
         gain, shift = (gains[0] if gains else (1.0, 1.0)), (shifts[0] if shifts else (0.0, 0.0))
-        eps = node.scalars[-1] if node.scalars and node.scalars[-1] < 0.1 else 0.0
-        return shift[0], gain[1] * x.second / (x.second + eps) + shift[1]
+        return shift[0], gain[1] * x.second / (x.second + (node.epsilon or 0.0)) + shift[1]
 
     def _add(self, node: Node, before: Sequence[Signal]) -> Signal:
-        sign = -1.0 if node.op == "aten.sub" else 1.0
-        if node.op not in ("aten.add", "aten.sub"):
+        sign = -1.0 if ops.subtracts(node.op) else 1.0
+        if node.op not in ops.PLAIN_SUMS:
             raise Outside(f"the operation {node.op}")
         if len(before) == 2:
             return self._sum(node, before[0], before[1], sign)
@@ -308,15 +313,15 @@ class Propagation(Held):
         """Raise unless one of two operands holds weights that the other has not met."""
         ancestors = self.seen.graph.ancestors
         first, second = dict.fromkeys(node.inputs)
-        free = (x.drawn >= 0 and not ancestors[second] >> x.drawn & 1) or (
+        is_fresh = (x.drawn >= 0 and not ancestors[second] >> x.drawn & 1) or (
             y.drawn >= 0 and not ancestors[first] >> y.drawn & 1
         )
-        if not free:
+        if not is_fresh:
             raise Outside("values that were made from one another")
 
     def _mul(self, node: Node, before: Sequence[Signal]) -> Signal:
-        divides = node.op == "aten.div"
-        if node.op not in ("aten.mul", "aten.div"):
+        divides = ops.divides(node.op)
+        if node.op not in ops.PLAIN_PRODUCTS:
             raise Outside(f"the operation {node.op}")
         x = before[0]
         if len(node.inputs) == 2 and (len(before) == 2 or (x.law is not None and not divides)):
@@ -383,24 +388,17 @@ class Propagation(Held):
             return x
         factor = node.forward.second / source.second
         slack = self.sampling(node, node.forward) + self.sampling(self.seen.nodes[node.inputs[0]], source)
-        if node.category == "copy" and abs(factor - 1) <= SAME + 4 * math.sqrt(slack):
+        # A copy that only moves values keeps their law; any other factor makes the law unknown.
+        if node.category == "copy" and abs(factor - 1) <= SAME_SECOND + 4 * math.sqrt(slack):
             return x
         second = x.second * factor
         mean = node.forward.mean * math.sqrt(second / node.forward.second) if node.forward.second > 0 else 0.0
         law = normal_law(mean, second)
-        return replace(
-            x,
-            second=second,
-            mean=mean,
-            carried=x.variance + slack,
-            law=law,
-            values=math.inf,
-            root=node.index,
-            profile=(),
-        )
+        return replace(x, second=second, mean=mean, carried=x.variance + slack, law=law, values=math.inf,
+                       root=node.index, profile=())  # fmt: skip
 
 
-_WORDS = {
+_UNPREDICTED = {
     "softmax": "a softmax",
     "attention": "attention",
     "matmul": "a product of two signals",

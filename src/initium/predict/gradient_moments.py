@@ -13,14 +13,15 @@ from dataclasses import dataclass, field, replace
 
 from initium.predict.forward_moments import Propagation
 from initium.predict.signal import Outside, Signal
+from initium.record.tape import ops
 from initium.record.tape.node import Node
 from initium.theory.fans import fans
 from initium.theory.laws import Law
 from initium.theory.profiles import Profile, blended, through
 
-MIRRORED = 4.0
-"""`Gradient.twins` of what paired columns hand back: a pair's gradients are opposite."""
-UNEVEN = 0.5
+OPPOSITE_GRADIENTS = 4.0
+"""`Gradient.paired` of what paired columns hand back: a pair's gradients are opposite."""
+UNEVEN_SAMPLES = 0.5
 """Relative variance of a signal's size over samples from which gradients through a product depend on it."""
 
 
@@ -34,7 +35,7 @@ class Gradient:
         drift: the same, as a standard deviation, through signals of another size than predicted: they change f'
             alike in all layers, so it adds up along the way.
         profile: how its power lies over a map.
-        twins: for a value of units in pairs of opposite sign, the mean square of the difference of a pair's gradients,
+        paired: for a value of units in pairs of opposite sign, the mean square of the difference of a pair's gradients,
             to E g^2: 2 where they are independent.
         reason: why it is a measurement; "" where it was predicted.
     """
@@ -44,7 +45,7 @@ class Gradient:
     drift: float = 0.0
     reason: str = ""
     profile: Profile = ()
-    twins: float = 2.0
+    paired: float = 2.0
 
     @property
     def total(self) -> float:
@@ -65,6 +66,7 @@ class Backpropagation:
         regions: dict[int, list[int]] = {}
         for index, signal in enumerate(self.signals):
             regions.setdefault(signal.root, []).append(index)
+        # Backwards: a root's gradient is the sum over consumers, which all come later.
         for root in sorted(regions, reverse=True):
             node = self.forward.seen.nodes[root]
             if node.backward is None:
@@ -96,21 +98,26 @@ class Backpropagation:
             raise Outside("a gradient that does not arrive")
         shares = [one.second / total for one in parts]
         variance = sum(one.variance * share**2 for one, share in zip(parts, shares, strict=True))
+        # Linear, not squared: an error of the signal's size is common to all ways.
         drift = sum(one.drift * share for one, share in zip(parts, shares, strict=True))
-        twins = sum(one.twins * share for one, share in zip(parts, shares, strict=True))
-        return Gradient(total, variance, drift, "", blended([one.profile for one in parts], shares), twins)
+        paired = sum(one.paired * share for one, share in zip(parts, shares, strict=True))
+        return Gradient(total, variance, drift, "", blended([one.profile for one in parts], shares), paired)
 
     def _sloped(self, arrived: Gradient, law: Law, root: int) -> Gradient:
         """Through a function of a root: times E f'^2."""
-        spread, odd = law.gain_excess / self._values(root), law.odd() if arrived.twins == MIRRORED else None
+        spread, odd = law.gain_excess / self._values(root), self._odd(law, arrived)
         drift = abs(law.gain_slope) * math.sqrt(self.signals[root].variance)
         return replace(
             arrived,
             second=arrived.second * law.gain,
             variance=arrived.variance + spread,
             drift=arrived.drift + drift,
-            twins=odd.gain / law.gain if odd is not None and law.gain > 0 else 2.0,
+            paired=odd.gain / law.gain if odd is not None and law.gain > 0 else 2.0,
         )
+
+    def _odd(self, law: Law, arrived: Gradient) -> Law | None:
+        """The law of the odd part, where the gradients of paired units are opposite."""
+        return law.odd() if arrived.paired == OPPOSITE_GRADIENTS else None
 
     def _back(self, index: int, consumer: int) -> Gradient:
         """What one consumer hands back to a value."""
@@ -129,10 +136,10 @@ class Backpropagation:
             return before
         if node.category == "mul" and whole and len(node.inputs) == 2:
             other = next((one for one in node.inputs if one != index), index)
-            if self.forward.spread(self.forward.seen.nodes[self.signals[other].root]) > UNEVEN:
+            if self.forward.spread(self.forward.seen.nodes[self.signals[other].root]) > UNEVEN_SAMPLES:
                 raise Outside("a product with a value whose size varies from sample to sample")
             return replace(before, second=before.second * self.signals[other].second)
-        if "max" in node.op:
+        if ops.takes_maximum(node.op):
             raise Outside("a maximum, which chooses where gradients go")
         if node.category in ("pool", "copy"):
             return self._through_move(index, node, before)
@@ -152,13 +159,13 @@ class Backpropagation:
         assert use is not None and use.layer is not None  # noqa: PT018 - the signal was predicted through it
         middle, profile = through(use.layer, before.profile, backward=True)
         weights = self.forward.weights_of(use.names[0])
-        pairs = before.twins / 2 if weights.structure.opposite else 1.0
+        pairs = before.paired / 2 if weights.structure.opposite else 1.0
         second = before.second * middle * fans(use.layer).fan_out * weights.second * pairs
         rank = self.forward.seen.nodes[index].backward
         alike = rank.rank if rank is not None and rank.rank >= 1 else 1.0
         variance = before.variance + 2.0 / (use.layer.num_in * alike)
-        twins = MIRRORED if weights.structure.paired else 2.0
-        return Gradient(second, variance, before.drift, profile=profile, twins=twins)
+        paired = OPPOSITE_GRADIENTS if weights.structure.paired else 2.0
+        return Gradient(second, variance, before.drift, profile=profile, paired=paired)
 
     def _through_move(self, index: int, node: Node, before: Gradient) -> Gradient:
         """By the factor that was measured: a linear map has the same at any scale."""

@@ -10,15 +10,15 @@ from initium.record import Record
 from initium.record.tape.node import Node
 from initium.record.tape.uses import Use
 
-STRUCTURED = 0.2
+MAX_ZEROS = 0.2
 """Share of exact zeros from which a weight is no set of independent draws."""
 
-UNEVEN = 0.1
+UNEVEN_BIASES = 0.1
 """Share of an output's second moment that the spread of its biases has where its parts are not alike."""
 
 
 @dataclass
-class Held:
+class ParameterMoments:
     """The parameters of a record; `weights` stand in for the values that it found."""
 
     seen: Record
@@ -31,6 +31,7 @@ class Held:
         self._places: dict[str, int] = {}
         for use in self.seen.sites:
             for name in use.names:
+                # A bit for every use, so that one mask answers what a signal has met.
                 self._places[name] = self._places.get(name, 0) | 1 << use.node
 
     def weight_at(self, index: int) -> Use | None:
@@ -52,7 +53,7 @@ class Held:
         shape = known.structure
         if len(info.shape) < 2 or known.second == 0:
             return known
-        if shape.zeros > STRUCTURED:
+        if shape.zeros > MAX_ZEROS:
             raise Outside("a weight with many exact zeros")
         if 0.0 < shape.paired < 1.0:
             raise Outside("a weight of which some units are paired")
@@ -69,7 +70,7 @@ class Held:
         """Raise unless one law holds for all parts of a node's output, of that second moment."""
         if differ is None:
             raise Outside("parts of one value that may be alike")
-        if differ and any(of - mean**2 > UNEVEN * second for mean, of in self.vectors(node, "bias")):
+        if differ and any(of - mean**2 > UNEVEN_BIASES * second for mean, of in self.vectors(node, "bias")):
             raise Outside("parts of one value with biases of their own")
 
     def vectors(self, node: Node, how: str, *, found: bool = False) -> list[tuple[float, float]]:

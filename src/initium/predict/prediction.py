@@ -106,6 +106,7 @@ def predict(seen: Record, weights: Mapping[str, Weights] | None = None) -> tuple
             continue
         node, signal = seen.nodes[use.node], signals[use.node]
         outside = propagation.restarts.get(use.node, "")
+        # Where the spread of units was measured, it holds the error of the sample already.
         looked_at = 0.0 if node.unit_error is not None else propagation.sampling(node, node.forward)
         found[use.node] = Predicted(
             node=use.node,

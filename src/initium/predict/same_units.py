@@ -22,6 +22,7 @@ def reads_apart(seen: Record, node: Node) -> bool | None:
         return False
     if (one.shape, one.stride, first.shape) != (other.shape, other.stride, second.shape):
         return None
+    # One place and other strides: the same values in another order, of which units alone do not tell.
     if first.offset == second.offset:
         return False if first.stride == second.stride else None
     axis = 1 if len(one.shape) > 3 and one.shape[1] == one.units else len(one.shape) - 1

@@ -40,14 +40,14 @@ def _facts(found: Sequence[Predicted]) -> list[tuple[str, object]]:
         ("weighted sites", len(found)),
         ("theory speaks of", len(spoken)),
         ("predicted throughout", sum(not one.restarted for one in spoken)),
-        *_held("within their error bar", spoken),
+        *_inside("within their error bar", spoken),
         ("gradients predicted", len(slopes)),
-        *_held("gradients within their error bar", slopes),
+        *_inside("gradients within their error bar", slopes),
     ]
     return facts + [("outside the theory", f"{reason} ({count})") for reason, count in reasons.most_common(5)]
 
 
-def _held(label: str, bars: Sequence[Bar]) -> Iterator[tuple[str, object]]:
+def _inside(label: str, bars: Sequence[Bar]) -> Iterator[tuple[str, object]]:
     """How many bars hold what was measured, if anything was."""
     known = [one for one in bars if one.measured is not None]
     if known:

@@ -12,8 +12,8 @@ from initium.errors import UsageError
 from initium.random import exact
 from initium.random.distributions import Integers, Normal, TruncatedNormal, Uniform
 
-_WORDS = 2**31  # a truncated draw spends 31 bits
-_REACH = 6.67  # Box-Muller on 31 bits ends at sqrt(64 ln 2) = 6.661 standard deviations
+_CUT_WORDS = 2**31  # a truncated draw spends 31 bits
+_LARGEST_NORMAL = 6.67  # Box-Muller on 31 bits ends at sqrt(64 ln 2) = 6.661 standard deviations
 _NEAR, _CENTRAL = 2.05, 3.05  # bounds within which simpler forms of the quantile are enough
 _FAR = 11.0  # nearest bound beyond which the mass is too small for fp32
 
@@ -87,7 +87,7 @@ def normal(mean: float, std: float) -> Recipe:
 @functools.lru_cache(maxsize=1024)
 def cut_normal(mean: float, std: float, low: float, high: float) -> Recipe:
     """Normal cut to [low, high], all in standard deviations of the uncut one, whose `std` this is."""
-    if low <= -_REACH and high >= _REACH:
+    if low <= -_LARGEST_NORMAL and high >= _LARGEST_NORMAL:
         return normal(mean, std)
     if max(low, -high) > _FAR:
         return _far_tail(mean, std, low, high)
@@ -105,12 +105,12 @@ def _sides(low: float, high: float) -> tuple[int, tuple[float, ...]]:
     """
     outer = 2 * exact.tail(abs(low)), 2 * exact.tail(abs(high))
     if low >= 0:
-        return 0, (0.0, 0.0, outer[1], (outer[0] - outer[1]) / _WORDS, _inside(low))
+        return 0, (0.0, 0.0, outer[1], (outer[0] - outer[1]) / _CUT_WORDS, _inside(low))
     if high <= 0:
-        return _WORDS, (outer[0], (outer[1] - outer[0]) / _WORDS, 0.0, 0.0, _inside(-high))
-    below = round(_WORDS * (1 - outer[0]) / (2 - outer[0] - outer[1]))
-    below = min(max(below, 1), _WORDS - 1)
-    return below, (outer[0], (1 - outer[0]) / below, outer[1], (1 - outer[1]) / (_WORDS - below), 0.0)
+        return _CUT_WORDS, (outer[0], (outer[1] - outer[0]) / _CUT_WORDS, 0.0, 0.0, _inside(-high))
+    below = round(_CUT_WORDS * (1 - outer[0]) / (2 - outer[0] - outer[1]))
+    below = min(max(below, 1), _CUT_WORDS - 1)
+    return below, (outer[0], (1 - outer[0]) / below, outer[1], (1 - outer[1]) / (_CUT_WORDS - below), 0.0)
 
 
 def _inside(z: float) -> float:

@@ -13,8 +13,14 @@ from typing import NamedTuple
 
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 _SQRT_2PI = 2.5066282746310002
-_NODES = (-0.9061798459386640, -0.5384693101056831, 0.0, 0.5384693101056831, 0.9061798459386640)
-_WEIGHTS = (0.236926885056189, 0.478628670499366, 0.568888888888889, 0.478628670499366, 0.236926885056189)
+_GAUSS_NODES = (-0.9061798459386640, -0.5384693101056831, 0.0, 0.5384693101056831, 0.9061798459386640)
+_GAUSS_WEIGHTS = (
+    0.236926885056189,
+    0.478628670499366,
+    0.568888888888889,
+    0.478628670499366,
+    0.236926885056189,
+)
 _PANELS = 40
 _NEGLIGIBLE = 92.0  # exp(-92 / 2) = 1e-20 of the peak
 
@@ -97,7 +103,7 @@ def _side(start: float, width: float) -> tuple[float, float, float]:
     half = 0.5 * width / _PANELS
     sums = [0.0, 0.0, 0.0]
     for panel in range(_PANELS):
-        for node, weight in zip(_NODES, _WEIGHTS, strict=True):
+        for node, weight in zip(_GAUSS_NODES, _GAUSS_WEIGHTS, strict=True):
             x = (2 * panel + 1 + node) * half
             part = weight * half * exp(-0.5 * x * (x + 2 * start))
             sums[0] += part

@@ -22,9 +22,9 @@ from initium.random.region import Region, Run
 _NORMAL = recipe(Normal(0.0, 1.0))
 _CPU = torch.device("cpu")
 _TINY_SIZE, _SMALL_SIZE, _SLIM = 1 << 13, 1 << 17, 16
-_BATCH = 1 << 17  # elements of small matrices that are worth waking another thread
+_WORTH_A_THREAD = 1 << 17  # elements of small matrices that are worth waking another thread
 _BLOCK = 128
-_TINY = 1e-30
+_LEAST_SQUARE = 1e-30
 
 
 def orthogonal(
@@ -67,7 +67,7 @@ def _in_cache(rows: int, cols: int) -> bool:
 
 def _fill_small(found: Kernel, out: Tensor, key: bytes, gain: float) -> None:
     batch, rows, cols = out.shape
-    step = max(1, _BATCH // (2 * rows * cols))
+    step = max(1, _WORTH_A_THREAD // (2 * rows * cols))
 
     def some(first: int) -> None:
         scratch = torch.empty(rows * cols + (max(rows, cols) + 3) * (min(rows, cols) + 15))
@@ -131,6 +131,6 @@ def _reflectors(run: Run, key: Key, found: Kernel | None, dtype: torch.dtype) ->
     norm = torch.linalg.vector_norm(u, dim=1)
     signs = torch.where(head < 0, 1.0, -1.0).to(dtype)
     reach = norm + head.abs()
-    scale = (norm * reach).clamp_min_(_TINY).rsqrt_()  # a draw can be all zeros: no NaN then
+    scale = (norm * reach).clamp_min_(_LEAST_SQUARE).rsqrt_()  # a draw can be all zeros: no NaN then
     head.copy_(-signs * reach)
     return u.mul_(scale.unsqueeze(1)), signs

@@ -16,7 +16,7 @@ from initium.random.region import Run
 
 _CPU = torch.device("cpu")
 _STRIPE = 32  # columns that the kernel works on at a time
-_WORDS = Recipe(Kind.WORDS, (), packed=bytes(48))
+_RAW_WORDS = Recipe(Kind.WORDS, (), packed=bytes(48))
 
 
 def subsets(key: Key, rows: int, cols: int, size: int) -> Tensor:
@@ -50,9 +50,9 @@ def permutation(key: Key, size: int) -> Tensor:
 def _words(key: Key, size: int) -> Tensor:
     found = kernel()
     if found is None:
-        return torch_path.draw_range(_WORDS, key, 0, size, _CPU)
+        return torch_path.draw_range(_RAW_WORDS, key, 0, size, _CPU)
     words = torch.empty(size, dtype=torch.int32)
-    found.fill(words.data_ptr(), torch.float32, Run(0, size, 0, 1), packed_key(key), _WORDS)
+    found.fill(words.data_ptr(), torch.float32, Run(0, size, 0, 1), packed_key(key), _RAW_WORDS)
     return words
 
 
@@ -70,7 +70,7 @@ def _subsets_by_torch(key: Key, rows: int, cols: int, size: int) -> Tensor:
     every = torch.arange(cols)
     for step in range(steps):
         last = rows - steps + step
-        word = torch_path.draw_at(_WORDS, key, every * rows + step).long() & 0xFFFFFFFF
+        word = torch_path.draw_at(_RAW_WORDS, key, every * rows + step).long() & 0xFFFFFFFF
         pick = word * (last + 1) >> 32
         pick = torch.where(mask[every, pick] != flip, last, pick)
         mask[every, pick] = not flip

@@ -313,6 +313,6 @@ def _saturated(draft: Draft) -> float | None:
     bounds = ops.SATURATING.get(ops.ACTIVATIONS.get(draft.op, ""))
     if bounds is None or draft.sample is None:
         return None
-    margin = 0.01 * (bounds[1] - bounds[0])
+    margin = ops.SATURATION_MARGIN * (bounds[1] - bounds[0])
     values = draft.sample.float()
     return float(((values < bounds[0] + margin) | (values > bounds[1] - margin)).float().mean())

@@ -2,13 +2,13 @@
 
 Two rates decide, per layer and for z ~ N(0, q):
 
-* bend = log chi = log(q d / V), the growth of gradients. With centred rows V = Var f, and then bend is at least 0 by
+* log chi = log(q d / V), the growth of gradients. With centred rows V = Var f, and then it is at least 0 by
   Poincare's inequality and 0 only for a linear f: it is also how fast near inputs are torn apart.
 * drift = d log V / d log q - 1, the growth of a disturbance of the signal's scale: below 0 the chain corrects it.
 
-Mirrored weights see the odd part f(z) - f(-z) in place of f: linear for ReLU, GELU, SiLU, softplus, so bend 0.
-Plain nets of 8 to 100 layers and 14 activations, trained, gave the limits below: a chain does best when its bends add
-up to about 1.5, bears 3 to 4 if its scale corrects itself, and is lost from about 6.
+Mirrored weights see the odd part f(z) - f(-z) in place of f: linear for ReLU, GELU, SiLU, softplus, so log chi is 0.
+The limits below are those of trained plain nets (evidence: D-chain-budgets): a chain does best when log chi adds up to
+`LOG_CHI_BUDGET`, and still trains at twice that if its scale corrects itself.
 
 The dials of a start: the variance of weights (through q, or `w`), centring and equal biases (`shift`) are found here,
 for chains without aid; norm gain and norm shift in `initium.theory.normed`; branch scale in `initium.theory.streams`.
@@ -31,18 +31,19 @@ from initium.theory.sampled import Sampled, tabulated
 Function = Activation | Sampled
 Geometry = Literal["orthogonal", "mirrored"]
 
-BEND = 1.5
-"""Sum of bends over a chain that training likes best."""
+LOG_CHI_BUDGET = 1.5
+"""Sum of log chi over a chain at which trained nets did best. evidence: D-chain-budgets."""
 STEADY = 1e-5
 """Drift per layer up to which a chain keeps its scale, however deep."""
-SHORT_BEND, SHORT_DRIFT = 3.05, 1.0
-"""Sums that a chain bears at unit scale: of ReLU up to 7 layers, of GELU up to 10, of tanh up to 18."""
+SHORT_LOG_CHI, SHORT_DRIFT = 3.05, 1.0
+"""Sums at which a chain still trains at unit scale. evidence: D-chain-budgets."""
 LARGEST_Q, SMALLEST_Q = 4.0, 5e-4
+"""Second moments of pre-activations between which a start is looked for."""
 CLEARLY_WIDER = 20.0
 """Ratio of mirrored to plain q from which mirrored weights are worth the units that they pair."""
 SHIFTS = tuple(sign * size for size in (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0) for sign in (1, -1))
 SMALLEST_MOVED_Q = 0.01
-_STEP = 1.02
+_Q_STEP = 1.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,11 @@ class Rates:
     """Growth per layer, as logarithms.
 
     Args:
-        bend: log chi, of the mean square of gradients at the fixed point.
+        log_chi: of the mean square of gradients at the fixed point.
         drift: log-slope of the variance map less 1.
     """
 
-    bend: float
+    log_chi: float
     drift: float
 
 
@@ -103,7 +104,7 @@ class Start:
 def rates(
     f: Function | Sequence[Function], q: float, *, centring: float = 1.0, mirrored: bool = False
 ) -> Rates:
-    """Bend and drift of one layer, or their means over several, at z ~ N(0, q).
+    """Log chi and drift of one layer, or their means over several, at z ~ N(0, q).
 
     Args:
         f: activation, by name, callable or `Sampled`; or several of them.
@@ -112,18 +113,18 @@ def rates(
         mirrored: whether weights are mirrored, so that only the odd part of f passes.
 
     Example:
-        >>> round(rates("relu", 1.0).bend, 3), abs(round(rates("relu", 1.0, mirrored=True).bend, 3))
+        >>> round(rates("relu", 1.0).log_chi, 3), abs(round(rates("relu", 1.0, mirrored=True).log_chi, 3))
         (0.383, 0.0)
     """
     return _Chain(f, mirrored).rates(q, centring)
 
 
 def critical_point(
-    f: Function | Sequence[Function], depth: int, *, mirrored: bool = False, budget: float = BEND
+    f: Function | Sequence[Function], depth: int, *, mirrored: bool = False, budget: float = LOG_CHI_BUDGET
 ) -> Critical:
-    """The point for a chain of `depth` layers: the largest q up to 4 at which the bends fit, rows without mean.
+    """The point for a chain of `depth` layers: rows without mean, and the largest q at which log chi stays in budget.
 
-    Where no q keeps the sum of bends within `budget` (ReLU, and all with a kink at 0) q stays 1 and the rows keep as
+    Where no q keeps that sum within `budget` (ReLU, and all with a kink at 0) q stays 1 and the rows keep as
     much of their mean as the budget demands: a mean holds gradients down, at the price of inputs that grow alike.
 
     Args:
@@ -148,13 +149,13 @@ def critical_point(
 def start_of(
     f: Function | Sequence[Function], depth: int, *, mirror: bool = True, biases: bool = False
 ) -> Start:
-    """The start of an unaided chain, from its activations and its depth alone.
+    """The start of a plain chain, without norm or skip, from its activations and its depth alone.
 
-    Plain orthogonal weights with centred rows where the chain bears them: at unit scale or above if it is short
-    for its activation, else at the smaller q where it bends little and keeps its scale. Else mirrored ones, if
-    the odd part of the activation bends little; odd activations are never mirrored, twin units would stay twins
-    for ever. Else, where there are biases, equal ones that move the activation to where it bends less (cos, or
-    ReLU at an odd width). Else rows that keep a part of their mean.
+    Plain orthogonal weights with centred rows where the chain trains with them: at unit scale or above if it is short
+    for its activation, else at the smaller q where log chi is small and the scale is kept. Else mirrored ones, if
+    log chi of the odd part of the activation is small; odd activations are never mirrored, paired units would stay
+    equal but for their sign. Else, where there are biases, equal ones that move the activation to where it is more
+    nearly linear (cos, or ReLU at an odd width). Else rows that keep a part of their mean.
 
     Args:
         f: activation, or those of the layers in order; names, callables or `Sampled`.
@@ -170,17 +171,17 @@ def start_of(
         ['mirrored', 'mirrored', 'orthogonal', 'orthogonal']
     """
     plain, odd = _Chain(f), _Chain(f, mirrored=True)
-    steady, unit = plain.largest_q(BEND / _checked(depth)), plain.rates(1.0)
-    if depth * unit.bend <= SHORT_BEND and depth * unit.drift <= SHORT_DRIFT:
+    steady, unit = plain.largest_q(LOG_CHI_BUDGET / _checked(depth)), plain.rates(1.0)
+    if depth * unit.log_chi <= SHORT_LOG_CHI and depth * unit.drift <= SHORT_DRIFT:
         q = plain.no_larger(max(1.0, steady or 0.0))
-        return _orthogonal(plain.at(q, 1.0), depth, "bends little enough at unit scale")
-    linear = odd.largest_q(BEND / depth) if mirror and plain.has_even_part() else None
+        return _orthogonal(plain.at(q, 1.0), depth, "keeps the size of gradients well enough at unit scale")
+    linear = odd.largest_q(LOG_CHI_BUDGET / depth) if mirror and plain.has_even_part() else None
     if steady is not None and (linear is None or linear < CLEARLY_WIDER * steady):
-        return _orthogonal(plain.at(steady, 1.0), depth, "bends little and keeps its scale")
+        return _orthogonal(plain.at(steady, 1.0), depth, "keeps the size of signal and gradients")
     if linear is not None:
         point = odd.at(plain.no_larger(linear), 0.0)
         reason = f"a chain of {depth}: pairs of opposite units pass on the odd part of the activation, "
-        reason += "which is linear" if depth * math.log(point.chi) < 0.01 else "which bends little"
+        reason += "which is linear" if depth * math.log(point.chi) < 0.01 else "which is nearly linear"
         return Start("mirrored", point.q, 0.0, math.sqrt(point.w), point.chi, reason)
     moved = _moved(_several(f), depth) if biases else None
     if moved is not None:
@@ -189,13 +190,13 @@ def start_of(
 
 
 def _moved(several: tuple[Function, ...], depth: int) -> Start | None:
-    """The smallest equal bias at which the chain bends little at unit scale, else the one that allows the largest q."""
+    """The smallest equal bias at which log chi is small at unit scale, else the one that allows the largest q."""
     table = {f: tabulated(f) for f in several}
     best: tuple[float, float, _Chain] | None = None
     for shift in SHIFTS:
         moved = {f: known.shifted(shift) for f, known in table.items()}
         chain = _Chain([moved[f] for f in several])
-        q = chain.largest_q(BEND / depth, SHORT_DRIFT / depth, highest=1.0)
+        q = chain.largest_q(LOG_CHI_BUDGET / depth, SHORT_DRIFT / depth, highest=1.0)
         if q is not None and (best is None or q > 1.1 * best[0]):
             best = (q, shift, chain)
         if best is not None and best[0] == 1.0:
@@ -203,7 +204,8 @@ def _moved(several: tuple[Function, ...], depth: int) -> Start | None:
     if best is None or best[0] < SMALLEST_MOVED_Q:
         return None
     q, shift, chain = best
-    return replace(_orthogonal(chain.at(q, 1.0), depth, f"bends less with biases of {shift:g}"), shift=shift)
+    why = f"keeps the size of gradients better with biases of {shift:g}"
+    return replace(_orthogonal(chain.at(q, 1.0), depth, why), shift=shift)
 
 
 def _orthogonal(point: Critical, depth: int, why: str) -> Start:
@@ -225,15 +227,15 @@ class _Chain:
     def rates(self, q: float, centring: float = 1.0) -> Rates:
         """Mean rates of the layers."""
         found = {f: self._rates(f, q, centring) for f in self._counts}
-        bend = self._mean({f: rate.bend for f, rate in found.items()})
-        return Rates(bend, self._mean({f: rate.drift for f, rate in found.items()}))
+        log_chi = self._mean({f: rate.log_chi for f, rate in found.items()})
+        return Rates(log_chi, self._mean({f: rate.drift for f, rate in found.items()}))
 
-    def largest_q(self, bend: float, drift: float = STEADY, highest: float = LARGEST_Q) -> float | None:
-        """The largest q in reach at which a layer bends and drifts no more than that."""
+    def largest_q(self, log_chi: float, drift: float = STEADY, highest: float = LARGEST_Q) -> float | None:
+        """The largest q in reach at which log chi and drift of a layer are no larger than that."""
 
         def fits(q: float) -> bool:
             rate = self.rates(q)
-            return rate.bend <= bend + 1e-7 and rate.drift <= drift
+            return rate.log_chi <= log_chi + 1e-7 and rate.drift <= drift
 
         high = highest
         if fits(high):
@@ -250,14 +252,14 @@ class _Chain:
 
     def no_larger(self, q: float) -> float:
         """q, or 1 if units are no less linear at 1: then nothing is won by leaving unit scale."""
-        return 1.0 if q > 1 and self.rates(q).bend <= self.rates(1.0).bend + 1e-6 else q
+        return 1.0 if q > 1 and self.rates(q).log_chi <= self.rates(1.0).log_chi + 1e-6 else q
 
-    def centring(self, bend: float) -> float:
-        """The largest fraction at which log chi is at most `bend`, at q = 1; 0 if none."""
+    def centring(self, log_chi: float) -> float:
+        """The largest fraction at which log chi is at most `log_chi`, at q = 1; 0 if none."""
         low, high = 0.0, 1.0
         for _ in range(30):
             middle = (low + high) / 2
-            low, high = (middle, high) if self.rates(1.0, middle).bend <= bend else (low, middle)
+            low, high = (middle, high) if self.rates(1.0, middle).log_chi <= log_chi else (low, middle)
         return low
 
     def at(self, q: float, centring: float) -> Critical:
@@ -267,7 +269,7 @@ class _Chain:
             centring = 0.0
         rate = self.rates(q, centring)
         w = self._mean({f: math.log(q / _power(at, centring)) for f, at in found.items()})
-        return Critical(q, centring, math.exp(w), math.exp(rate.bend), 1 + rate.drift)
+        return Critical(q, centring, math.exp(w), math.exp(rate.log_chi), 1 + rate.drift)
 
     def has_even_part(self) -> bool:
         """Whether some f differs from an odd function: f(z) + f(-z) varies."""
@@ -279,11 +281,11 @@ class _Chain:
         return self._known[f, q]
 
     def _rates(self, f: Function, q: float, centring: float) -> Rates:
-        at, more, less = (self._moments(f, one) for one in (q, q * _STEP, q / _STEP))
+        at, more, less = (self._moments(f, one) for one in (q, q * _Q_STEP, q / _Q_STEP))
         powers = [_power(one, centring) for one in (at, more, less)]
         if min(powers) <= 0 or at.d <= 0:
             return Rates(math.inf, math.inf)
-        slope = math.log(powers[1] / powers[2]) / (2 * math.log(_STEP))
+        slope = math.log(powers[1] / powers[2]) / (2 * math.log(_Q_STEP))
         return Rates(math.log(q * at.d / powers[0]), slope - 1)
 
     def _mean(self, values: dict[Function, float]) -> float:

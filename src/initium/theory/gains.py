@@ -45,7 +45,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "exp": torch.exp,
     "abs": torch.abs,
 }
-_SAME = {"linear": "identity", "swish": "silu", "relu2": "relu_squared", "none": "identity"}
+_SYNONYMS = {"linear": "identity", "swish": "silu", "relu2": "relu_squared", "none": "identity"}
 _TORCH = {
     "identity": 1.0,
     "sigmoid": 1.0,
@@ -54,7 +54,7 @@ _TORCH = {
     "leaky_relu": math.sqrt(2 / (1 + 0.01**2)),
     "selu": 0.75,
 }
-_REACH = 12.0  # the density of a standard normal at 12 is 2e-32
+_INTEGRATED = 12.0  # the density of a standard normal at 12 is 2e-32
 _MOST_PANELS = 20_000
 _SPLIT = math.sqrt(2) - 1  # uneven, or a jump near a panel's middle looks the same to both halves
 
@@ -151,7 +151,7 @@ def moments(f: Activation, q: float = 1.0) -> Moments:
 
 def canonical_name(name: str) -> str:
     """The key of `ACTIVATIONS` behind a name ("linear" is "identity"), or UnknownNameError."""
-    key = _SAME.get(name.lower(), name.lower())
+    key = _SYNONYMS.get(name.lower(), name.lower())
     if key not in ACTIVATIONS:
         raise unknown_name("activation", name, ACTIVATIONS)
     return key
@@ -169,7 +169,7 @@ def _named_moments(name: str, q: float) -> Moments:
 
 def _moments(f: Callable[[Tensor], Tensor], q: float) -> Moments:
     pointwise = checked(_doubled(f))
-    start, scale = torch.linspace(-_REACH, _REACH, 25, dtype=torch.float64), math.sqrt(q)
+    start, scale = torch.linspace(-_INTEGRATED, _INTEGRATED, 25, dtype=torch.float64), math.sqrt(q)
     left, right, total = start[:-1], start[1:], torch.zeros(3, dtype=torch.float64)
     whole = _panels(pointwise, left, right, scale)
     for _ in range(80):
@@ -266,7 +266,7 @@ def _shape(y: object) -> object:
 
 
 def _torch_gain(f: Activation) -> float:
-    key = _SAME.get(f, f) if isinstance(f, str) else None
+    key = _SYNONYMS.get(f, f) if isinstance(f, str) else None
     if key in _TORCH:
         return _TORCH[key]
     raise UsageError(

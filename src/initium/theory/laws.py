@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-STEP = 1e-4
+ROOT_STEP = 1e-4
 """Relative growth of the root between the two rows of a law."""
-_REACH, _POINTS = 7.0, 700
+_LARGEST_ROOT, _POINTS = 7.0, 700
 _BINS = 96
 
 
@@ -26,7 +26,7 @@ class Law:
     """The law of a value x = f(z).
 
     Args:
-        values: (2, P) float64: f at the root's points, and at the points times 1 + STEP.
+        values: (2, P) float64: f at the root's points, and at the points times 1 + ROOT_STEP.
         weights: (P,), they add up to 1.
         roots: (P,) the points z themselves.
     """
@@ -56,7 +56,7 @@ class Law:
     def slope(self) -> float:
         """D log E x^2 / d log q, for q the variance of the root: 1 for ReLU, less for a function that saturates."""
         low, high = (float(row.square() @ self.weights) for row in self.values)
-        return math.log(high / low) / (2 * math.log1p(STEP)) if low > 0 and high > 0 else 0.0
+        return math.log(high / low) / (2 * math.log1p(ROOT_STEP)) if low > 0 and high > 0 else 0.0
 
     @property
     def gain(self) -> float:
@@ -82,7 +82,7 @@ class Law:
     @property
     def _slopes(self) -> Tensor:
         """f'(z)^2 at the points; 0 where the root is 0 and tells nothing."""
-        rise = (self.values[1] - self.values[0]) / (STEP * self.roots)
+        rise = (self.values[1] - self.values[0]) / (ROOT_STEP * self.roots)
         return torch.where(self.roots != 0, rise, 0.0).square()
 
     def map(self, f: Callable[[Tensor], Tensor]) -> Law:
@@ -112,7 +112,7 @@ class Law:
     def rooted(self) -> Law:
         """The same law with its value as the root."""
         value = self.values[0]
-        return Law(torch.stack([value, value * (1 + STEP)]), self.weights, value)
+        return Law(torch.stack([value, value * (1 + ROOT_STEP)]), self.weights, value)
 
     def scaled(self, second: float) -> Law:
         """The law times a constant, so that E x^2 is `second`."""
@@ -141,7 +141,7 @@ def gaussian(q: float, spread: float = 0.0) -> Law:
         size = torch.exp(math.sqrt(width) * node - width / 2)
         root = (z[None, :] * torch.sqrt(q * size / (size @ share))[:, None]).flatten()
         weights = (share[:, None] * density[None, :]).flatten()
-    return Law(torch.stack([root, root * (1 + STEP)]), weights, root)
+    return Law(torch.stack([root, root * (1 + ROOT_STEP)]), weights, root)
 
 
 def independent(first: Law, second: Law, f: Callable[[Tensor, Tensor], Tensor]) -> Law:
@@ -212,7 +212,7 @@ def _interpolate(x: Tensor, known_x: Tensor, known_y: Tensor) -> Tensor:
 @lru_cache(maxsize=1)
 def _normal() -> tuple[Tensor, Tensor]:
     """Midpoints and weights of a standard normal: 0, where many activations have their kink, lies between two."""
-    edges = torch.linspace(-_REACH, _REACH, _POINTS + 1, dtype=torch.float64, device="cpu")
+    edges = torch.linspace(-_LARGEST_ROOT, _LARGEST_ROOT, _POINTS + 1, dtype=torch.float64, device="cpu")
     z = (edges[1:] + edges[:-1]) / 2
     density = torch.exp(-z * z / 2)
     density /= density.sum()

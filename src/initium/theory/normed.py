@@ -11,9 +11,9 @@ weights cancels, and gradients grow on their way back by
 
 a layer, f and f' taken at N(s, g^2), in wide nets and large batches; a batch of B adds (B - 2) / (B - 3) for linear f.
 Over samples chi is at least 1, and 1 only for a linear f (Poincare's inequality): ReLU has pi / (pi - 1), tanh 1.18. A
-shift moves ReLU-like functions to where they bend less, a smaller gain all smooth ones. Over units ReLU has 1; a shift
-makes chi less than 1, as every unit then holds a mean that says nothing of the sample. Rows of W without mean do not
-pass that mean on: then chi is the same over units as over samples.
+shift moves ReLU-like functions to where they are more nearly linear, and a smaller gain does so for all smooth ones.
+Over units ReLU has 1; a shift makes chi less than 1, as every unit then holds a mean that says nothing of the sample.
+Rows of W without mean do not pass that mean on: then chi is the same over units as over samples.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from initium.theory.sampled import Sampled, tabulated
 Over = Literal["samples", "units"]
 """What the statistics of a norm are taken over: `samples` (batch, instance), or `units` of one (layer, group, RMS)."""
 
-STEP = 0.05
+DIAL_STEP = 0.05
 """Gains and shifts are tried at multiples of it."""
 FURTHEST = 2.0
 """The largest shift: beyond it nearly all of ReLU is a line."""
 _GROUND = 1e-6
-"""Share of a bend that must be won for a dial to count as one; tables are that exact."""
+"""Share of log chi that must be won for a dial to count as one; tables are that exact."""
 
 
 def growth(
@@ -63,11 +63,11 @@ def growth(
         raise UsageError(
             f"over={over!r}", expected='"samples" or "units"', remedy="see initium.theory.normed"
         )
-    chi = math.exp(_bend(tabulated(f), gain, shift, over))
+    chi = math.exp(_log_chi(tabulated(f), gain, shift, over))
     if not chi < math.inf:
         raise UsageError(
             f"a function without variation around {shift:g}",
-            expected="one that tells samples apart there",
+            expected="one whose values differ between samples there",
             remedy="pass another shift, or a larger gain",
         )
     return chi
@@ -76,7 +76,7 @@ def growth(
 def shift_for(f: Activation | Sampled, share: float, *, over: Over = "samples") -> float:
     """The least shift at which log chi falls to a share of what it is without; `FURTHEST` if none does.
 
-    0 if log chi is no more than 0 as it is, and for functions that bend most away from 0, as tanh does.
+    0 if log chi is no more than 0 as it is, and for functions that are most nearly linear at 0, as tanh is.
 
     Args:
         f: the function after the norm.
@@ -88,12 +88,12 @@ def shift_for(f: Activation | Sampled, share: float, *, over: Over = "samples") 
         (0.65, 0.0, 0.0)
     """
     table = tabulated(f)
-    places = [round(STEP * step, 2) for step in range(round(FURTHEST / STEP) + 1)]
-    return _first(places, share, lambda shift: _bend(table, 1.0, shift, over))
+    places = [round(DIAL_STEP * step, 2) for step in range(round(FURTHEST / DIAL_STEP) + 1)]
+    return _first(places, share, lambda shift: _log_chi(table, 1.0, shift, over))
 
 
 def gain_for(f: Activation | Sampled, share: float, *, over: Over = "samples") -> float:
-    """The largest gain up to 1 at which log chi falls to a share of what it is at 1; `STEP` if none does.
+    """The largest gain up to 1 at which log chi falls to a share of what it is at 1; `DIAL_STEP` if none does.
 
     1 if log chi is no more than 0 as it is, or does not fall with the gain, as for functions with a kink at 0.
 
@@ -107,20 +107,20 @@ def gain_for(f: Activation | Sampled, share: float, *, over: Over = "samples") -
         (0.7, 0.4, 1.0)
     """
     table = tabulated(f)
-    places = [round(STEP * step, 2) for step in range(round(1 / STEP), 0, -1)]
-    return _first(places, share, lambda gain: _bend(table, gain, 0.0, over))
+    places = [round(DIAL_STEP * step, 2) for step in range(round(1 / DIAL_STEP), 0, -1)]
+    return _first(places, share, lambda gain: _log_chi(table, gain, 0.0, over))
 
 
-def _bend(table: Sampled, gain: float, shift: float, over: Over) -> float:
+def _log_chi(table: Sampled, gain: float, shift: float, over: Over) -> float:
     """Log chi; infinite where the function does not vary."""
     at = table.moments(gain * gain, shift)
     power = at.v if over == "samples" else at.s
     return math.log(gain * gain * at.d / power) if min(power, at.d) > 0 else math.inf
 
 
-def _first(places: Sequence[float], share: float, bend: Callable[[float], float]) -> float:
-    """The first place with no more than that share of the bend at the start; the start, if the next wins nothing."""
-    start = bend(places[0])
-    if not 0 < start < math.inf or bend(places[1]) >= (1 - _GROUND) * start:
+def _first(places: Sequence[float], share: float, log_chi: Callable[[float], float]) -> float:
+    """The first place with no more than that share of log chi at the start; the start, if the next wins nothing."""
+    start = log_chi(places[0])
+    if not 0 < start < math.inf or log_chi(places[1]) >= (1 - _GROUND) * start:
         return places[0]
-    return next((place for place in places if bend(place) <= share * start), places[-1])
+    return next((place for place in places if log_chi(place) <= share * start), places[-1])

@@ -15,7 +15,7 @@ from torch import Tensor
 from initium.theory.layer import Layer
 
 Profile = tuple[tuple[float, ...], ...]
-MOST = 1024
+LARGEST_MAP = 1024
 """Positions along an axis from which a border does not matter."""
 
 
@@ -32,7 +32,11 @@ def through(layer: Layer, profile: Profile, *, backward: bool = False) -> tuple[
         >>> through(conv, ())[1]
         ((0.8, 1.2, 1.2, 0.8),)
     """
-    if layer.kind not in ("conv", "conv_transpose") or not layer.input_size or max(layer.input_size) > MOST:
+    if (
+        layer.kind not in ("conv", "conv_transpose")
+        or not layer.input_size
+        or max(layer.input_size) > LARGEST_MAP
+    ):
         return 1.0, ()
     factor, rows = 1.0, []
     for axis in range(len(layer.kernel)):
@@ -67,7 +71,11 @@ def passed_mean(layer: Layer, row_sum: float, tap_sum: float = 1.0) -> float:
         >>> round(passed_mean(conv, 0.0), 4)
         0.1333
     """
-    if layer.kind not in ("conv", "conv_transpose") or not layer.input_size or max(layer.input_size) > MOST:
+    if (
+        layer.kind not in ("conv", "conv_transpose")
+        or not layer.input_size
+        or max(layer.input_size) > LARGEST_MAP
+    ):
         return row_sum
     full = 1.0
     for axis in range(len(layer.kernel)):

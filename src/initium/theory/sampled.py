@@ -11,7 +11,7 @@ from torch import Tensor
 from initium.errors import UsageError
 from initium.theory.gains import Activation, Moments, checked, function_of
 
-_FEWEST = 16
+_LEAST_PAIRS = 16
 _STRAIGHT = 1e-5
 _TABLE = 16.0
 _FEWEST_PERIODS, _SAME_AGAIN = 4, 0.05
@@ -40,7 +40,7 @@ class Sampled:
         order = x.detach().cpu().double().flatten().argsort(stable=True)
         xs, ys = x.detach().cpu().double().flatten()[order], y.detach().cpu().double().flatten()[order]
         self._x, index, count = torch.unique_consecutive(xs, return_inverse=True, return_counts=True)
-        if len(self._x) < _FEWEST:
+        if len(self._x) < _LEAST_PAIRS:
             raise _unusable(f"{len(self._x)} different arguments")
         zeros = torch.zeros_like(self._x)
         self._y = zeros.index_add(0, index, ys) / count
@@ -151,6 +151,6 @@ def _partial(edges: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def _unusable(seen: str) -> UsageError:
     return UsageError(
         f"samples of an activation: {seen}",
-        expected=f"at least {_FEWEST} finite pairs of a pointwise function",
+        expected=f"at least {_LEAST_PAIRS} finite pairs of a pointwise function",
         remedy="pass the activation itself, or its inputs and outputs in one run",
     )

@@ -1,4 +1,4 @@
-"""Residual streams: how signals and gradients grow over blocks, and how loud a branch may be.
+"""Residual streams: how signals and gradients grow over blocks, and what branch scale bounds them.
 
 A block adds its branch F, times a branch scale b, to what it keeps of the stream: x -> a x + b F(x). What a branch
 makes of fresh weights does not correlate with x, so second moments add up. Let F make v of a unit input, and let
@@ -153,14 +153,14 @@ def share_for(num_blocks: int, budget: float) -> float:
     return budget / num_blocks
 
 
-def refill(held: float, share: float, *, kept: float, taken: float) -> float:
+def refill(stream: float, share: float, *, kept: float, taken: float) -> float:
     """Second moment of a branch that brings a leaking stream back to unit scale, or adds its share if that is more.
 
     The sum is worth kept p + taken F^2, as after (x + F) / sqrt(2), where both are a half.
 
     Args:
-        held: second moment p of the stream.
-        share: what the block should add at least, as a share of `held`.
+        stream: second moment p of the stream.
+        share: what the block should add at least, as a share of `stream`.
         kept: factor of the sum on the stream's second moment.
         taken: factor of the sum on the branch's, positive.
 
@@ -168,7 +168,7 @@ def refill(held: float, share: float, *, kept: float, taken: float) -> float:
         >>> refill(1.0, 0.05, kept=0.5, taken=0.5), refill(1.0, 0.05, kept=1.0, taken=1.0)
         (1.0, 0.05)
     """
-    return max(1.0 - kept * held, share * held) / taken
+    return max(1.0 - kept * stream, share * stream) / taken
 
 
 def _check(num_blocks: int, norm: str = "none") -> None:

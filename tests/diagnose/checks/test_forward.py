@@ -83,13 +83,13 @@ def test_gradients_that_are_nan() -> None:
     assert not report.healthy
 
 
-@pytest.mark.parametrize(("scale", "swamped"), [(1e-4, True), (1.0, False)])
-def test_a_norm_swamped_by_its_epsilon(scale: float, swamped: bool) -> None:
+@pytest.mark.parametrize(("scale", "below"), [(1e-4, True), (1.0, False)])
+def test_a_norm_whose_epsilon_exceeds_the_variance(scale: float, below: bool) -> None:
     with seeded():
         model = nn.Sequential(nn.Linear(16, 16, bias=False), nn.LayerNorm(16), nn.ReLU(), nn.Linear(16, 4))
     with torch.no_grad():
         model[0].weight.mul_(scale)  # type: ignore[operator,union-attr]
-    assert ("IN105" in codes(diagnose(model, noise(16, 16)))) is swamped
+    assert ("IN105" in codes(diagnose(model, noise(16, 16)))) is below
 
 
 def test_a_small_stream_that_norms_restore_is_healthy() -> None:

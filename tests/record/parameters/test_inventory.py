@@ -68,7 +68,7 @@ def test_flags() -> None:
     assert infos["1.weight"].owner == "Linear"  # type: ignore[attr-defined]
 
 
-def test_equal_rows_and_twins() -> None:
+def test_equal_rows_and_duplicates() -> None:
     model = start(mlp(2, 8, nn.Tanh), nn.init.xavier_normal_)
     with torch.no_grad():
         model[0].weight[1] = model[0].weight[0]  # type: ignore[index,operator]
@@ -77,23 +77,23 @@ def test_equal_rows_and_twins() -> None:
     seen = record(model, noise(16, 8))
     first, second, head = (seen.parameter(f"{i}.weight") for i in (0, 2, 4))
     assert first.rows_equal == pytest.approx(2 / 8)
-    assert first.twins == pytest.approx(2 / 8)  # the next layer treats both alike, so they stay equal
+    assert first.duplicates == pytest.approx(2 / 8)  # the next layer treats both alike, so they stay equal
     assert second.rows_equal == pytest.approx(2 / 8)
-    assert second.twins == 0.0  # the head tells them apart
+    assert second.duplicates == 0.0  # the head tells them apart
     assert head.rows_equal == 0.0
 
 
-def test_zero_weights_with_different_gradients_are_no_twins() -> None:
+def test_zero_weights_with_different_gradients_are_no_duplicates() -> None:
     model = start(mlp(1, 8, nn.Tanh), nn.init.xavier_normal_)
     nn.init.zeros_(model[2].weight)  # type: ignore[arg-type,index]
     seen = record(model, noise(16, 8))
     assert seen.parameter("2.weight").rows_equal == 1.0
-    assert seen.parameter("2.weight").twins == 0.0
+    assert seen.parameter("2.weight").duplicates == 0.0
 
 
-def test_constant_weights_are_twins() -> None:
+def test_constant_weights_are_duplicates() -> None:
     seen = record(start(mlp(2, 8, nn.Tanh), lambda w: nn.init.constant_(w, 0.1)), noise(16, 8))
-    assert seen.parameter("2.weight").twins == 1.0
+    assert seen.parameter("2.weight").duplicates == 1.0
 
 
 def test_buffers() -> None:

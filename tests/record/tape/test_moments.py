@@ -6,7 +6,14 @@ import pytest
 import torch
 from tests.nets import noise
 
-from initium.record.tape.moments import MAX_ROWS, SAMPLE_SIZE, couplings_of, moments_of, norm_of, take_sample
+from initium.record.tape.moments import (
+    SAMPLE_SIZE,
+    SAMPLED_ROWS,
+    couplings_of,
+    moments_of,
+    norm_of,
+    take_sample,
+)
 
 
 def one(tensor: torch.Tensor, batch: int = 4) -> object:
@@ -28,7 +35,7 @@ def test_large_tensors_are_sampled(shape: tuple[int, ...]) -> None:
     x = noise(*shape)
     sample = take_sample(x, shape[0])
     assert sample is not None
-    assert sample.shape[0] == -(-shape[0] // -(-shape[0] // MAX_ROWS))
+    assert sample.shape[0] == -(-shape[0] // -(-shape[0] // SAMPLED_ROWS))
     assert SAMPLE_SIZE / 4 <= sample.numel() <= SAMPLE_SIZE
     moments = moments_of([sample])[0]
     assert moments is not None

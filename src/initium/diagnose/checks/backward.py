@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from initium.diagnose.criteria import WARN
+from initium.diagnose import limits
 from initium.diagnose.finding import Finding, Severity, plan_rule
 from initium.diagnose.measures import Measures
 from initium.diagnose.trunk import TrunkPoint
 from initium.diagnose.zero_gates import shut_modules
 from initium.report import number, percent, some
-
-SPAN = 2.5
-ZERO = 0.05
 
 
 def check_backward(measures: Measures) -> Iterator[Finding]:
@@ -26,13 +23,14 @@ def check_backward(measures: Measures) -> Iterator[Finding]:
 
 def _span(measures: Measures) -> Iterator[Finding]:
     span = measures.gradient_span
-    if span is None or span <= WARN * SPAN:
+    if span is None or span <= limits.WARNING_ONSET * limits.GRADIENT_DECADES:
         return
-    severity: Severity = "error" if span > SPAN else "warning"
+    severity: Severity = "error" if span > limits.GRADIENT_DECADES else "warning"
     points = measures.strengths
     low, high = min(points, key=lambda pair: pair[1]), max(points, key=lambda pair: pair[1])
     if low[1] == 0.0 and low[0].second == 0.0:
         return  # S is zero because the signal is: IN101 says so
+    # Seen from the output: less at the shallow end means that it is lost on its way back.
     vanishing = low[0].depth < high[0].depth
     begin = _begin(points, vanishing)
     size = "vanishes altogether" if math.isinf(span) else f"changes by {number(span, 2)} decades"
@@ -42,7 +40,7 @@ def _span(measures: Measures) -> Iterator[Finding]:
         begin.names,
         f"the gradient {'vanishes' if vanishing else 'explodes'} towards the input: S = |x dL/dx| {size}, "
         f"from {number(high[1] if vanishing else low[1])} to {number(low[1] if vanishing else high[1])}",
-        f"S within {number(SPAN)} decades over all blocks",
+        f"S within {number(limits.GRADIENT_DECADES)} decades over all blocks",
         "early layers "
         + ("learn far slower than late ones" if vanishing else "take steps that wreck the late ones"),
         _remedy(measures, vanishing),
@@ -53,8 +51,8 @@ def _span(measures: Measures) -> Iterator[Finding]:
 def _remedy(measures: Measures, vanishing: bool) -> str:
     if not vanishing and _normed(measures):
         return (
-            "no weight before a norm can hold the gradient down: move norm shifts up, so that the functions after them "
-            "bend less (initium.init_ does), or add skips"
+            "no weight before a norm can hold the gradient down: move norm shifts up, to where the functions after "
+            "them are more nearly linear (initium.init_ does), or add skips"
         )
     return "use weights that carry the gradient back unchanged (initium.init_ does), or add norms or skips"
 
@@ -70,14 +68,15 @@ def _begin(points: list[tuple[TrunkPoint, float]], vanishing: bool) -> TrunkPoin
     end = points[-1][1]
     for point, value in reversed(points):
         low, high = (value, end) if vanishing else (end, value)
-        if high > low * 10 ** (SPAN / 2):
+        if high > low * 10 ** (limits.GRADIENT_DECADES / 2):
             return point
     return points[0][0]
 
 
 def _zero(measures: Measures) -> Iterator[Finding]:
     share = measures.zero_gradient or 0.0
-    if not measures.without_gradient or measures.twin_weights:
+    # Equal units explain zeros better: IN301 or IN302 names them.
+    if not measures.without_gradient or measures.duplicate_weights:
         return
     names = tuple(part.name for part in measures.without_gradient)
     shut = shut_modules(measures.record)
@@ -90,14 +89,20 @@ def _zero(measures: Measures) -> Iterator[Finding]:
         )
     yield Finding(
         "IN204",
-        "error" if share > ZERO else "warning" if share > 0.01 else "info",
+        _zero_severity(share),
         names,
         f"{percent(share)} of the weights have a gradient of exactly zero",
-        f"at most {percent(ZERO)}, deliberate zero gates not counted",
+        f"at most {percent(limits.ZERO_GRADIENT_SHARE)}, deliberate zero gates not counted",
         why,
         remedy,
         plan_rule(names[0], "he_normal") if len(names) == 1 and not shut else None,
     )
+
+
+def _zero_severity(share: float) -> Severity:
+    if share > limits.ZERO_GRADIENT_SHARE:
+        return "error"
+    return "warning" if share > limits.ZERO_GRADIENT_SHARE_WARNING else "info"
 
 
 def _rule(measures: Measures) -> dict[str, object] | None:

@@ -5,20 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from initium.diagnose import limits
 from initium.diagnose.finding import Finding, plan_rule
 from initium.diagnose.measures import Measures
 from initium.record.parameters.inventory import ParameterInfo
-
-GARBAGE = 1e8
-"""No start is this large; memory that was never written often is."""
-DENORMAL = 1e-30
 
 
 def check_coverage(measures: Measures) -> Iterator[Finding]:
     """IN701 meta, IN702 not finite, IN703 never written, IN704 unused, IN705 out of the gradient's reach."""
     yield from _meta(measures)
     yield from _not_finite(measures)
-    yield from _garbage(measures)
+    yield from _unwritten(measures)
     yield from _unused(measures)
     yield from _unreached(measures)
 
@@ -36,7 +33,7 @@ def _meta(measures: Measures) -> Iterator[Finding]:
             "every parameter and buffer with storage and values",
             "nothing can be computed with them",
             "fill the model with plan.materialize(model), or with to_empty() and initium.init_",
-            cost=10.0,
+            cost=limits.UNUSABLE_COST,
         )
 
 
@@ -57,30 +54,32 @@ def _not_finite(measures: Measures) -> Iterator[Finding]:
             plan_rule(names[0], "zeros" if _is_vector(measures, names[0]) else "he_normal")
             if len(names) == 1
             else None,
-            cost=10.0,
+            cost=limits.UNUSABLE_COST,
         )
 
 
-def _garbage(measures: Measures) -> Iterator[Finding]:
-    bad = [info for info in measures.record.parameters if _is_garbage(info)]
+def _unwritten(measures: Measures) -> Iterator[Finding]:
+    bad = [info for info in measures.record.parameters if _looks_unwritten(info)]
     if bad:
         yield Finding(
             "IN703",
             "error",
             tuple(info.name for info in bad),
             f"its values look like memory that was never written (largest magnitude {bad[0].peak:.3g})",
-            f"starting values between {DENORMAL:g} and {GARBAGE:g}",
+            f"starting values between {limits.UNWRITTEN_DENORMAL:g} and {limits.UNWRITTEN_MAGNITUDE:g}",
             "the layer computes nonsense",
             "start it anew (initium.init_ does); to_empty() must be followed by an initialization",
-            cost=2.0,
+            cost=limits.UNWRITTEN_COST,
         )
 
 
-def _is_garbage(info: ParameterInfo) -> bool:
+def _looks_unwritten(info: ParameterInfo) -> bool:
     """Far beyond any start, or not constant and nothing but denormal numbers."""
     if info.meta or not info.finite or math.isnan(info.peak):
         return False
-    return info.peak > GARBAGE or (info.constant is None and 0 < info.peak < DENORMAL)
+    return info.peak > limits.UNWRITTEN_MAGNITUDE or (
+        info.constant is None and 0 < info.peak < limits.UNWRITTEN_DENORMAL
+    )
 
 
 def _unused(measures: Measures) -> Iterator[Finding]:

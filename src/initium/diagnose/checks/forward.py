@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initium.diagnose.criteria import WARN
+from initium.diagnose import limits
 from initium.diagnose.finding import Finding, Severity, plan_rule
 from initium.diagnose.measures import Measures
 from initium.diagnose.trunk import TrunkPoint, epsilon_of
 from initium.report import number
 
-LOW, HIGH, SPAN = 1e-3, 1e3, 3.0
-SWAMPED = 10.0
-"""How many times smaller than its epsilon the variance must be before a norm counts as swamped."""
-EXPECTED = "the second moment of what a block receives stays between 0.001 and 1,000"
+EXPECTED = (
+    "the second moment of what a block receives stays between "
+    f"{number(limits.LEAST_SECOND)} and {number(limits.GREATEST_SECOND)}"
+)
 
 
 def check_forward(measures: Measures) -> Iterator[Finding]:
@@ -23,16 +23,21 @@ def check_forward(measures: Measures) -> Iterator[Finding]:
         return
     found = [*_vanishing(measures), *_exploding(measures)]
     yield from found
+    # A signal that has left the band has drifted, too: one cause, one finding.
     if not found:
         yield from _drifting(measures)
-    yield from _swamped(measures)
+    yield from _below_epsilon(measures)
 
 
 def _not_finite(measures: Measures) -> Finding:
     broken = [node for node in measures.broken if node.forward is not None and not node.forward.finite]
     forward = bool(broken)
     node = broken[0] if broken else measures.broken[-1]  # where it begins on the way forward, or back
-    before = (point for point in measures.points if point.second > HIGH and point.node < node.index)
+    before = (
+        point
+        for point in measures.points
+        if point.second > limits.GREATEST_SECOND and point.node < node.index
+    )
     cause = next(before, None) if forward else None
     return Finding(
         "IN104" if forward else "IN203",
@@ -40,7 +45,7 @@ def _not_finite(measures: Measures) -> Finding:
         measures.weights_at.get(node.index) or (node.module,),
         f"the {'output' if forward else 'gradient'} of this operation is not finite"
         + (
-            f"; E[x^2] passed {number(HIGH)} after {_layers(cause)}, at {', '.join(cause.names)}"
+            f"; E[x^2] passed {number(limits.GREATEST_SECOND)} after {_layers(cause)}, at {', '.join(cause.names)}"
             if cause
             else ""
         ),
@@ -54,7 +59,7 @@ def _not_finite(measures: Measures) -> Finding:
 
 
 def _vanishing(measures: Measures) -> Iterator[Finding]:
-    outside = [(point, value) for point, value in measures.unaided if value < LOW]
+    outside = [(point, value) for point, value in measures.unrestored if value < limits.LEAST_SECOND]
     if not outside:
         return
     point, value = outside[0]
@@ -65,14 +70,14 @@ def _vanishing(measures: Measures) -> Iterator[Finding]:
         point.names,
         f"the signal vanishes: E[x^2] is {number(value)} after {_layers(point)}, and {number(least)} at the least",
         EXPECTED,
-        "what comes after hears its biases, not the input, and the weights before it get hardly any gradient",
+        "what comes after depends on its biases, not on the input, and the weights before it get hardly any gradient",
         _remedy(measures, point),
         _anew(measures),
     )
 
 
 def _exploding(measures: Measures) -> Iterator[Finding]:
-    outside = [(point, point.second) for point in measures.points if point.second > HIGH]
+    outside = [(point, point.second) for point in measures.points if point.second > limits.GREATEST_SECOND]
     if not outside:
         return
     point, value = outside[0]
@@ -90,42 +95,42 @@ def _exploding(measures: Measures) -> Iterator[Finding]:
 
 
 def _drifting(measures: Measures) -> Iterator[Finding]:
-    if measures.drift is None or measures.drift[0] <= WARN * SPAN:
+    if measures.drift is None or measures.drift[0] <= limits.WARNING_ONSET * limits.SIGNAL_DECADES:
         return
     span, first, last = measures.drift
-    severity: Severity = "error" if span > SPAN else "warning"
+    severity: Severity = "error" if span > limits.SIGNAL_DECADES else "warning"
     yield Finding(
         "IN103",
         severity,
         last.names,
         f"the signal drifts: E[x^2] goes from {number(first.second)} to {number(last.second)} without a norm between, "
         f"{number(span, 2)} decades",
-        f"at most {number(SPAN)} decades from block to block",
+        f"at most {number(limits.SIGNAL_DECADES)} decades from block to block",
         "no learning rate suits both ends",
         _remedy(measures, last),
         _anew(measures),
     )
 
 
-def _swamped(measures: Measures) -> Iterator[Finding]:
+def _below_epsilon(measures: Measures) -> Iterator[Finding]:
     """IN105: the epsilon of a norm is larger than the variance that it should divide by."""
     graph, names = measures.record.graph, measures.norm_gains
-    swamped: list[str] = []
+    found: list[str] = []
     for node in graph.nodes:
         if node.category == "norm" and node.inputs and graph.ancestors[node.index] & measures.inputs:
             moments = graph.nodes[node.inputs[0]].forward
-            if moments is not None and 0 < moments.second < epsilon_of(node) / SWAMPED:
-                swamped += names.get(node.index) or (node.module,)
-    if swamped:
+            if moments is not None and 0 < moments.second < epsilon_of(node) / limits.EPSILON_RATIO:
+                found += names.get(node.index) or (node.module,)
+    if found:
         yield Finding(
             "IN105",
             "warning",
-            tuple(dict.fromkeys(swamped)),
+            tuple(dict.fromkeys(found)),
             "the variance that this norm divides by is smaller than its epsilon",
             "a variance well above epsilon",
             "the norm does not restore the scale of its input, so the signal stays small behind it",
             "start the weights before it larger",
-            cost=0.2,
+            cost=limits.WARNING_COST,
         )
 
 
@@ -141,7 +146,7 @@ def _remedy(measures: Measures, point: TrunkPoint) -> str:
             "it is standardized before use, so no start of it changes its scale"
         )
     longest = max((part.chain for part in parts), default=0)
-    if longest > 2:
+    if longest >= limits.LONG_CHAIN:
         return (
             f"start the {longest} weights of this chain at its critical scale (initium.init_ does), "
             "or put norms or skips into it"

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from initium.diagnose import limits
 from initium.diagnose.finding import Finding
 from initium.diagnose.measures import Measures
 from initium.record.tape.node import Node
 from initium.report import number
-
-LARGEST = 65504.0
-MARGIN = 8.0
-SMALLEST = 6e-8
 
 
 def check_precision(measures: Measures) -> Iterator[Finding]:
@@ -22,10 +19,11 @@ def check_precision(measures: Measures) -> Iterator[Finding]:
 
 
 def _overflow(measures: Measures, half: list[Node]) -> Iterator[Finding]:
+    largest = limits.HALF_LARGEST / limits.HALF_MARGIN
     close = [
         node
         for node in half
-        if node.forward is not None and node.forward.finite and node.forward.peak > LARGEST / MARGIN
+        if node.forward is not None and node.forward.finite and node.forward.peak > largest
     ]
     if close:
         node = max(close, key=lambda one: one.forward.peak if one.forward else 0.0)
@@ -34,18 +32,18 @@ def _overflow(measures: Measures, half: list[Node]) -> Iterator[Finding]:
             "IN801",
             "warning",
             measures.behind(node.index) or (node.module,),
-            f"values reach {number(peak)} in float16, whose largest number is 65,504",
-            f"a margin of at least {number(MARGIN)}",
+            f"values reach {number(peak)} in float16, whose largest number is {number(limits.HALF_LARGEST)}",
+            f"a margin of at least {number(limits.HALF_MARGIN)}",
             "the first large batch or step overflows to inf",
             "use bfloat16, or start the weights before it smaller",
-            cost=0.2,
+            cost=limits.WARNING_COST,
         )
 
 
 def _underflow(measures: Measures, half: list[Node]) -> Iterator[Finding]:
     lost = [
         node for node in half
-        if node.category == "weighted" and node.backward is not None and 0 < node.backward.rms < SMALLEST
+        if node.category == "weighted" and node.backward is not None and 0 < node.backward.rms < limits.HALF_SMALLEST
     ]  # fmt: skip
     if lost:
         yield Finding(
@@ -53,8 +51,8 @@ def _underflow(measures: Measures, half: list[Node]) -> Iterator[Finding]:
             "warning",
             tuple(dict.fromkeys(name for node in lost for name in measures.weights_at.get(node.index, ()))),
             "gradients are smaller than the smallest number of float16",
-            "gradients above 6e-8",
+            f"gradients above {limits.HALF_SMALLEST:.0e}",
             "they become zero and the layer does not learn",
             "scale the loss (torch.amp.GradScaler) or use bfloat16",
-            cost=0.2,
+            cost=limits.WARNING_COST,
         )

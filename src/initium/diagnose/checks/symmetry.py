@@ -5,29 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from initium.diagnose import limits
 from initium.diagnose.finding import Finding, plan_rule
 from initium.diagnose.measures import Measures
 from initium.record.parameters.inventory import ParameterInfo
 from initium.report import number, percent
 
-LIMIT = 0.05
-MOSTLY = 0.99
-"""Share of its rows that must stay equal before a lone constant weight is named."""
-MIN_COPY = 64
-"""Tensors of fewer elements may be equal for good reasons."""
-
 
 def check_symmetry(measures: Measures) -> Iterator[Finding]:
     """IN301 constant weights, IN302 equal units, IN303 equal tensors in several layers."""
-    serious = (measures.twins or 0.0) > LIMIT
+    serious = (measures.duplicate_share or 0.0) > limits.DUPLICATE_SHARE
     # A few weights without any gradient are the business of IN204.
-    weights = [info for info in measures.twin_weights if serious or info.grad_second]
-    constant = [info for info in weights if info.constant is not None and (serious or info.twins > MOSTLY)]
-    twins = [info for info in weights if info.constant is None]
+    weights = [info for info in measures.duplicate_weights if serious or info.grad_second]
+    whole = limits.CONSTANT_ROWS_SHARE
+    constant = [
+        info for info in weights if info.constant is not None and (serious or info.duplicates > whole)
+    ]
+    repeated = [info for info in weights if info.constant is None]
     if constant:
         yield _constant(constant, serious)
-    if twins:
-        yield _twins(twins, serious)
+    if repeated:
+        yield _duplicates(repeated, serious)
     yield from _copies(measures)
 
 
@@ -50,13 +48,13 @@ def _constant(weights: list[ParameterInfo], serious: bool) -> Finding:
     )
 
 
-def _twins(weights: list[ParameterInfo], serious: bool) -> Finding:
-    worst = max(weights, key=lambda info: info.twins)
+def _duplicates(weights: list[ParameterInfo], serious: bool) -> Finding:
+    worst = max(weights, key=lambda info: info.duplicates)
     return Finding(
         "IN302",
         "error" if serious else "warning",
         tuple(info.name for info in weights),
-        f"{percent(worst.twins)} of the units equal another unit in weights and in gradient",
+        f"{percent(worst.duplicates)} of the units equal another unit in weights and in gradient",
         "units that differ",
         "equal units get equal gradients and stay equal: the layer is narrower than it looks",
         "draw these weights at random (initium.init_ does)",
@@ -70,12 +68,13 @@ def _copies(measures: Measures) -> Iterator[Finding]:
     for info in measures.record.parameters:
         if (
             len(info.shape) > 1
-            and math.prod(info.shape) >= MIN_COPY
+            and math.prod(info.shape) >= limits.LEAST_COPY
             and info.constant is None
             and _comparable(info)
             and not _is_pattern(info)
             and measures.record.parts[info.name].role != "scale"
         ):
+            # Three moments that agree to the last bit: comparing the tensors would need them at hand.
             groups.setdefault((info.shape, info.mean, info.second, info.peak), []).append(info.name)
     copies = sorted((names for names in groups.values() if len(names) > 1), key=len, reverse=True)
     if not copies:
@@ -89,7 +88,7 @@ def _copies(measures: Measures) -> Iterator[Finding]:
         "layers that start from different values",
         "copied layers (copy.deepcopy, nn.TransformerEncoder) start from the same function; depth is used less well",
         "draw each layer anew (initium.init_ does)",
-        cost=0.1,
+        cost=limits.COPIES_COST,
     )
 
 
@@ -98,7 +97,7 @@ def _is_pattern(info: ParameterInfo) -> bool:
 
     Of all weights with |w| <= peak only those have E[w^2] = peak |E w|.
     """
-    return math.isclose(info.second, info.peak * abs(info.mean), rel_tol=1e-3)
+    return math.isclose(info.second, info.peak * abs(info.mean), rel_tol=limits.PATTERN_ERROR)
 
 
 def _comparable(info: ParameterInfo) -> bool:

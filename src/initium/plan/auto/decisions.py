@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from initium.diagnose.limits import LEAST_SECOND
 from initium.plan.auto.chain_starts import MIN_CHAIN, Start, starts_of
 from initium.plan.auto.gated_products import NEAR_LINEAR, with_gate_biases
 from initium.plan.everywhere.protection import assigned, keep, tied, untouchable
@@ -25,7 +26,7 @@ from initium.record.graph.roles import Part
 from initium.record.parameters.inventory import ParameterInfo
 from initium.record.record import Record
 
-LEAST_GAIN = 1e-3**0.5
+LEAST_GAIN = LEAST_SECOND**0.5
 """A factor below which a unit signal falls under the least second moment that is sound."""
 
 MAX_HEAD_VARIANCE = 1.5

@@ -15,6 +15,7 @@ from initium.plan.records.assignment import Assignment
 from initium.plan.structure.chains import biases_of, settable
 from initium.record import Record
 from initium.record.graph.packed_projections import columns_of
+from initium.record.tape import ops
 from initium.record.tape.activation_curves import GRID, Curve
 from initium.record.tape.node import Node, View
 from initium.record.tape.uses import Use
@@ -126,7 +127,7 @@ def _lengths(seen: Record, products: set[int]) -> list[int]:
 
 def _gate(seen: Record, node: Node, sites: dict[int, Use], biases: dict[int, str]) -> Gate | None:
     """The factor with a bias of its own that is less linear; None where there is none, or on another product."""
-    if node.op != "aten.mul" or len(node.operands) != 2:
+    if not ops.multiplies(node.op) or len(node.operands) != 2:
         return None
     curves = [_curve(seen, view) for view in node.operands]
     if any(curve is None or curve.origin not in sites for curve in curves):

@@ -8,24 +8,24 @@ from dataclasses import replace
 from torch import Tensor
 
 from initium.diagnose import HealthReport
-from initium.diagnose.criteria import FREE
+from initium.diagnose.limits import BADNESS_ONSET
 from initium.plan.records.assignment import Assignment
 from initium.plan.structure.chains import region_after, settable
 from initium.record import Record
 from initium.record.tape.activation_curves import GRID
+from initium.record.tape.ops import SAMPLE_NORMS
 from initium.theory.normed import Over, shift_for
 from initium.theory.sampled import Sampled
 
 SHIFTED_SPAN = 0.32
-"""Share of its limit that the gradient's span is brought to, by theory, where norms have shifts and it is past `FREE`.
+"""Share of its limit that the gradient's span is brought to, by theory, where norms have shifts and it is past the
+`BADNESS_ONSET`.
 
 Deep nets of norms then train faster; those that span less than half of the limit do not.
 evidence: E-norm-shifts, E-short-spans, P-gradient-span
 """
 BIASED_SPAN = 0.9
 """The same for biases, which move past the limit only."""
-OVER_UNITS = frozenset({"layer", "group", "rms"})
-"""Norms whose statistics are those of one sample."""
 
 
 def shifted(
@@ -40,7 +40,7 @@ def shifted(
     (evidence: E-norm-gains, E-last-norm-gains).
     """
     span = gradient_span(report)
-    if span <= FREE:
+    if span <= BADNESS_ONSET:
         return assignments
     shares = {"norm_shift": SHIFTED_SPAN / span}
     if span > 1.0:
@@ -88,7 +88,7 @@ class Shifts:
         values = _function_after(self._seen, node, self._heads)
         if values is None:
             return 0.0
-        over: Over = "units" if self._seen.graph.nodes[node].kind in OVER_UNITS else "samples"
+        over: Over = "units" if self._seen.graph.nodes[node].kind in SAMPLE_NORMS else "samples"
         key = id(values), share, over
         if key not in self._known:
             self._known[key] = shift_for(Sampled(GRID, values), share, over=over)

@@ -182,8 +182,7 @@ class UnitTape(CalibratingTape):  # type: ignore[no-untyped-call]
     def _shift(self, call: Call) -> tuple[Tensor | None, str]:
         """The bias that the operation adds, and the parameter that it is; "" if it is computed from others."""
         name = call.info.name
-        # addmm(bias, x, w), conv(x, w, bias), deform_conv2d(x, w, offset, mask, bias).
-        place = 0 if name in ops.BIAS_FIRST else 4 if name.startswith("torchvision") else 2
+        place = ops.bias_place(name)
         bias = call.args[place] if place < len(call.args) else None
         if not isinstance(bias, Tensor) or bias.dim() != 1:
             return None, ""

@@ -5,21 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from initium.record.graph.graph import Graph
-
-FORWARDING_OPS = frozenset({"aten.topk", "aten.sort", "aten.split", "aten.slice"})
-"""Operations in no table that hand values on as they are."""
-SCORE_OF_LOSS = {
-    "aten.binary_cross_entropy_with_logits": "sigmoid",
-    "aten.cross_entropy_loss": "softmax",
-    "aten.log_sigmoid_forward": "sigmoid",
-}
-SAMPLING_OPS = (
-    "torchvision.roi_align",
-    "torchvision.roi_pool",
-    "aten.grid_sampler",
-    "torchvision.deform_conv2d",
-)
-"""Operations whose later operands say where to look."""
+from initium.record.tape import ops
 
 
 class Reachability:
@@ -56,7 +42,7 @@ class Reachability:
     def _gives_positions(self, consumer: int, source: int) -> bool:
         """Whether the consumer takes the value as positions, not as data."""
         node = self.graph.nodes[consumer]
-        return node.op.startswith(SAMPLING_OPS) and bool(node.inputs) and node.inputs[0] != source
+        return ops.samples_at_places(node.op) and bool(node.inputs) and node.inputs[0] != source
 
     def score(self, node: int) -> str:
         """Whether the value is moved, unchanged, to a "sigmoid" or a "softmax"; "" if to neither."""
@@ -78,13 +64,13 @@ class Reachability:
         node = self.graph.nodes[index]
         if node.category == "softmax":
             return "softmax"
-        return SCORE_OF_LOSS.get(node.op, "") or ("sigmoid" if node.kind == "sigmoid" else "")
+        return ops.LINKS.get(node.op, "") or ("sigmoid" if ops.is_sigmoid(node.kind) else "")
 
     def _moves(self, index: int) -> bool:
         node = self.graph.nodes[index]
         return (
             node.category in ("copy", "concat")
-            or node.op in FORWARDING_OPS
+            or node.op in ops.SELECTIONS
             or self.graph.is_transparent(index)
         )
 
@@ -98,7 +84,7 @@ class Reachability:
         while stack:
             current = stack.pop()
             for consumer in self.graph.consumers[current]:
-                if "grid_sampler" in self.graph.nodes[consumer].op:
+                if ops.is_grid_sampler(self.graph.nodes[consumer].op):
                     return not self._gives_positions(consumer, current)
                 if self.graph.is_transparent(consumer):
                     stack.append(consumer)
@@ -109,7 +95,7 @@ class Reachability:
         stack, seen = list(self.graph.nodes[node].inputs), set()
         while stack:
             current = stack.pop()
-            if "grid_sampler" in self.graph.nodes[current].op:
+            if ops.is_grid_sampler(self.graph.nodes[current].op):
                 return True
             if current not in seen and self.graph.nodes[current].category in (
                 "copy",
@@ -142,7 +128,7 @@ class Reachability:
         while stack:
             current = stack.pop()
             for consumer in self.graph.consumers[current]:
-                if "grid_sampler" in self.graph.nodes[consumer].op and self._gives_positions(
+                if ops.is_grid_sampler(self.graph.nodes[consumer].op) and self._gives_positions(
                     consumer, current
                 ):
                     found.add(consumer)

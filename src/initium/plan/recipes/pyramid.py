@@ -7,6 +7,7 @@ from functools import cached_property
 
 from initium.record.graph.roles import Part
 from initium.record.record import Record
+from initium.record.tape import ops
 from initium.theory.layer import Layer
 
 
@@ -109,9 +110,8 @@ class Pyramid:
         return True
 
     def _is_upsampling(self, index: int) -> bool:
-        return "upsample" in self.graph.nodes[index].op
+        return ops.upsamples(self.graph.nodes[index].op)
 
     @cached_property
     def _regions(self) -> int:
-        crops = ("torchvision.roi_align", "torchvision.roi_pool")
-        return sum(1 << i for i, node in enumerate(self.graph.nodes) if node.op.startswith(crops))
+        return sum(1 << i for i, node in enumerate(self.graph.nodes) if ops.crops_regions(node.op))

@@ -13,6 +13,7 @@ from initium.plan.recipes.recipe import Measure
 from initium.record.graph.graph import SHORT_BRANCH, Residual, bits
 from initium.record.graph.roles import Part
 from initium.record.record import Record
+from initium.record.tape import ops
 
 MIXING = ("attention", "matmul", "softmax")
 NO_MATRIX = ("position", "token", "mask", "scale", "opaque", "unused", "bias", "norm_gain", "norm_shift")
@@ -101,7 +102,7 @@ class Traits:
             yield part.role
         if part.role == "norm_gain" and self._ends_branch(part):
             yield "last_gain"
-        if part.nodes and self.graph.nodes[self._node(part)].kind in ("layer", "rms"):
+        if part.nodes and self.graph.nodes[self._node(part)].kind in ops.LAYER_NORMS:
             yield "layer_norm"
         if part.packed:
             yield "folded"
@@ -170,8 +171,7 @@ class Traits:
     def _feeds_final(self, node: int) -> bool:
         following = self.reach.next_weights(node)
         return bool(following) and all(
-            not self.reach.weight(one) and self.graph.nodes[one].op.startswith("aten.convolution")
-            for one in following
+            not self.reach.weight(one) and ops.convolves(self.graph.nodes[one].op) for one in following
         )
 
     def _reads_attention(self, node: int) -> bool:

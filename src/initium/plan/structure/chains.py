@@ -13,14 +13,9 @@ from itertools import pairwise
 
 from initium.record import Record
 from initium.record.tape.activation_curves import GRID, Curve
+from initium.record.tape.ops import SHUFFLES
 from initium.record.tape.uses import Use
 from initium.theory.sampled import Sampled
-
-PERMUTING_OPS = frozenset(
-    {"aten.channel_shuffle", "aten.pixel_shuffle", "aten.pixel_unshuffle", "aten.roll", "aten.flip", "aten.index",
-     "aten.index_select", "aten.gather", "aten.repeat", "aten.im2col", "aten.col2im", "aten._unsafe_index"}
-)  # fmt: skip
-"""Copies that may give channels another place."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +110,7 @@ def _in_order(seen: Record, node: int, site: int, inside: set[int]) -> bool:
     """Whether the channels of a value reach a weight as they are: no channel shuffle moves them to other groups."""
     nodes = seen.graph.nodes
     for index in (inside | {site}) - {node}:
-        if nodes[index].op in PERMUTING_OPS:
+        if nodes[index].op in SHUFFLES:
             return False
         # A shuffle may be a view alone, a reshape and a transposition: no operation, but strides that differ.
         for view in nodes[index].operands:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from initium.diagnose.limits import LEAST_SECOND
 from initium.record import Record
 from initium.record.graph.graph import Graph, bits
 from initium.record.graph.roles import Part
 from initium.record.parameters.inventory import ParameterInfo
-
-SMALL_SECOND_MOMENT = 1e-3
-"""The least second moment that is sound for what a block receives."""
+from initium.record.tape import ops
 
 SMALL_VARIANCE_POSITIONS = "small-variance positions"
 """The rule that draws such tables anew; calibration finds their size."""
@@ -82,7 +81,7 @@ def _std_for(graph: Graph, part: Part) -> float:
 
 def padding_of(graph: Graph, part: Part) -> int | None:
     """The row of a table that stays zero for padding, as its lookups say."""
-    lookups = (graph.nodes[node] for node in part.nodes if graph.nodes[node].op == "aten.embedding")
+    lookups = (graph.nodes[node] for node in part.nodes if ops.has_padding_row(graph.nodes[node].op))
     rows = [int(one.scalars[0]) for one in lookups if one.scalars and one.scalars[0] >= 0]
     return rows[0] if rows else None
 
@@ -121,4 +120,4 @@ def _read_by_weights(graph: Graph, made: int) -> Iterator[int]:
 
 def _is_small(seen: Record, node: int) -> bool:
     moments = seen.graph.nodes[node].forward
-    return moments is not None and 0 < moments.second < SMALL_SECOND_MOMENT
+    return moments is not None and 0 < moments.second < LEAST_SECOND

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from initium.record.graph.graph import Graph, bits
-from initium.record.tape.ops import HOMOGENEOUS, RECURRENT
-
-GROWING = HOMOGENEOUS | {"gelu", "silu", "mish", "hardswish", "elu", "celu", "glu", "rrelu"}
-"""Activations that grow at most in proportion to what they are given, and nearly so where it is large."""
+from initium.record.tape import ops
 
 
 def degree_of(graph: Graph, start: int, end: int) -> int:
@@ -23,14 +20,13 @@ def _degree(graph: Graph, index: int, before: list[int]) -> int:
     node = graph.nodes[index]
     if node.category in ("mul", "matmul") and len(before) <= 2:
         # Dividing by what grows with the start cancels growth: at the least nothing is left, whatever the numerator.
-        divides = node.op == "aten.div" and len(before) == 2
+        divides = ops.divides(node.op) and len(before) == 2
         return before[0] * (not before[1]) if divides else sum(before)
     if node.category in ("add", "concat", "copy"):
         return min(before)  # an operand that does not grow bounds the growth of the whole from below
     if node.category == "attention":
-        return before[
-            -1
-        ]  # the values: weights of attention add up to 1, whatever the size of queries and keys
-    if node.category == "pool" or (node.category == "activation" and node.kind in GROWING):
+        # The values: weights of attention add up to 1, whatever the size of queries and keys.
+        return before[-1]
+    if node.category == "pool" or (node.category == "activation" and node.kind in ops.GROWING):
         return before[0]
-    return before[0] if node.category == "weighted" and node.op not in RECURRENT else 0
+    return before[0] if node.category == "weighted" and node.op not in ops.RECURRENT else 0

@@ -1,6 +1,6 @@
-"""The taped operations as a graph: what comes next, what is a residual stream, how long the unaided chains are.
+"""The taped operations as a graph: what comes next, what is a residual stream, how long plain chains are.
 
-All sets of nodes are bit masks in Python integers: the ancestors of 3,000 nodes cost milliseconds.
+All sets of nodes are bit masks in Python integers, which unite in one step. evidence: D-graph-masks.
 """
 
 from __future__ import annotations
@@ -127,9 +127,11 @@ class Graph:
         shared = self.ancestors[first] & self.ancestors[second]
         only = [(self.ancestors[source] & ~shared) for source in sources]
         depths = [(mask & self.weighted).bit_count() for mask in only]
+        # Sides of equal depth are peers, such as parallel paths: neither is the stream of the other.
         if not shared or max(depths) == 0 or depths[0] == depths[1]:
             return None
         skip = 0 if depths[0] < depths[1] else 1
+        # A skip may hold one projection, where the other side is short enough for a residual block.
         if depths[skip] > 1 or (depths[skip] == 1 and depths[1 - skip] > SHORT_BRANCH):
             return None
         return sources[skip], sources[1 - skip], only[1 - skip]
@@ -139,7 +141,8 @@ class Graph:
         """The nodes f - x of blends x + a (f - x), with their two operands."""
         found = {}
         for index, node in enumerate(self.nodes):
-            if node.op == "aten.sub" and len(set(node.inputs)) == 2:
+            if ops.subtracts(node.op) and len(set(node.inputs)) == 2:
+                # Only a difference that is added back to its own second operand is a blend, not a branch end.
                 sums = (self.nodes[one] for one, _ in self.next(index))
                 if any(one.category == "add" and node.inputs[1] in one.inputs for one in sums):
                     found[index] = (node.inputs[0], node.inputs[1])
@@ -170,6 +173,7 @@ class Graph:
         """Bit mask of all nodes that lie on a short residual or dense branch or on the small side of a gate."""
         mask = self.gating
         for residual in self.residuals.values():
+            # A longer branch is trunk: its signal must be sound of itself.
             if residual.depth <= SHORT_BRANCH:
                 mask |= residual.inside
         for index in range(len(self.nodes)):
@@ -191,6 +195,7 @@ class Graph:
         mask = 0
         for source in sources:
             bases = [one for one in sources if one != source and self.ancestors[source] >> one & 1]
+            # A U-Net joins values of which neither comes from the other.
             only = self.ancestors[source] if bases else 0
             for base in bases:
                 only &= ~self.ancestors[base]
@@ -210,6 +215,7 @@ class Graph:
         if node.category != "mul" or len(set(node.inputs)) != 2:
             return 0
         sizes = [operand.numel for operand in node.operands]
+        # Operands of one size are a product of peers, as in a GLU: no side is the gate.
         if len(sizes) != 2 or sizes[0] == sizes[1]:
             return 0
         small = node.inputs[sizes.index(min(sizes))]
@@ -230,6 +236,7 @@ class Graph:
     @cached_property
     def ahead(self) -> list[int]:
         """Weighted operations until the next norm, residual addition, or output, the node's own not counted."""
+        # Filled from the end: what lies ahead of a node is known once all its consumers are.
         result = [0] * len(self.nodes)
         for index in range(len(self.nodes) - 1, -1, -1):
             node = self.nodes[index]
@@ -264,6 +271,7 @@ class Graph:
         for one in self.written_norms.values():
             mask |= one
         for index in self.written_norms:
+            # The product itself carries the signal on.
             mask &= ~(1 << index)
         return mask
 
@@ -271,14 +279,16 @@ class Graph:
         node = self.nodes[index]
         if node.category != "mul" or len(node.operands) != 2 or len(set(node.inputs)) != 2:
             return 0
+        # The statistic is one number for many values, so it is the operand with fewer distinct elements.
         small, large = sorted(node.operands, key=lambda operand: operand.distinct)
         source = self._source(large.node)
         if small.distinct >= large.distinct or not self.ancestors[small.node] >> source & 1:
             return 0
         between = self.between(source, small.node)
         path = [self.nodes[i] for i in bits(between)]
-        divides = node.op == "aten.div" or any(one.inverts for one in path)
+        divides = ops.divides(node.op) or any(one.inverts for one in path)
         reduces = any(one.op in ops.STATISTICS for one in path)
+        # With a weight between it is attention or a gate, whose size the net learns.
         return between if divides and reduces and not between & self.weighted else 0
 
     def between(self, first: int, last: int) -> int:
@@ -333,6 +343,7 @@ class Graph:
 
     def follows(self, index: int) -> tuple[str, ...]:
         """What comes next after a value, as words such as `norm:batch`, `activation:relu`, `branch`, `output`."""
+        # What merely measures a value, for a norm written by hand, is not what comes next.
         ahead = [pair for pair in self.next(index) if not self.statistics >> pair[0] & 1]
         words = {self._word(consumer, source) for consumer, source in ahead}
         if self.reaches_output(index):
@@ -369,7 +380,7 @@ class Graph:
         """Whether a value, perhaps through one activation or softmax, multiplies another."""
         ahead = [consumer for consumer, _ in self.next(index)]
         after = [
-            later for consumer in ahead if self.nodes[consumer].kind in ("sigmoid", "hardsigmoid", "tanh", "hardtanh")
+            later for consumer in ahead if self.nodes[consumer].kind in ops.GATING
             for later, _ in self.next(consumer)
         ]  # fmt: skip
         return any(

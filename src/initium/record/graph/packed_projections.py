@@ -38,6 +38,7 @@ def blocks_of(
         return (), ("attention", "attention")  # heads interleave q, k and v: no contiguous blocks
     ends = [0, *(high for _, (_, high) in ordered)]
     starts = [low for _, (low, _) in ordered]
+    # Gaps or overlaps: not every output column is exactly one block's.
     if starts != ends[:-1] or ends[-1] != num_out:
         return (), tuple(word for word, _ in ordered)
     sizes = tuple(high - low for _, (low, high) in ordered)
@@ -112,6 +113,7 @@ def _from_softmax(graph: Graph, index: int) -> bool:
 
 def columns_of(graph: Graph, view: View, origin: int, axis: int) -> tuple[int, int] | None:
     """Range of the origin's output columns that a window reads, by following sampled elements back; None if lost."""
+    # Corners and random elements: a window that interleaves blocks shows at one of them almost surely.
     draw = random.Random(0)  # noqa: S311 - fixed probes, no secret
     corners = [tuple(0 for _ in view.shape), tuple(side - 1 for side in view.shape)]
     inner = (
@@ -122,6 +124,7 @@ def columns_of(graph: Graph, view: View, origin: int, axis: int) -> tuple[int, i
     if len(known) < len(seen) or not known:
         return None
     num_columns = len({*known})
+    # All probes at one column of many: the axis was lost on the way, not read so narrowly.
     if num_columns == 1 and graph.nodes[origin].shape[axis] > 1 and view.numel > 1:
         return None
     return min(known), max(known) + 1
@@ -146,6 +149,7 @@ def _trace(graph: Graph, view: View, index: tuple[int, ...], origin: int, axis: 
 def _unravel(element: int, shape: tuple[int, ...], stride: tuple[int, ...]) -> tuple[int, ...] | None:
     """Index of a storage element in a dense tensor."""
     index = [0] * len(shape)
+    # From the longest stride down, as digits of a number, since tensors may be in any memory format.
     for axis in sorted(range(len(shape)), key=lambda a: -stride[a]):
         if shape[axis] > 1 and stride[axis] > 0:
             index[axis] = min(element // stride[axis], shape[axis] - 1)

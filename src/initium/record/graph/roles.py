@@ -9,6 +9,7 @@ from typing import Literal
 from initium.record.graph.graph import Graph, Residual
 from initium.record.graph.packed_projections import blocks_of
 from initium.record.parameters.inventory import ParameterInfo
+from initium.record.tape import ops
 from initium.record.tape.uses import Use
 from initium.theory.layer import Layer
 
@@ -32,7 +33,7 @@ class Part:
         layer: geometry of its first use as a weight; a vector for the others.
         nodes: operations that take it, in execution order.
         follows: what comes after the first of them.
-        chain: weighted operations on the longest unaided chain through it (1 for a layer between norms).
+        chain: weighted operations on the longest chain through it without norm or skip (1 for a layer between norms).
         position: its place on that chain, counted from 1.
         branch: the residual addition that its branch ends in, if it lies on one.
         scale_free: multiplying it by a positive number leaves the output as it is (a norm follows, or it is
@@ -107,14 +108,17 @@ def _weight_role(graph: Graph, use: Use, follows: tuple[str, ...], words: tuple[
     assert use.layer is not None
     if use.layer.kind == "embedding":
         return "position" if not graph.nodes[use.node].inputs else "embedding"
+    # What attention makes of a weight tells more than what comes next in the graph.
     if words:
         return words[0] if len(words) == 1 else "attention"  # type: ignore[return-value]
     if _steers(graph, use.node):
         return "offset"
+    # Before gates and branches: a head scored by a sigmoid that multiplies boxes is still a head.
     if "output" in follows:
         return "head"
     if graph.gates(use.node):
         return "gate"
+    # A branch may end in a norm; the weight before it is the last of the branch all the same.
     if "branch" in follows or _normed_branch(graph, use.node):
         return "branch_end"
     if use.layer.kind == "conv_transpose":
@@ -134,10 +138,10 @@ def _steers(graph: Graph, node: int) -> bool:
     """Whether the value is the offset or grid operand of a sampling operation."""
     for consumer, source in graph.next(node):
         taker = graph.nodes[consumer]
-        if "deform_conv" in taker.op and taker.inputs and taker.inputs[0] != source:
+        if ops.is_deformable(taker.op) and taker.inputs and taker.inputs[0] != source:
             return True
         if (
-            "grid_sampler" in taker.op
+            ops.is_grid_sampler(taker.op)
             and taker.inputs
             and taker.inputs[-1] == source
             and taker.inputs[0] != source
@@ -204,6 +208,7 @@ def _add_role(graph: Graph, info: ParameterInfo, use: Use) -> Role:
     node = graph.nodes[use.node]
     if "softmax" in graph.follows(use.node):
         return "mask"
+    # Axes of one element are there to broadcast.
     sides = [side for side in info.shape if side > 1]
     if len(sides) <= 1:
         source = graph.nodes[node.inputs[0]] if node.inputs else node

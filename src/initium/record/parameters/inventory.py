@@ -15,7 +15,7 @@ from initium.record.tape.moments import norm_of
 
 PROBE = 4096
 """Elements of a row that the first, cheap comparison of rows looks at."""
-TWIN_TOLERANCE = 1e-3
+DUPLICATE_TOLERANCE = 1e-3
 """Gradients of equal rows that differ by less, relative to their size, differ by rounding only."""
 
 
@@ -38,7 +38,7 @@ class ParameterInfo:
         finite: whether every element is finite.
         used: whether an operation of the run took it.
         rows_equal: share of its rows (axis 0) that equal another row.
-        twins: share of its rows that equal another row and got the same gradient: they will stay equal.
+        duplicates: share of its rows that equal another row and got the same gradient: they will stay equal.
         grad_second: E[g^2] of its gradient; None where none arrived.
         structure: how its rows depart from independent draws.
     """
@@ -59,7 +59,7 @@ class ParameterInfo:
     finite: bool
     used: bool
     rows_equal: float = 0.0
-    twins: float = 0.0
+    duplicates: float = 0.0
     grad_second: float | None = None
     structure: Structure = INDEPENDENT
 
@@ -175,7 +175,7 @@ def _describe(
         finite=finite,
         used=used,
         rows_equal=0.0 if groups is None else groups.numel() / tensor.shape[0],
-        twins=0.0 if groups is None or grad is None else _twins(groups, grad),
+        duplicates=0.0 if groups is None or grad is None else _duplicates(groups, grad),
         grad_second=_mean_square(grad),
         structure=structure_of(tensor),
     )
@@ -202,10 +202,12 @@ def _values(tensor: Tensor) -> tuple[float, float, float, float | None, bool]:
     flat = tensor.detach()
     flat = flat.abs() if flat.is_complex() else flat
     low, high = (float(v) for v in flat.aminmax())
+    # Before the moments, which would be nan and tell less.
     if not (abs(low) < float("inf") and abs(high) < float("inf")):  # also true for nan
         return nan, nan, nan, None, False
     if low == high:
         return low, low * low, abs(low), low, True
+    # In float32: sums of squares overflow in half precision.
     wide = flat.float()
     norm = float(torch.linalg.vector_norm(wide))
     return float(wide.mean()), norm * norm / tensor.numel(), max(-low, high), None, True
@@ -226,6 +228,7 @@ def _equal_rows(tensor: Tensor) -> Tensor | None:
     repeated = _repeated(rows[:, :PROBE].float() @ _probe(rows))
     if not bool(repeated.any()):
         return None
+    # The probe only suggests: rows whose sums agree by chance are compared in full.
     _, inverse, counts = torch.unique(rows[repeated].float(), dim=0, return_inverse=True, return_counts=True)
     kept = repeated.nonzero().flatten()[counts[inverse] > 1]
     return kept if kept.numel() else None
@@ -243,18 +246,19 @@ def _repeated(marks: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _twins(equal: Tensor, grad: Tensor) -> float:
+def _duplicates(equal: Tensor, grad: Tensor) -> float:
     """Share of all rows that are among `equal` and whose gradient another of them shares, up to rounding.
 
     Where some rows get a gradient, those that get none are not counted: a unit may be out of reach of this batch.
     """
     rows = grad.detach().flatten(1)[equal].float()
     marks = rows[:, :PROBE] @ _probe(rows)
+    # Equal gradients are neighbours once sorted, so one pass finds all pairs.
     order = marks.argsort()
     rows = rows[order]
     size = torch.linalg.vector_norm(rows, dim=1)
     apart = torch.linalg.vector_norm(rows[1:] - rows[:-1], dim=1)
-    same = apart <= TWIN_TOLERANCE * torch.maximum(size[1:], size[:-1])
+    same = apart <= DUPLICATE_TOLERANCE * torch.maximum(size[1:], size[:-1])
     if bool((size > 0).any()):
         same &= size[1:] > 0
     off = torch.zeros(1, dtype=torch.bool, device=same.device)

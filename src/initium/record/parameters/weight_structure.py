@@ -65,6 +65,7 @@ def structure_of(tensor: Tensor) -> Structure:
     taps = at_taps.shape[1]
     sums = float(at_taps.sum(1).square_().mean()) / total
     tap_sums = float(at_taps.square_().mean()) * taps / total
+    # Sorted, a row of pairs of opposite sign is its own mirror image.
     few = rows[:CLOSE_ROWS].float().sort(1).values
     paired = ((few + few.flip(1)) == 0).all(1) & (few != 0).any(1)
     zeros, share = float((few == 0).float().mean()), float(paired.float().mean())

@@ -113,6 +113,7 @@ def module_paths(model: nn.Module) -> Iterator[Callable[[], str]]:
     stack: list[str] = [""]
 
     def enter(module: nn.Module, _args: Any) -> None:
+        # A module that is no child of the model, as one made during the call, counts as its caller.
         stack.append(names.get(id(module), stack[-1]))
 
     def leave(_module: nn.Module, _args: Any, _output: Any) -> None:
@@ -121,6 +122,7 @@ def module_paths(model: nn.Module) -> Iterator[Callable[[], str]]:
 
     handles = (
         nn.modules.module.register_module_forward_pre_hook(enter),
+        # Also where a module raises and its caller goes on: else all later paths would be one level too deep.
         nn.modules.module.register_module_forward_hook(leave, always_call=True),
     )
     try:

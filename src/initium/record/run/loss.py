@@ -112,6 +112,7 @@ def _given_loss(loss: Loss, output: Any, spy: _Spy) -> Tensor:
 
 def _gradients(scalar: Tensor, wanted: list[Tensor], inputs: Sequence[Tensor]) -> Sequence[Tensor | None]:
     """Gradients without touching `.grad`, but where a reentrant checkpoint knows no other way."""
+    # torch.autograd.grad writes to no `.grad`, so nothing has to be put back.
     if not _has_reentrant_checkpoint(scalar):
         return torch.autograd.grad(scalar, wanted, allow_unused=True)
     kept = [(tensor, tensor.grad) for tensor in inputs if tensor.requires_grad and tensor.is_leaf]
@@ -145,6 +146,7 @@ def default_loss(output: Any, seed: int) -> tuple[Tensor | None, dict[str, float
     if isinstance(output, Mapping):
         tensors = {str(key): value for key, value in output.items() if isinstance(value, Tensor)}
         scalars = {key: value for key, value in tensors.items() if value.numel() == 1 and value.requires_grad}
+        # Models that return the total beside its parts would be counted twice.
         if "loss" in scalars:
             scalars = {"loss": scalars["loss"]}
         if scalars and ("loss" in scalars or all(value.numel() == 1 for value in tensors.values())):
@@ -153,6 +155,7 @@ def default_loss(output: Any, seed: int) -> tuple[Tensor | None, dict[str, float
     total: Tensor | None = None
     for number, leaf in enumerate(tensors_of(output)):
         if leaf.is_floating_point() and leaf.requires_grad and leaf.numel():
+            # In float32 whatever the output's type, so that a model in bf16 has the loss of the same model in f32.
             direction = torch.empty(leaf.shape, dtype=torch.float32, device=leaf.device)
             if not leaf.is_meta:
                 fill_(direction, Normal(0.0, leaf.numel() ** -0.5), key_for(seed, f"loss.{number}"))

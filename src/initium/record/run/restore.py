@@ -30,6 +30,7 @@ def untouched(model: nn.Module, *, seed: int) -> Iterator[None]:
     """
     modules = list(model.modules())
     attributes = [_attributes(module) for module in modules]
+    # By identity, as one buffer may hang in several modules.
     buffers = {id(b): (b, b.detach().clone()) for b in model.buffers() if not b.is_meta}
     grads = [(p, p.grad, p.requires_grad) for p in model.parameters()]
     random_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 - models may draw from it
@@ -48,6 +49,7 @@ def untouched(model: nn.Module, *, seed: int) -> Iterator[None]:
             _restore_attributes(module, plain, dicts)
         with torch.no_grad():
             for buffer, saved in buffers.values():
+                # Into the same tensor: optimizers, exports and other modules may hold it.
                 buffer.copy_(saved)
         for parameter, grad, requires_grad in grads:
             parameter.grad = grad
@@ -72,6 +74,7 @@ def _restore_attributes(module: nn.Module, plain: dict[str, Any], dicts: dict[st
     module.__dict__.update(plain)
     for name, saved in dicts.items():
         current = module.__dict__[name]
+        # The dicts stay the same objects, in the same order: hooks run in the order of their dict.
         if list(current) != list(saved) or any(current[key] is not value for key, value in saved.items()):
             current.clear()
             current.update(saved)

@@ -15,14 +15,12 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
+from initium.record.tape import ops
 from initium.record.tape.dropout_noise import Noise
 from initium.record.tape.node import View
 
 GRID = torch.linspace(-16.0, 16.0, 6401, dtype=torch.float64, device="cpu")
 """Arguments at which every activation is known: 200 to a unit, far beyond what a start sends through it."""
-
-CHOOSING = frozenset({"aten.where", "aten.masked_fill"})
-"""Operations that move values, but not all to where they were."""
 
 CHANNELS = 256
 """Places at which an operation with parameters is looked at; a position table has 100,000, and all act alike."""
@@ -73,11 +71,14 @@ class Curves:
         """
         curves = {key: self._seen(*source) for key, source in sources.items()}
         known = [curve for curve in curves.values() if curve is not None]
+        # Two roots, or two parts of one, are independent: no function of a single number describes the result.
         if not known or len(known) < len(curves) or len({(one.origin, one.window) for one in known}) > 1:
             return
         values: Tensor | None = None
-        if category in ("copy", "pool") and name not in CHOOSING:
+        if category in ("copy", "pool") and name not in ops.CHOOSING:
+            # A copy of several values may interleave them.
             values = known[0].values if len({source for source, _ in sources.values()}) == 1 else None
+        # torch marks its pointwise operations; activations such as glu it does not.
         elif category == "activation" or torch.Tag.pointwise in getattr(func, "tags", ()):
             inputs = {key: curve.values for key, curve in curves.items() if curve is not None}
             values = self._applied(func, args, kwargs, inputs)
@@ -90,6 +91,7 @@ class Curves:
         curve = self.known.get(node)
         if window is None or curve is None:
             return curve
+        # Strides of a part of a part would have to be composed; GLUs and gates need one level only.
         return replace(curve, window=window) if curve.window is None else None
 
     def blur(self, node: int, category: str, source: int, window: View | None, noise: Noise) -> None:
@@ -97,6 +99,7 @@ class Curves:
         before = self._seen(source, window)
         if before is None or not (category in ("mul", "copy") or (category == "add" and noise.mean == 0.0)):
             return
+        # Added noise without mean leaves the mean of the function as it is.
         factor = 1.0 if category == "add" else noise.mean
         values = before.values if factor == 1.0 else before.values * factor
         self.known[node] = replace(before, values=values, noisy=True)
@@ -105,6 +108,7 @@ class Curves:
         self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], inputs: Mapping[int, Tensor]
     ) -> Tensor | None:
         plain = all(not isinstance(arg, Tensor) or id(arg) in inputs for arg in (*args, *kwargs.values()))
+        # The values of other tensors are no part of the key, so the result cannot be kept.
         if not plain:
             return _apply(func, args, kwargs, inputs)
         words = [id(inputs[id(arg)]) if isinstance(arg, Tensor) else repr(arg) for arg in args]
@@ -134,12 +138,14 @@ def _apply(
             # In the shape of the result: some operations write into the place of their argument.
             shape = torch.broadcast_shapes(column.shape, *(_thinned(one, steps).shape for one in others))  # type: ignore[no-untyped-call]
             return column.expand(shape).clone()
+        # On the CPU and in double precision, where the grid is, whatever the model runs in.
         few = _thinned(arg.detach(), steps)
         return few.to("cpu", torch.float64 if arg.is_floating_point() else arg.dtype)
 
     try:
         with torch.no_grad():
             out = func(*tree_map(swapped, tuple(args)), **tree_map(swapped, dict(kwargs)))
+    # Whatever an operation refuses is no pointwise function of the grid: no curve is an answer, not a fault.
     except (RuntimeError, TypeError, NotImplementedError):
         return None
     out = out[0] if isinstance(out, tuple) else out

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from initium.record.tape import ops
+
 CHANCE = 4.0
 """Standard errors within which a mean of 0 or 1 is meant to be that."""
 
@@ -46,6 +48,6 @@ def noise_of(tensor: Tensor) -> Noise | None:
 
 def of_dropout(name: str, args: tuple[Any, ...]) -> Noise | None:
     """The factor of the one operation that draws and multiplies at once; None for others, and in evaluation."""
-    if name != "aten.native_dropout" or args[2] is False or not 0 < args[1] < 1:
+    if not ops.is_dropout(name) or args[2] is False or not 0 < args[1] < 1:
         return None
     return Noise(1.0, 1 / (1 - args[1]))

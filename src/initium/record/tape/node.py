@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from initium.record.tape import ops
 from initium.record.tape.dropout_noise import Noise
 from initium.record.tape.moments import Moments
-from initium.record.tape.ops import Category
+
+LARGEST_EPSILON = 0.1
+"""From here on the last number of a norm is no epsilon but a count or a momentum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class Node:
 
     index: int
     op: str
-    category: Category
+    category: ops.Category
     kind: str
     module: str
     inputs: tuple[int, ...]
@@ -83,8 +86,12 @@ class Node:
     noise: Noise | None = None
 
     @property
+    def epsilon(self) -> float | None:
+        """The epsilon of a norm, the last of its numbers; None where that is none, or where it is no norm."""
+        last = self.scalars[-1] if self.category == "norm" and self.scalars else 0.0
+        return last if 0 < last < LARGEST_EPSILON else None
+
+    @property
     def inverts(self) -> bool:
         """Whether it takes a reciprocal, perhaps of a root."""
-        return self.kind in ("rsqrt", "reciprocal") or (
-            self.kind == "pow" and any(x < 0 for x in self.scalars)
-        )
+        return self.kind in ops.RECIPROCALS or (ops.is_power(self.kind) and any(x < 0 for x in self.scalars))

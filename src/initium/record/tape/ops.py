@@ -6,7 +6,9 @@ An operation in none of the tables is opaque: its inputs and outputs are followe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
+
+import torch
 
 Category = Literal[
     "weighted", "activation", "norm", "softmax", "add", "mul", "matmul", "attention", "concat",
@@ -52,6 +54,8 @@ SATURATING = {
     "erf": (-1.0, 1.0),
 }
 """Bounded activations and the two values at which they saturate."""
+SATURATION_MARGIN = 0.01
+"""Share of the range of a bounded activation within which of a bound it counts as saturated."""
 
 NORMS = {
     "aten.native_layer_norm": "layer", "aten.native_batch_norm": "batch", "aten._native_batch_norm_legit": "batch",
@@ -66,8 +70,12 @@ ATTENTIONS = frozenset(
      "aten._scaled_dot_product_efficient_attention", "aten._scaled_dot_product_cudnn_attention",
      "aten._scaled_dot_product_fused_attention_overrideable", "aten.scaled_dot_product_attention"}
 )  # fmt: skip
-ADDS = frozenset({"aten.add", "aten.sub", "aten.rsub", "aten.lerp"})
-MULS = frozenset({"aten.mul", "aten.div", "aten.addcmul"})
+PLAIN_SUMS = frozenset({"aten.add", "aten.sub"})
+"""x + y and x - y, neither operand weighed."""
+PLAIN_PRODUCTS = frozenset({"aten.mul", "aten.div"})
+"""x y and x / y, nothing added."""
+ADDS = PLAIN_SUMS | {"aten.rsub", "aten.lerp"}
+MULS = PLAIN_PRODUCTS | {"aten.addcmul"}
 CONCATS = frozenset({"aten.cat", "aten.stack"})
 POOLS = frozenset(
     {"aten.mean", "aten.sum", "aten.max_pool2d_with_indices", "aten.avg_pool2d", "aten._adaptive_avg_pool2d",
@@ -86,6 +94,22 @@ COPIES = frozenset(
      "aten._reshape_copy", "aten._unsafe_index"}
 )  # fmt: skip
 """Operations that move values without changing their distribution much: looked through when asking what comes next."""
+
+CHOOSING = frozenset({"aten.where", "aten.masked_fill"})
+"""Copies that take some values from elsewhere: they move values, but not all to where they were."""
+SHUFFLES = frozenset(
+    {"aten.channel_shuffle", "aten.pixel_shuffle", "aten.pixel_unshuffle", "aten.roll", "aten.flip", "aten.index",
+     "aten.index_select", "aten.gather", "aten.repeat", "aten.im2col", "aten.col2im", "aten._unsafe_index"}
+)  # fmt: skip
+"""Copies that may give channels another place."""
+SELECTIONS = frozenset({"aten.topk", "aten.sort", "aten.split", "aten.slice"})
+"""Operations in no table that hand values on as they are, some of them or in another order."""
+LINKS = {
+    "aten.binary_cross_entropy_with_logits": "sigmoid",
+    "aten.cross_entropy_loss": "softmax",
+    "aten.log_sigmoid_forward": "sigmoid",
+}
+"""Losses that make probabilities of scores, and the function that they do it by."""
 
 FACTORIES = frozenset(
     {"aten.empty_like", "aten.zeros_like", "aten.ones_like", "aten.full_like", "aten.rand_like", "aten.randn_like",
@@ -119,6 +143,131 @@ STANDARDIZERS = frozenset(
 """Operations that, on the way from a parameter to its use, take the parameter's scale out."""
 
 
+GROWING = HOMOGENEOUS | {"gelu", "silu", "mish", "hardswish", "elu", "celu", "glu", "rrelu"}
+"""Activations that grow at most in proportion to what they are given, and nearly so where it is large."""
+SQUASHING = frozenset({"sigmoid", "tanh", "erf", "hardsigmoid"})
+"""Bounded activations made to work between their bounds; a hardtanh clips, and may well be at a bound."""
+GATING = frozenset({"sigmoid", "hardsigmoid", "tanh", "hardtanh"})
+"""Activations whose output is a share of what it multiplies."""
+RECIPROCALS = frozenset({"rsqrt", "reciprocal"})
+"""Activations that take a reciprocal whatever their numbers."""
+PARAMETRIC = frozenset({"prelu"})
+"""Activations whose slope is a parameter."""
+TWO_NUMBERS = frozenset({"rrelu", "clamp"})
+"""Activations that are known only if both of their numbers are."""
+PAIRING = frozenset({"glu"})
+"""Activations of two halves of their input."""
+SAMPLE_NORMS = frozenset({"layer", "group", "rms"})
+"""Kinds of norms whose statistics are those of one sample."""
+LAYER_NORMS = frozenset({"layer", "rms"})
+"""Kinds of norms whose statistics are those of one position of one sample."""
+
+_SAMPLING = (
+    "torchvision.roi_align",
+    "torchvision.roi_pool",
+    "aten.grid_sampler",
+    "torchvision.deform_conv2d",
+)
+_REGIONS = ("torchvision.roi_align", "torchvision.roi_pool")
+
+
+def samples_at_places(name: str) -> bool:
+    """Whether its later operands say at which places its first one is read.
+
+    Example:
+        >>> samples_at_places("aten.grid_sampler_2d"), samples_at_places("aten.convolution")
+        (True, False)
+    """
+    return name.startswith(_SAMPLING)
+
+
+def is_grid_sampler(name: str) -> bool:
+    """Whether it reads a map at a grid of places, in any number of dimensions."""
+    return "grid_sampler" in name
+
+
+def is_deformable(name: str) -> bool:
+    """Whether it is a convolution that is told where to look."""
+    return "deform_conv" in name
+
+
+def crops_regions(name: str) -> bool:
+    """Whether it cuts regions out of a map."""
+    return name.startswith(_REGIONS)
+
+
+def upsamples(name: str) -> bool:
+    """Whether it enlarges a map by interpolation."""
+    return "upsample" in name
+
+
+def convolves(name: str) -> bool:
+    """Whether it is a plain convolution, on any device."""
+    return name.startswith("aten.convolution")
+
+
+def takes_maximum(name: str) -> bool:
+    """Whether it hands on largest values alone, which chooses where gradients go."""
+    return "max" in name
+
+
+def multiplies(name: str) -> bool:
+    """Whether it is x y."""
+    return name == "aten.mul"
+
+
+def divides(name: str) -> bool:
+    """Whether it is x / y."""
+    return name == "aten.div"
+
+
+def subtracts(name: str) -> bool:
+    """Whether it is x - y, in this order."""
+    return name == "aten.sub"
+
+
+def is_power(kind: str) -> bool:
+    """Whether an activation of this kind is a power with an exponent of its own."""
+    return kind == "pow"
+
+
+def is_sigmoid(kind: str) -> bool:
+    """Whether an activation of this kind makes a probability of a score."""
+    return kind == "sigmoid"
+
+
+def is_dropout(name: str) -> bool:
+    """Whether it draws a mask and multiplies by it in one."""
+    return name == "aten.native_dropout"
+
+
+def is_linear(name: str) -> bool:
+    """Whether it is x W' + b with the weight as torch.nn.Linear holds it, (out, in)."""
+    return name == "aten.linear"
+
+
+def has_padding_row(name: str) -> bool:
+    """Whether the first of its numbers is the row that padding looks up, or -1."""
+    return name == "aten.embedding"
+
+
+def bias_place(name: str) -> int:
+    """Which argument of a weighted operation is the bias that it adds.
+
+    Example:
+        >>> bias_place("aten.addmm"), bias_place("aten.convolution"), bias_place("torchvision.deform_conv2d")
+        (0, 2, 4)
+    """
+    if name in BIAS_FIRST:
+        return 0
+    return 4 if is_deformable(name) else 2
+
+
+def aten_function(name: str) -> Any:
+    """The operation itself, of those that torch.ops.aten has; None for others."""
+    return getattr(torch.ops.aten, name.removeprefix("aten."), None)
+
+
 def is_fixed_norm(name: str, args: Sequence[object]) -> bool:
     """Whether a batch norm applies statistics it has stored (evaluation mode): then it is but a fixed affine map."""
     if NORMS.get(name) != "batch":
@@ -135,7 +284,7 @@ def base_name(func: object) -> str:
 
 
 def plain_name(name: str) -> str:
-    """The functional twin of an in-place name: `aten.relu_` -> `aten.relu`."""
+    """The functional form of an in-place name: `aten.relu_` -> `aten.relu`."""
     return name[:-1] if name.endswith("_") and not name.endswith("__") else name
 
 

@@ -109,10 +109,12 @@ class Tape(TorchDispatchMode):
         self._inputs: dict[int, tuple[Tensor, Tensor | None]] = {}
         self._batch, self._where, self._measure = batch, where, measure
         self._values: dict[int, Value] = {}
+        # Held for the life of the tape: an address that is freed could come again as another value.
         self._alive: list[object] = []
         self._pending: list[tuple[Tensor, int]] = []
         self._infos: dict[object, Info] = {}
         self._parameters = parameters
+        # Parameters come first, so that an input that shares storage with one does not hide it.
         for name, tensor in parameters.items():
             self._set(
                 tensor,
@@ -123,6 +125,7 @@ class Tape(TorchDispatchMode):
         """Register the tensors that enter the model as data."""
         for tensor in tensors:
             if _storage(tensor) not in self._values:
+                # An input has no operation; its node stands for the value itself.
                 draft = Draft("input", "input", "", (), tuple(tensor.shape), tensor.stride(), tensor.dtype)
                 if self._measure:
                     draft.sample = take_sample(tensor, self._batch)
@@ -154,10 +157,12 @@ class Tape(TorchDispatchMode):
         _collect(args, call.tensors)
         _collect(call.kwargs.values(), call.tensors)
         call.values += [self._values.get(_storage(tensor), _CONSTANT) for tensor in call.tensors]
+        # Afterwards the old contents are gone.
         self._save_before_write(call)
         out = self._run(call)
         outputs: list[Tensor] = []
         _collect((out,), outputs)
+        # A view of known storage says nothing new: its value is that of the storage.
         if outputs and (call.info.writes or any(_storage(o) not in self._values for o in outputs)):
             self._note(call, outputs)
         return out
@@ -169,6 +174,7 @@ class Tape(TorchDispatchMode):
     def _note(self, call: Call, outputs: list[Tensor]) -> None:
         operands = self._operands(call)
         if not _is_data(call, operands):
+            # Values of parameters alone are followed to the weight that they make, but are no nodes.
             return self._note_pure(call, outputs)
         value = self._note_data(call, operands, outputs)
         for tensor in self._written(call, outputs):
@@ -192,6 +198,7 @@ class Tape(TorchDispatchMode):
         ]
 
     def _note_pure(self, call: Call, outputs: list[Tensor]) -> None:
+        # A dict keeps the order in which parameters were met; that of a set would differ from run to run.
         params = tuple(dict.fromkeys(name for value in call.values for name in value.params))
         for tensor in self._written(call, outputs):
             old = self._values.get(_storage(tensor))
@@ -230,11 +237,14 @@ class Tape(TorchDispatchMode):
             draft.category = "weighted"
             draft.mixes = any(use.mixes for use in new)
         elif ops.is_fixed_norm(call.info.name, call.args):
+            # With stored statistics a batch norm is a factor and a shift, and does not restore the scale of its input.
             draft.category = "mul"
         if self._measure and main.is_floating_point():
             draft.sample = take_sample(main, self._batch)
+            # Elsewhere a unit that is zero everywhere may have been masked; only an activation can kill it.
             if draft.category == "activation":
                 draft.dead = dead_share(main, draft.channels)
+            # A hook needs the grad_fn, which autograd attaches after this dispatch returns.
             self._pending.append((main, index))
         self.drafts.append(draft)
         self.uses.extend(new)
@@ -256,7 +266,7 @@ class Tape(TorchDispatchMode):
             for tensor, view in zip(tensors, draft.operands, strict=True)
         }
         noise = self._noise(call)
-        draft.noise = noise if draft.category in ("mul", "copy") and call.info.name != "aten.div" else None
+        draft.noise = noise if draft.category in ("mul", "copy") and not ops.divides(call.info.name) else None
         if not sources:
             return
         info = call.info
@@ -268,12 +278,14 @@ class Tape(TorchDispatchMode):
     def _noise(self, call: Call) -> Noise | None:
         """The random numbers that an operation on a value and such numbers takes or draws."""
         random = [tensor for tensor, value in zip(call.tensors, call.values, strict=True) if value.random]
+        # With more tensors the random one may be a condition or a position, not a factor.
         if len(call.tensors) == 2 and len(random) == 1:
             return noise_of(random[0])
         return of_dropout(call.info.name, call.args)
 
     def _written(self, call: Call, outputs: list[Tensor]) -> list[Tensor]:
         """Tensors whose storage this operation gave new contents."""
+        # Without writes a known storage among the outputs is a view, not new contents.
         if not call.info.writes:
             return [tensor for tensor in outputs if _storage(tensor) not in self._values]
         flat = [call.args[i] for i in call.info.writes if i < len(call.args)]
@@ -333,7 +345,8 @@ _CONSTANT = Value("constant")
 
 
 def _collect(values: Iterable[Any], found: list[Tensor]) -> None:
-    """Append the tensors among the arguments or results of an operation; ten times as fast as a general tree walk."""
+    """Append the tensors among the arguments or results of an operation, in lists and tuples of any depth."""
+    # A general tree walk would be most of the cost of a tape. evidence: D-argument-walk.
     for value in values:
         if isinstance(value, Tensor):
             found.append(value)

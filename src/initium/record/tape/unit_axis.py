@@ -1,4 +1,4 @@
-"""Units of a layer: along which axis they lie, and how many of them are silent."""
+"""Units of a layer: along which axis they lie, and how many of them are dead."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_POSITIONS = 256
 """Positions, over all samples, at which a unit is looked at."""
 MAX_VALUES = 2**17
 """Values of all units together, as long as each unit is looked at in a quarter of those positions."""
-ROW = 16
+NEIGHBOURS = 16
 """Neighbours that are looked at together."""
 
 
@@ -44,9 +44,10 @@ def dead_share(out: Tensor, channels: tuple[int, int] | None) -> float | None:
     units = out.detach().movedim(axis, 0)
     for inner in range(1, units.dim()):
         if (
-            units.stride(inner) == 1 and units.shape[inner] > ROW
+            units.stride(inner) == 1 and units.shape[inner] > NEIGHBOURS
         ):  # neighbours come with one line of the cache
-            units = units.narrow(inner, (units.shape[inner] - ROW) // 2, ROW)
+            units = units.narrow(inner, (units.shape[inner] - NEIGHBOURS) // 2, NEIGHBOURS)
+    # Wide layers are looked at in fewer places, but never in so few that a rare unit seems dead.
     limit = max(min(MAX_POSITIONS, MAX_VALUES // units.shape[0]), MAX_POSITIONS // 4)
     while math.prod(units.shape[1:]) > limit:
         largest = max(range(1, units.dim()), key=lambda a: units.shape[a])

@@ -106,12 +106,11 @@ def _convolution(name: str, node: int, args: Sequence[Any], operand: Any) -> lis
     uses = []
     weight = operand(1)
     if weight and weight.pure:
-        layer = _deformable(args) if name.startswith("torchvision") else _conv_layer(args)
+        layer = _deformable(args) if ops.is_deformable(name) else _conv_layer(args)
         uses.append(_use(weight, node, "weight", layer, axis=1))
-    for position in (2,) if not name.startswith("torchvision") else (4,):
-        bias = operand(position)
-        if bias and bias.pure:
-            uses.append(_use(bias, node, "bias"))
+    bias = operand(ops.bias_place(name))
+    if bias and bias.pure:
+        uses.append(_use(bias, node, "bias"))
     data = operand(0)
     if data and data.pure:
         uses.append(_use(data, node, "token"))
@@ -152,15 +151,16 @@ def _per_axis(values: Sequence[int], num_axes: int) -> tuple[int, ...]:
 def _matmul(name: str, node: int, operand: Any) -> list[Use]:
     has_bias = name in ops.BIAS_FIRST
     left, right = (operand(1), operand(2)) if has_bias else (operand(0), operand(1))
-    bias = operand(0) if has_bias else operand(2) if name == "aten.linear" else None
+    bias = operand(0) if has_bias else operand(2) if ops.is_linear(name) else None
     uses = [_use(bias, node, "bias")] if bias and bias.pure else []
     if left is None or right is None:
         return uses
+    # A product of two parameters is itself no weight: low-rank factors meet before they meet data.
     weight, side = _weight_side(left, right)
     if weight is None:
         return uses + [_use(one, node, "token") for one in (left, right) if one.pure]
     other = left if weight is right else right
-    contraction = -1 if side == "left" or name == "aten.linear" else max(weight.tensor.dim() - 2, 0)
+    contraction = -1 if side == "left" or ops.is_linear(name) else max(weight.tensor.dim() - 2, 0)
     layer, rows = _linear_layer(weight, contraction)
     axis = -2 if side == "left" else -1
     uses.append(_use(weight, node, "weight", layer, rows, axis, _mixes(other, axis)))
@@ -193,11 +193,13 @@ def _linear_layer(weight: Operand, contraction: int) -> tuple[Layer, tuple[int, 
         return _plain_layer(tensor, contraction), ()
     in_axis = matches[0]
     others = [a for a in range(len(shape)) if a != in_axis]
+    # Of the axes that are left a head or block axis is shorter than that of the units.
     out_axis = max(others, key=lambda a: shape[a])
     covered = tensor.numel() // max(tensor.shape[contraction], 1)
     whole = math.prod(shape[a] for a in others)
     rows: tuple[int, ...] = ()
     if covered < whole and len(shape) == 2 and stride[out_axis] > 0:
+        # A block of packed projections begins some rows into its parameter.
         start = int(tensor.storage_offset()) // stride[out_axis]
         rows = (start, start + covered)
     return Layer("linear", shape, out_axis=out_axis, in_axis=in_axis), rows
@@ -207,6 +209,7 @@ def _contracted(weight: Operand, contraction: int) -> list[int]:
     """The axes of the parameter that an axis of the operand may be."""
     tensor, shape = weight.tensor, weight.base_shape
     size, inner = tensor.shape[contraction], tensor.stride(contraction)
+    # torch may give an axis of one element any stride.
     if size == 1 and tensor.numel() == math.prod(shape):  # its stride tells nothing
         return [axis for axis in range(len(shape)) if shape[axis] == 1][-1:]
     return [
@@ -228,5 +231,6 @@ def _plain_layer(tensor: Tensor, contraction: int) -> Layer:
 def _norm(node: int, operands: Sequence[Operand]) -> list[Use]:
     """The first parameter of a norm is its gain, the next its shift, by the order of its arguments."""
     pure = [one for one in operands if one.pure]
+    # Three of them: the normalized value is a parameter, too, as learned queries are.
     hows: tuple[How, ...] = ("gain", "shift") if len(pure) < 3 else ("token", "gain", "shift")
     return [_use(one, node, how) for one, how in zip(pure, hows, strict=False)]
