@@ -6,6 +6,7 @@ InitiumError
  |   +- PlanMismatchError            a plan and a model that do not belong together
  |   +- LayerError                   a method asked for a layer that it cannot serve
  +- UsageTypeError (TypeError)       an argument has the wrong type
+ |   +- ContractError                a method, check, task, policy or engine of one's own that is not what it must be
  +- ModelRunError (RuntimeError)     the model raised while it was being recorded
  +- ApplyError (RuntimeError)        weights were written, found wrong and rolled back
  +- OutputError (OSError)            a file could not be written; the old one is as it was
@@ -67,6 +68,10 @@ class LayerError(UsageError):
 
 class UsageTypeError(InitiumError, TypeError):
     """An argument has the wrong type."""
+
+
+class ContractError(UsageTypeError):
+    """A method, check, task, policy or engine of somebody's own does not do what its protocol asks."""
 
 
 class ModelRunError(InitiumError, RuntimeError):

@@ -4,11 +4,13 @@ import json
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.methods.test_method_contract import MINE
 from tests.plan.nets import Small, TinyGPT, pictures, refused, same, state_of, three_parts, token_ids
 
-from initium import Plan, Rule, plan
+from initium import Plan, Rule, fill_, plan
 from initium.errors import InitiumError, UnknownNameError, UsageError
 from initium.plan.plan_json import PLAN_FORMAT
 
@@ -180,3 +182,35 @@ def test_any_text_is_refused(text: str) -> None:
 def test_hostile_names_are_inert_on_a_page() -> None:
     text = TEXT.replace("0.weight", "<script>alert(1)</script>")
     assert "<script>alert" not in Plan.from_json(text)._repr_html_()
+
+
+def test_a_method_of_ones_own_is_named_in_the_text_and_brought_along_by_the_reader() -> None:
+    made = plan(
+        Small(), pictures(), policy="shipped", rules=[Rule(where="7.weight", method=MINE, share=0.25)]
+    )
+    text = made.to_json()
+    assert json.loads(text)["assignments"][-2]["method"] == "half_he"
+    assert "own" not in json.loads(text)["assignments"][-2]
+    with pytest.raises(UnknownNameError, match="half_he"):
+        Plan.from_json(text)
+    read = Plan.from_json(text, methods=(MINE,))
+    assert read == made
+    assert read["7.weight"].own is MINE
+    left, right = Small(), Small()
+    right.load_state_dict(left.state_dict())
+    made.apply(left, seed=4)
+    read.apply(right, seed=4)
+    assert same(state_of(left), state_of(right))
+    fan_in = left[7].weight.shape[1]
+    spread = 5 * (2 / left[7].weight.numel()) ** 0.5
+    assert abs(float(left[7].weight.detach().var()) / (2 * 0.25 / fan_in) - 1) < spread
+
+
+def test_a_method_of_ones_own_fills_a_meta_model() -> None:
+    rules = [Rule(where="*.weight", method="keep"), Rule(where="*", method="zeros")]
+    made = plan(Small(), pictures(), policy="shipped", rules=[Rule(where="7.weight", method=MINE), *rules])
+    with torch.device("meta"):
+        empty = Small()
+    filled = made.materialize(empty, seed=4)
+    expected = fill_(torch.empty_like(filled[7].weight), MINE, seed=4, name="7.weight")
+    assert torch.equal(filled[7].weight, expected)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from initium.errors import unknown_name
@@ -53,6 +56,7 @@ CATALOGUE: tuple[Method, ...] = (
 )
 
 _METHOD_BY_NAME = {name: method for method in CATALOGUE for name in (method.name, *method.aliases)}
+_LENT: ContextVar[tuple[Method, ...]] = ContextVar("methods that are not in the catalogue", default=())
 
 
 def methods(*, family: str = "", activation: str = "", needs: str = "") -> tuple[Method, ...]:
@@ -101,9 +105,28 @@ def find(name: str) -> Method:
     method = _METHOD_BY_NAME.get(name) or _METHOD_BY_NAME.get(
         name.strip().lower().replace("-", "_").rstrip("_")
     )
+    method = method or next((one for one in _LENT.get() if one.name == name), None)
     if method is None:
-        raise unknown_name("method", name, _METHOD_BY_NAME)
+        raise unknown_name("method", name, [*_METHOD_BY_NAME, *(one.name for one in _LENT.get())])
     return method
+
+
+def is_listed(method: Method) -> bool:
+    """Whether the catalogue has this very record, so that its name is enough to find it."""
+    return _METHOD_BY_NAME.get(method.name) is method
+
+
+@contextmanager
+def lent(methods: Sequence[Method]) -> Iterator[None]:
+    """Lets `find` know methods that are not in the catalogue, in this thread and within the `with` only.
+
+    A plan in a file names its methods, and never says where to import one from: who reads it brings them along.
+    """
+    token = _LENT.set((*methods, *_LENT.get()))
+    try:
+        yield
+    finally:
+        _LENT.reset(token)
 
 
 def read_method(text: str) -> tuple[Method, dict[str, Any]]:

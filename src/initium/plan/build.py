@@ -155,7 +155,9 @@ def _ruled(model: nn.Module | None, seen: Record, rules: Sequence[Rule]) -> Mapp
 def _by_rule(seen: Record, name: str, rule: Rule) -> Assignment:
     part = seen.parts[name]
     layer = replace(part.layer, shape=seen.parameter(name).shape)
-    one = Assignment(name, rule.method, layer, part.role, "rule", f"the user's {rule!r}", rule.params)
+    one = Assignment(
+        name, rule.method, layer, part.role, "rule", f"the user's {rule!r}", rule.params, own=rule.own
+    )
     if rule.method == KEEP:
         one = replace(one, found=as_found(part, seen.parameter(name)))
     else:

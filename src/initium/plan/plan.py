@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import torch
 from torch import nn
 
 from initium.codec import Stored
+from initium.methods.catalogue import lent
+from initium.methods.method import Method
+from initium.methods.method_contract import method_of
 from initium.plan.records.assignment import Assignment
 from initium.plan.records.receipt import Receipt
 from initium.plan.write.apply import apply_assignments
@@ -131,3 +135,18 @@ class Plan(Readable, Stored):
         return write_checkpoint(
             self.assignments, directory, seed=seed, dtype=dtype, rank=rank, world_size=world_size
         )
+
+    @classmethod
+    def from_json(cls, text: str, *, methods: Sequence[Method] = ()) -> Self:
+        """The plan in a JSON text.
+
+        Args:
+            text: as `to_json` writes it.
+            methods: those of your own that the plan names; a file only names them, and never says where they are.
+
+        Raises:
+            UsageError: the text is no plan, or names an unknown method or parameter.
+            ContractError: a method of your own that is none.
+        """
+        with lent([method_of(one) for one in methods]):
+            return super().from_json(text)

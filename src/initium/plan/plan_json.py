@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from typing import Any
 
 from initium import plain_data
 from initium.codec import Form, register
-from initium.methods.catalogue import find
+from initium.methods.catalogue import find, is_listed
 from initium.plan.plan import Plan
 from initium.plan.records.assignment import KEEP, Assignment, check_assignments
 from initium.plan.records.receipt import Receipt
@@ -59,6 +60,8 @@ def _settle_plan(found: dict[str, Any]) -> None:
 def _settle_assignment(found: dict[str, Any]) -> None:
     if found["method"] != KEEP:
         found["method"], found["params"] = _resolved(found["method"], found.get("params", {}))
+        method = find(found["method"])
+        found["own"] = None if is_listed(method) else method
 
 
 def _settle_bar(found: dict[str, Any]) -> None:
@@ -112,6 +115,8 @@ register(
             "found": _found,
             "units": _factors,
         },
+        order=tuple(one.name for one in fields(Assignment) if one.name != "own"),
+        fixed={"own": None},
         settle=_settle_assignment,
     ),
 )

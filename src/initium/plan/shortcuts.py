@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from initium.errors import UsageError, UsageTypeError
-from initium.methods.catalogue import find
 from initium.methods.kit.module_layer import layer_of
 from initium.methods.method import Method
+from initium.methods.method_contract import method_of
 from initium.plan.build import check_seed, planned
 from initium.plan.policy import Policy
 from initium.plan.records.receipt import Receipt
@@ -65,7 +65,7 @@ def init_(
     return replace(receipt, before=made.before, after=made.after, verdict=made.verdict, notes=made.notes)
 
 
-def fill_(target: Target, method: str, *, seed: int = 0, name: str = "", **params: object) -> Target:
+def fill_(target: Target, method: str | Method, *, seed: int = 0, name: str = "", **params: object) -> Target:
     """Fill one tensor, or the weight of one module, with a method, in place.
 
     A module tells its groups, stride and transposition; a bare tensor is read as torch.nn.init reads it:
@@ -73,7 +73,7 @@ def fill_(target: Target, method: str, *, seed: int = 0, name: str = "", **param
 
     Args:
         target: floating-point tensor of any shape, or a module with a `weight`.
-        method: name of a catalogue method.
+        method: a method by name, or a `Method` of your own.
         seed: of the draw.
         name: mixed into the key, so that tensors of one shape differ.
         **params: parameters of the method.
@@ -83,6 +83,7 @@ def fill_(target: Target, method: str, *, seed: int = 0, name: str = "", **param
 
     Raises:
         UnknownNameError: no such method or parameter.
+        ContractError: a method of your own that is none.
         LayerError: the method cannot serve the layer.
         UsageTypeError: the target is neither a tensor nor a module with a weight.
 
@@ -92,10 +93,10 @@ def fill_(target: Target, method: str, *, seed: int = 0, name: str = "", **param
         >>> abs(float(w.var()) * 256 / 2 - 1) < 0.05
         True
     """
-    found = find(method)
+    found = method_of(method)
     check_seed(seed)
     if isinstance(target, nn.Module):
-        _fill_module(target, method, seed, name, params)
+        _fill_module(target, found, seed, name, params)
         return target
     if not isinstance(target, Tensor):
         raise UsageTypeError(
@@ -115,7 +116,7 @@ def tensor_layer(tensor: Tensor) -> Layer:
     return Layer("linear" if len(shape) == 2 else "conv", shape)
 
 
-def _fill_module(module: nn.Module, method: str, seed: int, name: str, params: dict[str, object]) -> None:
+def _fill_module(module: nn.Module, method: Method, seed: int, name: str, params: dict[str, object]) -> None:
     weight = getattr(module, "weight", None)
     if not isinstance(weight, Tensor):
         raise UsageError(
@@ -125,7 +126,7 @@ def _fill_module(module: nn.Module, method: str, seed: int, name: str, params: d
         )
     fill_draw_(
         weight.detach(),
-        find(method)(layer_of(module), **params),
+        method(layer_of(module), **params),
         key_for(seed, f"{name}.weight" if name else "weight"),
     )
     bias = getattr(module, "bias", None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from initium.errors import UsageError
 from initium.methods.catalogue import find
 from initium.methods.kit.layout import times_units
-from initium.methods.method import Value
+from initium.methods.method import Method, Value
 from initium.random import Draw
 from initium.theory.layer import Layer
 
@@ -22,7 +22,7 @@ class Assignment:
 
     Args:
         name: first name of the parameter.
-        method: name of a catalogue method, or "keep".
+        method: name of a method, or "keep".
         layer: geometry that the method is given; `layer.shape` is the parameter's shape.
         role: the part it plays in the model.
         rule: name of the rule that decided.
@@ -33,6 +33,7 @@ class Assignment:
         source: where the rule comes from.
         target: second moment that its output is calibrated to.
         found: for a kept parameter, method and parameters of a draw like the values that were found; empty if unknown.
+        own: the method itself where the catalogue has none of that name; it stands in no file.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Assignment:
     target: float = 1.0
     found: Mapping[str, Value] = field(default_factory=dict)
     units: tuple[float, ...] = ()
+    own: Method | None = None
 
     @property
     def keeps(self) -> bool:
@@ -60,7 +62,7 @@ class Assignment:
             LayerError: the method cannot serve the layer.
             UsageError: not one factor a unit.
         """
-        draw = find(self.method)(self.layer, **self.params)
+        draw = (self.own or find(self.method))(self.layer, **self.params)
         draw = draw if self.scale == 1.0 else draw.scaled(self.scale)
         return times_units(draw, self.layer, self._checked_units()) if self.units else draw
 

@@ -11,7 +11,9 @@ from typing import Any, get_args
 from torch import nn
 
 from initium.errors import UsageError, UsageTypeError
-from initium.methods.catalogue import find
+from initium.methods.catalogue import is_listed
+from initium.methods.method import Method
+from initium.methods.method_contract import method_of
 from initium.plan.records.assignment import KEEP
 from initium.record.graph.roles import Part, Role
 from initium.record.record import Record
@@ -43,11 +45,12 @@ class Rule:
     Args:
         where: a glob on the parameter's name ("head.*"), a role ("branch_end"), a module type (nn.Conv2d: its
             weights), or a predicate on the parameter's `Part`.
-        method: a catalogue method, or "keep".
+        method: a method by name, "keep", or a `Method` of your own.
         **params: parameters of the method.
 
     Raises:
         UnknownNameError: no such method or parameter.
+        ContractError: a method of your own that is none.
         UsageTypeError: `where` is none of the four.
 
     Example:
@@ -61,20 +64,21 @@ class Rule:
     where: Where
     method: str
     params: dict[str, Any]
+    own: Method | None = None
 
-    def __init__(self, *, where: Where, method: str, **params: Any) -> None:
+    def __init__(self, *, where: Where, method: str | Method, **params: Any) -> None:
         if not (isinstance(where, str) or callable(where)):
             raise UsageTypeError(
                 f"where is {where!r}",
                 expected="a name pattern, a role, a module type or a predicate",
                 remedy='write for example where="layer4.*" or where=torch.nn.Conv2d',
             )
-        if method != KEEP:
-            found = find(method)
+        found = None if method == KEEP else method_of(method)
+        if found is not None:
             found.resolve(**params)
-            method = found.name
         object.__setattr__(self, "where", where)
-        object.__setattr__(self, "method", method)
+        object.__setattr__(self, "method", KEEP if found is None else found.name)
+        object.__setattr__(self, "own", None if found is None or is_listed(found) else found)
         object.__setattr__(self, "params", params)
 
     def __repr__(self) -> str:
@@ -86,7 +90,7 @@ class Rule:
         """The rule for one recorded model: a `where` that must see the whole record gets it."""
         if not isinstance(self.where, RecordPredicate):
             return self
-        return Rule(where=self.where.on(seen), method=self.method, **self.params)
+        return Rule(where=self.where.on(seen), method=self.own or self.method, **self.params)
 
     def names(self, part: Part) -> bool:
         """Whether `where` is this parameter's role or a pattern on its name."""
