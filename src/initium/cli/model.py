@@ -80,14 +80,13 @@ def standard_task(target: str) -> Task | None:
     if ":" in target:
         return None
     from initium.study.tasks import open_task
-    from initium.study.tasks.models.by_name import parse
+    from initium.study.tasks.kinds import kind_of_model
 
     try:
-        family, _, _ = parse(target)
+        kind = kind_of_model(target)
     except UsageError:
         return None
-    kind = "detection" if family.name == "detector" else "segmentation" if family.dense else "classification"
-    return open_task(kind)
+    return open_task(kind.name)
 
 
 def _call(target: str, factory: object, arguments: Mapping[str, Any]) -> object:

@@ -55,8 +55,8 @@ def _subject_options() -> list[Callable[[Verb], Verb]]:
             default="classification",
             show_default=True,
             metavar="KIND|PATH",
-            help="classification, detection or segmentation on embedded data, or the path of your own data: a folder "
-            "for each class, a COCO file, VOC, or images and masks.",
+            help="A kind of task (classification, detection, segmentation) on embedded data, or the path of your own "
+            "data: a folder for each class, a COCO file, VOC, or images and masks.",
         ),
         click.option(
             "--data", "data", metavar="KEY=VALUE", multiple=True,
@@ -65,8 +65,8 @@ def _subject_options() -> list[Callable[[Verb], Verb]]:
             "each split (4000); classes: names, with commas between; datasets: a function (file.py:make) that returns "
             "two torch Datasets.",
         ),
-        click.option("--steps", type=click.IntRange(1), help="Updates of one trial; 150, for detection 250."),
-        click.option("--batch-size", type=click.IntRange(1), help="Samples of one update; 128, for dense tasks 16."),
+        click.option("--steps", type=click.IntRange(1), help="Updates of one trial; the task's own without it."),
+        click.option("--batch-size", type=click.IntRange(1), help="Samples of one update; the task's own without it."),
         click.option(
             "--optimizer", type=click.Choice(["adamw", "sgd"]), default="adamw", show_default=True,
             help="sgd has momentum .9 and clips the gradient's norm at 1.",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any, get_args
 
 from initium.errors import ContractError, InitiumError
 from initium.methods import catalogue
 from initium.methods.method import Method, Paper, Param
 from initium.random.distributions import Draw
+from initium.signatures import misfit
 from initium.theory.layer import Kind, Layer
 
 CONTRACT = (
@@ -97,15 +97,10 @@ def _in_fields(method: Any) -> str:
 
 
 def _in_signature(method: Method) -> str:
-    if not callable(method.draw):
-        return f"its draw is {method.draw!r}"
-    try:
-        inspect.signature(method.draw).bind(
-            SAMPLES["linear"], **{one.name: one.default for one in method.params}
-        )
-    except (TypeError, ValueError) as error:
-        return f"its draw does not take the layer and every parameter by keyword ({error})"
-    return ""
+    if method.draw is None:
+        return "its draw is None"
+    wrong = misfit(method.draw, SAMPLES["linear"], **{one.name: one.default for one in method.params})
+    return wrong and f"its draw does not take the layer and every parameter by keyword ({wrong})"
 
 
 def _check_draw(method: Method, layer: Layer) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from initium.errors import UnknownNameError, UsageError
-from initium.study.tasks import TASK_KINDS, open_task
+from initium.study.tasks import kind_names, open_task
 from initium.study.tasks.embedded import garments
 
 
@@ -44,7 +44,7 @@ def test_unknown_settings_are_told() -> None:
         open_task({"kind": "detection", "path": "/tmp", "sise": 32})
 
 
-@pytest.mark.parametrize("kind", TASK_KINDS)
+@pytest.mark.parametrize("kind", kind_names())
 def test_embedded_data_are_prepared_once(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INITIUM_CACHE", str(tmp_path))
     made = open_task(kind)

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from initium.errors import UsageError
-from initium.study.tasks import TASK_KINDS, Task, open_task
+from initium.study.tasks import Task, kind_names, open_task
 from initium.study.tasks.task import data_order
 
 
-@pytest.fixture(scope="module", params=TASK_KINDS)
+@pytest.fixture(scope="module", params=kind_names())
 def task(request: pytest.FixtureRequest) -> Task:
     return open_task(str(request.param))
 

@@ -12,15 +12,7 @@ from initium.study.contest.race import Decision
 from initium.study.contest.sentences import sentences
 from initium.study.contest.standing import Standing, standing_of
 from initium.study.contest.statistics import EQUIVALENCE_MARGIN
-from initium.study.tasks.goals.classification import Classification
-from initium.study.tasks.goals.detection import Detection
-from initium.study.tasks.goals.segmentation import Segmentation
-
-METRICS = {
-    "classification": Classification.metric,
-    "detection": Detection.metric,
-    "segmentation": Segmentation.metric,
-}
+from initium.study.tasks.kinds import metric_of
 
 
 @dataclass(frozen=True)
@@ -84,7 +76,7 @@ class Comparison(Readable, Stored):
         return cls(
             model=design.base.model_text,
             task=kind,
-            metric=METRICS.get(kind, "metric"),
+            metric=metric_of(design.base.task),
             optimizer=design.base.optimizer,
             lrs=tuple(design.lrs),
             steps=design.base.steps,

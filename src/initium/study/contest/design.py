@@ -15,9 +15,6 @@ RATES = {"adamw": (3e-4, 1e-3, 3e-3), "sgd": (0.01, 0.03, 0.1)}
 """The learning rates that are tried where none are given, by optimizer."""
 SEEDS = 5
 MOST_SEEDS_ASKED = 10_000
-DEFAULT_STEPS = {"classification": 150, "detection": 250, "segmentation": 150}
-BATCH_SIZE = {"classification": 128, "detection": 16, "segmentation": 16}
-"""Updates of a trial and samples of an update where none are given, by kind of task: a trial of some seconds."""
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,13 @@ from typing import Any
 from torch import nn
 
 from initium.engines import function_of, name_of
-from initium.errors import UsageError, UsageTypeError
-from initium.study.contest.design import BATCH_SIZE, DEFAULT_STEPS, Design
-from initium.study.tasks import TASK_KINDS, Task, open_task
-from initium.study.tasks.loaders.loading import FORMATS, seen_format
+from initium.errors import UnknownNameError, UsageError, UsageTypeError
+from initium.study.contest.design import Design
+from initium.study.tasks import Task, kind_names, open_task
+from initium.study.tasks.kinds import kind_of_format, usual_length
+from initium.study.tasks.loaders.loading import seen_format
 from initium.study.tasks.models.by_name import parse
+from initium.study.tasks.task_contract import broken, checked
 from initium.study.trial.fingerprint import fingerprint
 from initium.study.trial.inits import Init, init_data, init_label
 from initium.study.trial.spec import TrialSpec, functions_of
@@ -57,6 +59,10 @@ def design_of(
         InitiumError: something that can be seen without running a trial is wrong with them.
     """
     opened = opened_task(task)
+    if steps is None or batch_size is None:
+        usual = usual_length(opened)
+        steps = usual[0] if steps is None else steps
+        batch_size = usual[1] if batch_size is None else batch_size
     model = model_name(make_model, opened)
     data = inits_data(inits)
     spec = TrialSpec(
@@ -64,8 +70,8 @@ def design_of(
         next(iter(data.values()), init_data("shipped")),
         dict(opened.source),
         model_args=dict(model_args or {}),
-        steps=DEFAULT_STEPS[opened.kind] if steps is None else steps,
-        batch_size=BATCH_SIZE[opened.kind] if batch_size is None else batch_size,
+        steps=steps,
+        batch_size=batch_size,
         **base,
     )
     marked = replace(spec, fingerprint=fingerprint(functions_of(spec, data.values())))
@@ -75,24 +81,41 @@ def design_of(
 def opened_task(task: TaskLike, data: Mapping[str, Any] | None = None) -> Task:
     """The task itself, with what `data` says of the user's own; raises what `open_task` raises."""
     if isinstance(task, Task):
-        return task
+        return _reopened(checked(task))
     if isinstance(task, Mapping):
         return open_task(task)
     return open_task({**_source(task), **(data or {})})
 
 
+def _reopened(task: Task) -> Task:
+    """The task as workers will open it, once it is known to be the same one."""
+    try:
+        again = open_task(task.source)
+    except UnknownNameError as error:
+        raise broken(task.kind, f"no worker can open it from its source: {error.seen}") from error
+    for what, one, other in (
+        ("kind", task.kind, again.kind),
+        ("classes", task.classes, again.classes),
+        ("number of training samples", len(task.train), len(again.train)),
+        ("number of test samples", len(task.test), len(again.test)),
+    ):
+        if one != other:
+            raise broken(task.kind, f"its source opens another task: the {what} is {other}, not {one}")
+    return task
+
+
 def _source(task: str | Path) -> dict[str, Any]:
     """A kind of task, or the path of data, as `open_task` takes it."""
-    if str(task) in TASK_KINDS:
+    if str(task) in kind_names():
         return {"kind": str(task)}
     path = Path(task)
     if not path.exists():
         raise UsageError(
             f"the task {str(task)!r} is neither a kind of task nor an existing path",
-            expected=f"{', '.join(TASK_KINDS)}, or a directory or COCO file with your own data",
+            expected=f"{', '.join(kind_names())}, or a directory or COCO file with your own data",
             remedy="correct it",
         )
-    return {"kind": FORMATS[seen_format(path)][0], "path": str(path)}
+    return {"kind": kind_of_format(seen_format(path)).name, "path": str(path)}
 
 
 def model_name(make_model: Maker, task: Task) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -27,6 +27,8 @@ class Boxes:
         return len(self.labels)
 
 
+TargetForm = Literal["labels", "boxes", "masks"]
+"""A class number a picture, boxes with class numbers, or a class number a pixel."""
 Targets = Tensor | Sequence[Boxes]
 """Class numbers (N,), masks of class numbers (N, H, W), or one `Boxes` a picture."""
 

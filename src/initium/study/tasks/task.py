@@ -24,7 +24,7 @@ class Goal(Protocol):
     """What is to be learned: the part of a task that knows what a target is.
 
     Args:
-        kind: "classification", "detection" or "segmentation".
+        kind: its name, such as "classification".
         metric: name of the score; higher is better, 1 is perfect, 0 is nothing.
     """
 
@@ -85,12 +85,14 @@ class Task:
     """Data and what is to be learned from it.
 
     Args:
-        goal: classification, detection or segmentation.
+        goal: what is to be learned.
         train: samples that are learned from.
         test: samples that the final score is taken on.
         classes: names of the classes, in the order of their numbers.
         source: plain data that `open_task` makes the same task from, in any process.
         models: names of standard models that fit; the first one is the default.
+        steps: updates of a trial where a study is given none; None is the kind's own.
+        batch_size: the same for samples of an update.
     """
 
     goal: Goal
@@ -99,10 +101,12 @@ class Task:
     classes: tuple[str, ...]
     source: Mapping[str, Any]
     models: tuple[str, ...]
+    steps: int | None = None
+    batch_size: int | None = None
 
     @property
     def kind(self) -> str:
-        """What is to be learned: "classification", "detection" or "segmentation"."""
+        """What is to be learned, such as "classification"."""
         return self.goal.kind
 
     @property

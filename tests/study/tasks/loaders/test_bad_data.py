@@ -107,10 +107,10 @@ PLACES = st.sampled_from(
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(PLACES, ODD, st.sampled_from(["detection", "segmentation"]))
-def test_hostile_coco_is_refused_cleanly(tmp_path: Path, keys: list[Any], value: Any, kind: str) -> None:
+@given(PLACES, ODD, st.sampled_from(["boxes", "masks"]))
+def test_hostile_coco_is_refused_cleanly(tmp_path: Path, keys: list[Any], value: Any, targets: Any) -> None:
     good = coco(tmp_path)
     path = tmp_path / "odd.json"
     path.write_text(json.dumps(with_value(json.loads(good.read_text()), keys, value)))
     with suppress(InitiumError):
-        list_coco(path, kind=kind, images=tmp_path / "images")
+        list_coco(path, targets=targets, images=tmp_path / "images")

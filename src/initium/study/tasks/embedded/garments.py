@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from initium.data import CLASSES, clothes, fashion_mnist
 from initium.study.tasks.embedded import scenes
-from initium.study.tasks.goals.classification import Classification
-from initium.study.tasks.goals.detection import Detection
-from initium.study.tasks.goals.segmentation import Segmentation
 from initium.study.tasks.loaders.cache import fingerprint, kept
 from initium.study.tasks.loaders.prepare import targets_of
-from initium.study.tasks.models.by_name import FITTING
-from initium.study.tasks.samples import Pictures, normalization
-from initium.study.tasks.task import Task
+from initium.study.tasks.samples import Pictures, TargetForm, normalization
+from initium.study.tasks.task_kind import Embedded
 
 NUM_SCENES, NUM_TEST_SCENES = 800, 200
 FILES = Path(clothes.__file__).parent / "files"
@@ -26,26 +22,32 @@ SPLITS: tuple[Literal["train", "test"], ...] = ("train", "test")
 Normalization = tuple[tuple[float, ...], tuple[float, ...]]
 
 
-def garments(source: Mapping[str, Any]) -> Task:
+def garments() -> Embedded:
     """Fashion-MNIST: ten kinds of garments, 5,000 to learn from and 1,000 to be judged by, 14 x 14 grey pixels."""
     stored = _kept("garments", _garments)
     train, test = (Pictures(stored[f"{one} images"], stored[f"{one} labels"]) for one in ("train", "test"))
-    return Task(Classification(), train, test, CLASSES, source, FITTING["classification"])
+    return Embedded(train, test, CLASSES)
 
 
-def garment_scenes(source: Mapping[str, Any]) -> Task:
-    """Scenes of one to three garments on photographs, 48 x 48 colour pixels, to be found or to be outlined."""
-    kind = source["kind"]
+def boxed_garments() -> Embedded:
+    """Scenes of one to three garments on photographs, 48 x 48 colour pixels, with a box around each."""
+    return Embedded(*_scene_splits("boxes"), scenes.SCENE_CLASSES)
+
+
+def outlined_garments() -> Embedded:
+    """The same scenes with the class of every pixel; 0 is the background."""
+    return Embedded(*_scene_splits("masks"), ("background", *scenes.SCENE_CLASSES))
+
+
+def _scene_splits(targets: TargetForm) -> tuple[Pictures, Pictures]:
     stored = _kept("scenes", _scenes)
     numbers = normalization(stored["train images"])
-    train, test = (_pictures(_part(stored, split), kind, numbers) for split in ("train", "test"))
-    if kind == "segmentation":
-        return Task(Segmentation(), train, test, ("background", *scenes.SCENE_CLASSES), source, FITTING[kind])
-    return Task(Detection(), train, test, scenes.SCENE_CLASSES, source, FITTING[kind])
+    train, test = (_pictures(_part(stored, split), targets, numbers) for split in SPLITS)
+    return train, test
 
 
-def _pictures(tensors: dict[str, Tensor], kind: str, numbers: Normalization) -> Pictures:
-    return Pictures(tensors["images"], targets_of(tensors, kind), *numbers)
+def _pictures(tensors: dict[str, Tensor], targets: TargetForm, numbers: Normalization) -> Pictures:
+    return Pictures(tensors["images"], targets_of(tensors, targets), *numbers)
 
 
 def _kept(name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ from typing import Any
 from initium.errors import UsageError
 from initium.study.tasks.loaders.listing import Listed, Listing, Outline, split_of
 from initium.study.tasks.loaders.located_errors import Problems, line_of, place, read_json
+from initium.study.tasks.samples import TargetForm
 
 COCO_SLACK = 1.0
 """Boxes may reach this many pixels out of the picture, by rounding."""
@@ -22,15 +23,15 @@ COCO_REMEDY = "correct the entries that are named, or export the annotations aga
 def list_coco(
     path: Path,
     *,
-    kind: str,
+    targets: TargetForm,
     images: Path | None = None,
     test: Path | None = None,
     test_images: Path | None = None,
 ) -> Listing:
-    """The listing of a COCO file, and of a second one if there is one; `kind` is detection or segmentation."""
-    train = CocoFile(path, images, kind)
-    tested = CocoFile(test, test_images or images, kind, numbers=train.numbers) if test else None
-    background = ("background",) if kind == "segmentation" else ()
+    """The listing of a COCO file, and of a second one if there is one; `targets` is "boxes" or "masks"."""
+    train = CocoFile(path, images, targets)
+    tested = CocoFile(test, test_images or images, targets, numbers=train.numbers) if test else None
+    background = ("background",) if targets == "masks" else ()
     found = split_of(test, tested.listed()) if tested else ()
     return Listing((*background, *train.classes), train.listed(), found, path)
 
@@ -41,14 +42,14 @@ class CocoFile:
     Args:
         path: the file.
         images: directory of the pictures; looked for beside the file where it is None.
-        kind: "detection" or "segmentation".
+        targets: "boxes" or "masks".
         numbers: class number of each category, from the training file; made from this file where it is None.
     """
 
     def __init__(
-        self, path: Path, images: Path | None, kind: str, numbers: dict[int, int] | None = None
+        self, path: Path, images: Path | None, targets: TargetForm, numbers: dict[int, int] | None = None
     ) -> None:
-        self.path, self.kind = path, kind
+        self.path, self.targets = path, targets
         self.content = read_json(path)
         self.problems = Problems(f"{path} has faults")
         self._check_parts()
@@ -73,7 +74,7 @@ class CocoFile:
         return tuple(self._entry(*pictures[key], boxes[key]) for key in pictures)
 
     def _entry(self, picture: Path, size: tuple[int, int], found: list[Any]) -> Listed:
-        if self.kind == "segmentation":
+        if self.targets == "masks":
             return Listed(picture, outlines=tuple(found), size=size)
         boxes, labels = tuple(box for box, _ in found), tuple(label for _, label in found)
         return Listed(picture, boxes=boxes, labels=labels, size=size)
@@ -124,7 +125,7 @@ class CocoFile:
                 where, f"image_id {one.get('image_id')!r} is no picture", "the id of a picture"
             )
         label, size = self.numbers[one["category_id"]], pictures[one["image_id"]][1]
-        if self.kind == "segmentation":
+        if self.targets == "masks":
             return self._outline(where, one, label + 1, size)
         return None if one.get("iscrowd") else self._box(where, one.get("bbox"), label, size)
 

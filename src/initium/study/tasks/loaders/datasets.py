@@ -11,26 +11,32 @@ from torch.utils.data import Dataset
 
 from initium.errors import UsageError
 from initium.study.tasks.goals.segmentation import IGNORED
-from initium.study.tasks.samples import Batch, Boxes
+from initium.study.tasks.samples import Batch, Boxes, TargetForm
 from initium.study.tasks.task import data_order
 
 MOST_CHECKED = 2000
+ITEM: dict[TargetForm, str] = {
+    "labels": "class number",
+    "boxes": "mapping with `boxes` and `labels`",
+    "masks": "mask of class numbers",
+}
+"""What the second half of an item is."""
 
 
 class DatasetSamples:
     """Samples of a map-style Dataset whose items are (float tensor (C, H, W), target).
 
-    The target is an int (classification), an int64 tensor (H, W) (segmentation), or a mapping with `boxes`
-    (M, 4; left, top, right, bottom in pixels) and `labels` (M,) (detection).
+    The target is an int ("labels"), an int64 tensor (H, W) ("masks"), or a mapping with `boxes`
+    (M, 4; left, top, right, bottom in pixels) and `labels` (M,) ("boxes").
 
     Args:
         dataset: has `__len__` and `__getitem__`.
-        kind: of the task.
+        targets: their form.
         name: "training" or "test", for errors.
     """
 
-    def __init__(self, dataset: Dataset[Any], kind: str, name: str) -> None:
-        self.dataset, self.kind, self.name = dataset, kind, name
+    def __init__(self, dataset: Dataset[Any], targets: TargetForm, name: str) -> None:
+        self.dataset, self.targets, self.name = dataset, targets, name
         self._size = _length(dataset, name)
         self.num_classes: int | None = None
 
@@ -41,10 +47,10 @@ class DatasetSamples:
         """The items at `indices`, stacked."""
         items = [self._item(i) for i in indices.tolist()]
         inputs = torch.stack([torch.as_tensor(picture).float() for picture, _ in items])
-        targets = [target for _, target in items]
-        if self.kind == "detection":
-            return Batch(inputs, [_boxes_of(target) for target in targets])
-        labels = torch.stack([torch.as_tensor(target) for target in targets]).long()
+        found = [target for _, target in items]
+        if self.targets == "boxes":
+            return Batch(inputs, [_boxes_of(target) for target in found])
+        labels = torch.stack([torch.as_tensor(target) for target in found]).long()
         self._check_labels(indices, labels)
         return Batch(inputs, labels)
 
@@ -65,9 +71,9 @@ class DatasetSamples:
                 )
             shape = tuple(picture.shape)
             seen |= set(torch.unique(labels).tolist())
-        if self.kind == "segmentation":
+        if self.targets == "masks":
             seen.discard(IGNORED)
-        least = 1 if self.kind == "detection" else 2
+        least = 1 if self.targets == "boxes" else 2
         if len(seen) < least:
             raise UsageError(
                 f"the {self.name} dataset holds {f'only the class {min(seen)}' if seen else 'no class'}",
@@ -88,7 +94,7 @@ class DatasetSamples:
         if self.num_classes is None:
             return
         wrong = (labels < 0) | (labels >= self.num_classes)
-        if self.kind == "segmentation":
+        if self.targets == "masks":
             wrong &= labels != IGNORED
         if bool(wrong.any()):
             row = int(wrong.view(len(wrong), -1).any(dim=1).nonzero()[0])
@@ -115,10 +121,10 @@ class DatasetSamples:
         return picture, labels
 
     def _labels(self, index: int, target: Any, picture: Tensor) -> Tensor:
-        if self.kind == "detection":
+        if self.targets == "boxes":
             return self._box_labels(index, target, picture)
         labels = torch.as_tensor(target)
-        size = picture.shape[1:] if self.kind == "segmentation" else ()
+        size = picture.shape[1:] if self.targets == "masks" else ()
         if labels.is_floating_point() or labels.shape != size:
             kind = f"{labels.dtype} target of shape {tuple(labels.shape)}"
             raise self._fault(index, kind, f"integers of shape {tuple(size)}")
@@ -144,7 +150,7 @@ class DatasetSamples:
         return UsageError(
             f"item {index} of the {self.name} dataset: {seen}",
             expected=expected,
-            remedy=f"change the Dataset so that its items have the form of a {self.kind} task",
+            remedy=f"change the Dataset so that its items are pairs (picture, {ITEM[self.targets]})",
         )
 
 

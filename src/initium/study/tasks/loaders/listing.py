@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from initium.errors import UsageError
+from initium.study.tasks.samples import TargetForm
 
 FIFTH = 5
 
@@ -102,7 +103,7 @@ def thinned(samples: Sequence[Listed], most: int) -> tuple[Listed, ...]:
     return tuple(samples[i * len(samples) // most] for i in range(most))
 
 
-def check_listing(listing: Listing, kind: str) -> None:
+def check_listing(listing: Listing, targets: TargetForm) -> None:
     """Raises UsageError for an empty split, and where there is only one class to tell apart."""
     for name, samples in (("training", listing.train), ("test", listing.test)):
         if not samples:
@@ -111,13 +112,13 @@ def check_listing(listing: Listing, kind: str) -> None:
                 expected="at least one picture in either split",
                 remedy="check the directories and the split files, or give the test data as `test`",
             )
-        if kind == "detection" and not any(one.boxes for one in samples):
+        if targets == "boxes" and not any(one.boxes for one in samples):
             raise UsageError(
                 f"{listing.where}: no boxes in the {name} pictures",
                 expected="at least one object to be found in either split",
                 remedy="check that the annotations belong to these pictures, and are not all of crowds",
             )
-    if kind == "classification":
+    if targets == "labels":
         _check_balance(listing)
 
 

@@ -14,9 +14,6 @@ from torch import Tensor
 
 from initium.engines.reference import function_of, name_of, place_of
 from initium.errors import InitiumError, UsageError, UsageTypeError, unknown_name
-from initium.study.tasks.goals.classification import Classification
-from initium.study.tasks.goals.detection import Detection
-from initium.study.tasks.goals.segmentation import Segmentation
 from initium.study.tasks.loaders.cache import fingerprint, kept
 from initium.study.tasks.loaders.coco import list_coco
 from initium.study.tasks.loaders.datasets import DatasetSamples
@@ -25,17 +22,17 @@ from initium.study.tasks.loaders.listing import Listing, check_listing, thinned,
 from initium.study.tasks.loaders.masks import MASK_NAMES, list_masks
 from initium.study.tasks.loaders.prepare import num_classes_of, targets_of, tensors_of
 from initium.study.tasks.loaders.voc import list_voc
-from initium.study.tasks.models.by_name import FITTING
-from initium.study.tasks.samples import Pictures, normalization
-from initium.study.tasks.task import Goal, Task
+from initium.study.tasks.samples import Pictures, TargetForm, normalization
+from initium.study.tasks.task import Task
+from initium.study.tasks.task_kind import TaskKind
 
-FORMATS = {
-    "folders": ("classification",),
-    "coco": ("detection", "segmentation"),
-    "voc": ("detection", "segmentation"),
-    "masks": ("segmentation",),
+FORMATS: dict[str, tuple[TargetForm, ...]] = {
+    "folders": ("labels",),
+    "coco": ("boxes", "masks"),
+    "voc": ("boxes", "masks"),
+    "masks": ("masks",),
 }
-"""The formats, and the tasks that they can hold."""
+"""The formats, and the targets that they can hold."""
 SOURCE_KEYS = (
     "kind",
     "path",
@@ -50,31 +47,25 @@ SOURCE_KEYS = (
     "prepared",
 )
 PATHS = ("path", "images", "test", "test_images")
-GOALS: dict[str, Goal] = {
-    "classification": Classification(),
-    "detection": Detection(),
-    "segmentation": Segmentation(),
-}
 SIZE, MOST = 64, 4000
 
 
-def load(source: Mapping[str, Any]) -> Task:
+def load(kind: TaskKind, source: Mapping[str, Any]) -> Task:
     """A task of the user's own data; `open_task` tells the keys of `source`."""
     for key in source:
         if key not in SOURCE_KEYS:
             raise unknown_name("key of a task", key, SOURCE_KEYS)
     if "datasets" in source:
-        return _of_datasets(source)
+        return _of_datasets(kind, source)
     source = {**source, **{key: _absolute(source[key]) for key in PATHS if source.get(key) is not None}}
-    tensors, classes, name = _prepared(source)
-    kind = source["kind"]
+    tensors, classes, name = _prepared(kind, source)
     splits = [_split(tensors, split) for split in ("train", "test")]
     numbers = normalization(splits[0]["images"])
-    train, test = (Pictures(one["images"], targets_of(one, kind), *numbers) for one in splits)
-    return Task(GOALS[kind], train, test, classes, {**source, "prepared": name}, FITTING[kind])
+    train, test = (Pictures(one["images"], targets_of(one, kind.targets), *numbers) for one in splits)
+    return Task(kind.goal, train, test, classes, {**source, "prepared": name}, kind.models)
 
 
-def _prepared(source: Mapping[str, Any]) -> tuple[dict[str, Tensor], tuple[str, ...], str]:
+def _prepared(kind: TaskKind, source: Mapping[str, Any]) -> tuple[dict[str, Tensor], tuple[str, ...], str]:
     """Both splits as tensors, the classes, and the name that they are kept under.
 
     A source that says under which name is not looked at again: that is how workers start fast.
@@ -83,11 +74,11 @@ def _prepared(source: Mapping[str, Any]) -> tuple[dict[str, Tensor], tuple[str, 
 
     def listed() -> Listing:
         if not listing:
-            listing.append(_listing(source))
+            listing.append(_listing(kind, source))
         return listing[0]
 
     name = source.get("prepared") or fingerprint(sorted(set(listed().files)), _settings(source, listed()))
-    tensors = kept(name, lambda: _read(source, listed()))
+    tensors = kept(name, lambda: _read(kind.targets, source, listed()))
     classes = json.loads(bytes(tensors["classes"].tolist()).decode())
     return tensors, tuple(classes), name
 
@@ -98,17 +89,17 @@ def _settings(source: Mapping[str, Any], listing: Listing) -> dict[str, Any]:
     return {"request": request, "listing": repr(listing)}
 
 
-def _read(source: Mapping[str, Any], listing: Listing) -> dict[str, Tensor]:
-    kind, size, most = source["kind"], _whole(source, "size", SIZE), _whole(source, "most", MOST)
+def _read(targets: TargetForm, source: Mapping[str, Any], listing: Listing) -> dict[str, Tensor]:
+    size, most = _whole(source, "size", SIZE), _whole(source, "most", MOST)
     _warn_of_rest(listing, most)
     listing = replace(listing, train=thinned(listing.train, most), test=thinned(listing.test, most))
-    check_listing(listing, kind)
+    check_listing(listing, targets)
     tensors: dict[str, Tensor] = {}
     for split, samples in (("train", listing.train), ("test", listing.test)):
-        for key, value in tensors_of(samples, kind, size, listing.classes).items():
+        for key, value in tensors_of(samples, targets, size, listing.classes).items():
             tensors[f"{split}.{key}"] = value
     classes = listing.classes
-    if kind == "segmentation":
+    if targets == "masks":
         named, masks = bool(listing.classes), [tensors["train.masks"], tensors["test.masks"]]
         files = [one.mask or one.picture for one in (*listing.train, *listing.test)]
         num = max(num_classes_of(masks[:n], listing.where, files, named=named) for n in (1, 2))
@@ -132,8 +123,7 @@ def _split(tensors: dict[str, Tensor], split: str) -> dict[str, Tensor]:
     }
 
 
-def _listing(source: Mapping[str, Any]) -> Listing:
-    kind = source["kind"]
+def _listing(kind: TaskKind, source: Mapping[str, Any]) -> Listing:
     paths = {key: _path(source, key) for key in PATHS}
     root = paths["path"]
     assert root is not None
@@ -141,28 +131,32 @@ def _listing(source: Mapping[str, Any]) -> Listing:
     form = seen_format(root) if form == "auto" else form
     if form not in FORMATS:
         raise unknown_name("format", str(form), (*FORMATS, "auto"))
-    if kind not in FORMATS[form]:
-        fitting = [name for name, kinds in FORMATS.items() if kind in kinds]
+    if kind.targets not in FORMATS[form]:
+        fitting = [name for name, targets in FORMATS.items() if kind.targets in targets]
         raise UsageError(
-            f"{root}: the format {form!r} holds no {kind} task",
-            expected=f"{kind} data as {' or '.join(fitting)}",
-            remedy=f"ask for {' or '.join(FORMATS[form])}, or name the format",
+            f"{root}: the format {form!r} holds no {kind.name} task",
+            expected=f"{kind.name} data as {' or '.join(fitting)}",
+            remedy=f"ask for a kind of task with {' or '.join(FORMATS[form])}, or name the format",
         )
-    listing = with_test(_of_format(form, kind, root, paths), by_class=kind == "classification")
-    listing = _named(listing, source, kind)
-    check_listing(listing, kind)
+    listing = with_test(_of_format(form, kind.targets, root, paths), by_class=kind.targets == "labels")
+    listing = _named(listing, source, kind.name)
+    check_listing(listing, kind.targets)
     return listing
 
 
-def _of_format(form: str, kind: str, root: Path, paths: Mapping[str, Path | None]) -> Listing:
+def _of_format(form: str, targets: TargetForm, root: Path, paths: Mapping[str, Path | None]) -> Listing:
     makers: dict[str, Callable[[], Listing]] = {
         "folders": lambda: list_folders(root, test=paths["test"]),
         "masks": lambda: list_masks(
             root, images=paths["images"], test=paths["test"], test_images=paths["test_images"]
         ),
-        "voc": lambda: list_voc(root, kind=kind, test=paths["test"]),
+        "voc": lambda: list_voc(root, targets=targets, test=paths["test"]),
         "coco": lambda: list_coco(
-            root, kind=kind, images=paths["images"], test=paths["test"], test_images=paths["test_images"]
+            root,
+            targets=targets,
+            images=paths["images"],
+            test=paths["test"],
+            test_images=paths["test_images"],
         ),
     }
     return makers[form]()
@@ -224,22 +218,22 @@ def _whole(source: Mapping[str, Any], key: str, default: int) -> int:
     return value
 
 
-def _of_datasets(source: Mapping[str, Any]) -> Task:
+def _of_datasets(kind: TaskKind, source: Mapping[str, Any]) -> Task:
     """A task of the two Datasets that an importable function returns."""
-    kind, maker = source["kind"], source["datasets"]
+    maker = source["datasets"]
     source = {**source, "datasets": maker if isinstance(maker, str) else name_of(maker)}
     function = function_of(source["datasets"])
     try:
-        train, test, num = _checked_datasets(function, kind, source.get("classes"))
+        train, test, num = _checked_datasets(function, kind.targets, source.get("classes"))
     except InitiumError as error:
         error.seen = f"{place_of(function) or source['datasets']}: {error.seen}"
         raise
     names = tuple(source.get("classes") or (f"class {number}" for number in range(num)))
-    return Task(GOALS[kind], train, test, names, dict(source), FITTING[kind])
+    return Task(kind.goal, train, test, names, dict(source), kind.models)
 
 
 def _checked_datasets(
-    function: Callable[[], Any], kind: str, names: Sequence[str] | None
+    function: Callable[[], Any], targets: TargetForm, names: Sequence[str] | None
 ) -> tuple[DatasetSamples, DatasetSamples, int]:
     """Both datasets, and how many classes there are."""
     try:
@@ -257,7 +251,7 @@ def _checked_datasets(
             remedy="return train, test",
         )
     train, test = (
-        DatasetSamples(one, kind, name) for one, name in zip(made, ("training", "test"), strict=True)
+        DatasetSamples(one, targets, name) for one, name in zip(made, ("training", "test"), strict=True)
     )
     found = [train.check(), test.check()]
     num = len(names) if names else found[0]

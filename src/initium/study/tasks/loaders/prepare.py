@@ -13,7 +13,7 @@ from initium.errors import UsageError
 from initium.study.tasks.goals.segmentation import IGNORED
 from initium.study.tasks.loaders.images import pillow, read_mask, read_picture, size_of
 from initium.study.tasks.loaders.listing import Listed, Outline
-from initium.study.tasks.samples import Boxes, Targets
+from initium.study.tasks.samples import Boxes, TargetForm, Targets
 
 MOST_CLASSES = 254
 LEAST_SHARE_SEEN = 0.1
@@ -22,19 +22,21 @@ LEAST_SIDE = 1.0
 """Boxes thinner than this many pixels once the picture is resized are widened to it."""
 
 
-def tensors_of(samples: Sequence[Listed], kind: str, size: int, classes: Sequence[str]) -> dict[str, Tensor]:
+def tensors_of(
+    samples: Sequence[Listed], targets: TargetForm, size: int, classes: Sequence[str]
+) -> dict[str, Tensor]:
     """Pictures and targets of one split, as tensors that can be kept in a file.
 
     Args:
         samples: what to read.
-        kind: "classification", "detection" or "segmentation".
+        targets: what is said of each picture.
         size: pictures become this many pixels wide and high.
         classes: names, where they are known; () allows any mask value.
     """
     images = torch.stack([_picture(one, size) for one in samples])
-    if kind == "classification":
+    if targets == "labels":
         return {"images": images, "labels": torch.tensor([one.label for one in samples])}
-    if kind == "segmentation":
+    if targets == "masks":
         return {"images": images, "masks": torch.stack([_mask(one, size, len(classes)) for one in samples])}
     boxes = [_boxes(one, size) for one in samples]
     return {
@@ -45,11 +47,11 @@ def tensors_of(samples: Sequence[Listed], kind: str, size: int, classes: Sequenc
     }
 
 
-def targets_of(tensors: dict[str, Tensor], kind: str) -> Targets:
+def targets_of(tensors: dict[str, Tensor], targets: TargetForm) -> Targets:
     """The targets of a split, from its tensors."""
-    if kind == "classification":
+    if targets == "labels":
         return tensors["labels"]
-    if kind == "segmentation":
+    if targets == "masks":
         return tensors["masks"].to(torch.int64)
     counts = tensors["counts"].tolist()
     pairs = zip(torch.split(tensors["boxes"], counts), torch.split(tensors["labels"], counts), strict=True)

@@ -9,18 +9,19 @@ from initium.errors import UsageError
 from initium.study.tasks.loaders.images import is_picture, size_of
 from initium.study.tasks.loaders.listing import Listed, Listing, split_of
 from initium.study.tasks.loaders.located_errors import Element, Problems, place, read_xml
+from initium.study.tasks.samples import TargetForm
 
 VOC_REMEDY = "correct the annotations that are named"
 VOC_SLACK = 1.5
 """VOC counts pixels from 1 and includes the last one, so a box may reach this far out."""
 
 
-def list_voc(root: Path, *, kind: str, test: Path | None = None) -> Listing:
+def list_voc(root: Path, *, targets: TargetForm, test: Path | None = None) -> Listing:
     """The listing of a VOC directory; `test` is another one, else the lists `val.txt` or `test.txt` tell."""
     pictures = _pictures(root)
-    train_names, test_names = _names(root, kind, pictures)
+    train_names, test_names = _names(root, targets, pictures)
     problems = Problems("the VOC data have faults")
-    if kind == "segmentation":
+    if targets == "masks":
         listings = [_with_masks(root, pictures, names, problems) for names in (train_names, test_names)]
         classes: tuple[str, ...] = ()
     else:
@@ -28,7 +29,7 @@ def list_voc(root: Path, *, kind: str, test: Path | None = None) -> Listing:
     problems.raise_if_any(VOC_REMEDY)
     if test is None:
         return Listing(classes, listings[0], listings[1], root)
-    other = list_voc(test, kind=kind)
+    other = list_voc(test, targets=targets)
     if not set(other.classes) <= set(classes):
         unknown = ", ".join(sorted(set(other.classes) - set(classes)))
         raise UsageError(
@@ -60,10 +61,10 @@ def _pictures(root: Path) -> dict[str, Path]:
     return {path.stem: path for path in sorted(directory.iterdir()) if is_picture(path)}
 
 
-def _names(root: Path, kind: str, pictures: dict[str, Path]) -> tuple[list[str], list[str]]:
+def _names(root: Path, targets: TargetForm, pictures: dict[str, Path]) -> tuple[list[str], list[str]]:
     """Names of training and test pictures, from the lists if there are any."""
-    lists = root / "ImageSets" / ("Segmentation" if kind == "segmentation" else "Main")
-    annotations = root / ("SegmentationClass" if kind == "segmentation" else "Annotations")
+    lists = root / "ImageSets" / ("Segmentation" if targets == "masks" else "Main")
+    annotations = root / ("SegmentationClass" if targets == "masks" else "Annotations")
     if not (lists / "train.txt").exists():
         found = sorted(path.stem for path in annotations.glob("*") if not path.name.startswith("."))
         return [name for name in found if name in pictures] or sorted(pictures), []

@@ -11,20 +11,6 @@ from torch import nn
 from initium.errors import UsageError, unknown_name
 from initium.study.tasks.models import networks
 
-FITTING = {
-    "classification": (
-        "cnn20-relu",
-        "mlp8-relu",
-        "mlp20-tanh",
-        "cnn8-relu",
-        "resnet12-nonorm",
-        "resnet12",
-        "vit6",
-    ),
-    "detection": ("detector12",),
-    "segmentation": ("fcn9", "unet"),
-}
-"""Standard models that fit a kind of task; the first one is the default."""
 ACTIVATION_MODULES: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
@@ -55,7 +41,6 @@ class Family:
         depth: weight layers where the name gives none.
         least: the smallest depth.
         activation: where the name gives none.
-        dense: whether it returns an output for every place (segmentation, detection).
     """
 
     name: str
@@ -64,7 +49,6 @@ class Family:
     depth: int
     least: int = 2
     activation: str = "relu"
-    dense: bool = False
 
 
 FAMILIES = (
@@ -75,18 +59,9 @@ FAMILIES = (
     ),
     Family("resnet", networks.normed_resnet, "the same with batch normalization", 12, least=4),
     Family("vit", networks.vit, "vision transformer, normalization first", 6, least=1, activation="gelu"),
-    Family(
-        "fcn",
-        networks.fcn,
-        "3 x 3 convolutions at half the size, the later ones dilated",
-        9,
-        least=3,
-        dense=True,
-    ),
-    Family("unet", networks.unet, "encoder and decoder with skips", 2, least=1, dense=True),
-    Family(
-        "detector", networks.detector, "3 x 3 convolutions to a quarter of the size", 12, least=5, dense=True
-    ),
+    Family("fcn", networks.fcn, "3 x 3 convolutions at half the size, the later ones dilated", 9, least=3),
+    Family("unet", networks.unet, "encoder and decoder with skips", 2, least=1),
+    Family("detector", networks.detector, "3 x 3 convolutions to a quarter of the size", 12, least=5),
 )
 
 
