@@ -1,11 +1,29 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from initium.errors import LayerError, UnknownNameError, UsageError
-from initium.methods.catalogue import CATALOGUE
-from initium.methods.explain import CARD_FIELDS, LANGUAGES, _texts, card, explain, labels, read_layer, summary
+from initium.methods import catalogue
+from initium.methods.catalogue import CATALOGUE, find
+from initium.methods.explain import (
+    CARD_FIELDS,
+    LANGUAGES,
+    _texts,
+    card,
+    explain,
+    is_translated,
+    labels,
+    read_layer,
+    summary,
+)
+from initium.methods.method import Card
 from initium.theory.layer import Layer
+
+
+TRANSLATED = 105
+"""Methods that are told in Chinese too."""
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -16,21 +34,41 @@ def test_every_method_has_a_full_card(method, lang):
     text = explain(method.name, lang=lang)
     assert method.name in text
     assert str(method.paper) in text
-    if lang == "zh":
+    if lang == "zh" and is_translated(method, lang):
         assert any("\u4e00" <= letter <= "\u9fff" for letter in about.meaning)
         assert method.summary not in text or method.summary == summary(method, lang="zh")
         assert not any(word in text for word in ("(at least", "(at most", "(from ", "(any)"))
 
 
 def test_no_card_without_a_method_and_no_word_without_a_translation():
+    """A contribution may be in English only; what is in Chinese stays so, and is so in every part."""
     names = {method.name for method in CATALOGUE}
+    chinese = [method for method in CATALOGUE if is_translated(method, "zh")]
     for lang in LANGUAGES:
         for family in {method.family for method in CATALOGUE}:
             assert set(_texts(lang, family)) <= names
     assert labels("en").keys() == labels("zh").keys()
-    helps = {param.help for method in CATALOGUE for param in method.params}
+    helps = {param.help for method in chinese for param in method.params}
     assert helps <= set(_texts("zh", "helps")["helps"])
-    assert _texts("zh", "summaries")["summaries"].keys() == names
+    assert _texts("zh", "summaries")["summaries"].keys() == {method.name for method in chinese}
+    assert len(chinese) >= TRANSLATED
+
+
+def test_a_method_in_english_only_says_so_and_is_told_in_english(monkeypatch):
+    about = Card("E w^2 = 1 / fan_in", "half", "draw", "always", "never")
+    alone = replace(find("he_normal"), name="half_he", family="mine", aliases=(), card=about)
+    monkeypatch.setitem(catalogue._METHOD_BY_NAME, "half_he", alone)
+    assert not is_translated(alone, "zh")
+    assert card(alone, lang="zh") == card(alone) == about
+    english, chinese = explain("half_he"), explain("half_he", lang="zh")
+    note = labels("zh")["english_only"]
+    assert chinese.splitlines()[1:3] == [alone.summary, note]
+    assert "公式: E w^2 = 1 / fan_in" in chinese
+    assert note not in english
+    assert labels("en")["english_only"] not in english
+    assert note not in explain("he_normal", lang="zh")
+    with pytest.raises(UnknownNameError, match="half_he"):
+        card(replace(alone, card=None))
 
 
 def test_a_formula_is_worked_out_for_a_layer():

@@ -27,6 +27,8 @@ def explain(name: str, *, lang: str = "en", layer: Layer | str | None = None) ->
         lang: "en" or "zh".
         layer: a layer, or a text such as "conv:3,64,7" (see `read_layer`), to work the formula out for.
 
+    A method without a card in that language is told in English, with a line that says so.
+
     Raises:
         UnknownNameError: no such method or language.
         LayerError: the method cannot serve the layer.
@@ -36,6 +38,7 @@ def explain(name: str, *, lang: str = "en", layer: Layer | str | None = None) ->
     lines = [
         f"{method.name}  ({words['left_out'] if method.left_out else method.family})",
         summary(method, lang=lang),
+        *([] if is_translated(method, lang) else [words["english_only"]]),
         "",
     ]
     for field in CARD_FIELDS:
@@ -46,16 +49,28 @@ def explain(name: str, *, lang: str = "en", layer: Layer | str | None = None) ->
 
 
 def card(method: Method, *, lang: str = "en") -> Card:
-    """The five texts about `method`."""
+    """The five texts about `method`; those in English where there are none in that language."""
     texts = _texts(lang, method.family)
     if method.name not in texts:
-        raise unknown_name(f"card ({lang})", method.name, texts)
+        if lang != "en":
+            return card(method)
+        if method.card is None:
+            raise unknown_name("card", method.name, texts)
+        return method.card
     return Card(**{field: texts[method.name][field].strip() for field in CARD_FIELDS})
 
 
 def summary(method: Method, *, lang: str = "en") -> str:
-    """What `method` is, in one line."""
-    return method.summary if lang == "en" else _texts(lang, "summaries")["summaries"][method.name]
+    """What `method` is, in one line; in English where there is none in that language."""
+    told = {} if lang == "en" else _texts(lang, "summaries")["summaries"]
+    return told.get(method.name, method.summary)
+
+
+def is_translated(method: Method, lang: str) -> bool:
+    """Whether the card and the summary are there in that language."""
+    return lang == "en" or (
+        method.name in _texts(lang, method.family) and method.name in _texts(lang, "summaries")["summaries"]
+    )
 
 
 def labels(lang: str) -> dict[str, str]:
@@ -67,8 +82,8 @@ def labels(lang: str) -> dict[str, str]:
 def _texts(lang: str, family: str) -> dict[str, dict[str, str]]:
     if lang not in LANGUAGES:
         raise unknown_name("language", lang, LANGUAGES)
-    folder = resources.files("initium.methods.cards") / lang
-    return tomllib.loads((folder / f"{family}.toml").read_text(encoding="utf-8"))
+    file = resources.files("initium.methods.cards") / lang / f"{family}.toml"
+    return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def _worked(method: Method, layer: Layer | str, words: dict[str, str]) -> str:

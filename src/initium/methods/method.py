@@ -154,6 +154,7 @@ class Method:
         left_out: why a published method is in the catalogue as a card only.
         energy: called as `draw`, for methods that build structured tensors: the expected sum of squares, in closed
             form, from which follows what the method does to signals and gradients.
+        card: its texts in English, where no file of cards has them.
     """
 
     name: str
@@ -170,6 +171,7 @@ class Method:
     whole: bool = False
     left_out: str = ""
     energy: Callable[..., Energy] | None = None
+    card: Card | None = None
 
     def resolve(self, **params: object) -> dict[str, Value]:
         """All parameters, defaults filled in and every given one checked.

@@ -47,17 +47,19 @@ def explain(name: str, *, lang: str = "en", layer: Layer | str | None = None) ->
 
 
 def summary(recipe: Recipe, lang: str) -> str:
-    """What the recipe does, in one line."""
-    return recipe.summary if lang == "en" else str(_chinese()["recipes"][recipe.name]["summary"])
+    """What the recipe does, in one line; in English where there is none in that language."""
+    return recipe.summary if lang == "en" else str(_told(recipe).get("summary", recipe.summary))
 
 
 def _text(recipe: Recipe, common: dict[str, str], lang: str) -> str:
     words = _chinese()["labels"] if lang == "zh" else _ENGLISH
-    notes = recipe.notes if lang == "en" else _chinese()["recipes"][recipe.name].get("notes", ())
-    meanings = SEEN if lang == "en" else _chinese()["words"]
+    told = {"notes": recipe.notes} if lang == "en" else _told(recipe)
+    notes = told.get("notes", () if told else recipe.notes)
+    meanings = SEEN if lang == "en" else {**SEEN, **_chinese()["words"]}
     lines = [
         f"{recipe.name}  ({words['recipe']}, {recipe.family})",
         summary(recipe, lang),
+        *([] if told else [common["english_only"]]),
         "",
         f"{words['lines']}:",
     ]
@@ -69,6 +71,12 @@ def _text(recipe: Recipe, common: dict[str, str], lang: str) -> str:
     lines += ["", f"{words['notes']}:", *(f"  {note}" for note in notes)] if notes else []
     needs = ", ".join(need.where for need in recipe.needs)
     return "\n".join([*lines, "", f"{words['needs']}: {needs}", f"{common['source']}: {recipe.source}"])
+
+
+def _told(recipe: Recipe) -> dict[str, Any]:
+    """What is said of the recipe in Chinese; nothing if it is not translated."""
+    found: dict[str, Any] = _chinese()["recipes"].get(recipe.name, {})
+    return found
 
 
 def _shown(line: Line, words: dict[str, str]) -> str:
