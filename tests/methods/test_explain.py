@@ -21,7 +21,6 @@ from initium.methods.explain import (
 from initium.methods.method import Card
 from initium.theory.layer import Layer
 
-
 TRANSLATED = 105
 """Methods that are told in Chinese too."""
 

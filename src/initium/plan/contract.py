@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from initium.diagnose import HealthReport
-from initium.errors import InitiumError, UsageError, UsageTypeError
+from initium.errors import ContractError, InitiumError, UsageError
 from initium.plan.policy import Decided, Run
 from initium.plan.records.assignment import Assignment, check_assignments
 from initium.record.record import Record
@@ -37,7 +37,7 @@ def kept_contract(label: str, answer: object, seen: Record, run: Run) -> Decided
     """The answer with its assignments in the model's order, and the user's rules in the place of the policy's own.
 
     Raises:
-        UsageTypeError: the answer, an assignment or a note has the wrong type.
+        ContractError: the answer, an assignment or a note has the wrong type.
         UsageError: parameters that the model lacks, that are missing, named twice or of another shape, or bad draws.
     """
     decided = _typed(label, answer)
@@ -72,8 +72,8 @@ def _typed(label: str, answer: object) -> Decided:
     return decided
 
 
-def _wrong(label: str, seen: str) -> UsageTypeError:
-    return UsageTypeError(
+def _wrong(label: str, seen: str) -> ContractError:
+    return ContractError(
         f"policy {label} answered with {seen}",
         expected=ANSWER,
         remedy="see initium.plan.policy.Policy.decide",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast, get_args
 
-from initium.errors import UnknownNameError, UsageTypeError, unknown_name
+from initium.errors import ContractError, UnknownNameError, unknown_name
 from initium.methods import catalogue
 from initium.methods.method import Method, Value
+from initium.methods.method_contract import method_of
 from initium.plan.data_driven.data_policy import DATA_DRIVEN, DataDriven
 from initium.plan.everywhere.method_policy import Everywhere
 from initium.plan.everywhere.shipped_policy import Shipped
@@ -18,6 +18,7 @@ from initium.plan.recipes.recipe_catalogue import PREFIX, RECIPES, find_recipe
 from initium.plan.recipes.recipe_policy import ByRecipe
 from initium.plan.records.assignment import KEEP
 from initium.plan.trials.auto_policy import Auto
+from initium.signatures import misfit
 
 POLICIES: Mapping[str, Policy] = {
     "auto": Auto(),
@@ -38,12 +39,12 @@ def policy_of(given: str | Method | Policy) -> Policy:
     Raises:
         UnknownNameError: no such policy, method or parameter.
         UsageError: a parameter out of range.
-        UsageTypeError: an object that is no policy.
+        ContractError: an object that is no policy, or a method of the user's own that is none.
     """
     if isinstance(given, str):
         return _by_name(given)
     if isinstance(given, Method):
-        return _by_method(given, {})
+        return _by_method(method_of(given), {})
     return _checked(given)
 
 
@@ -81,7 +82,7 @@ def _checked(given: object) -> Policy:
     wrong = _breach(given)
     if wrong:
         remedy = 'see initium.plan.policy.Policy, or pass a name such as "auto", "shipped" or "he_normal"'
-        raise UsageTypeError(f"policy is {wrong}", expected=CONTRACT, remedy=remedy)
+        raise ContractError(f"policy is {wrong}", expected=CONTRACT, remedy=remedy)
     return cast(Policy, given)
 
 
@@ -95,8 +96,5 @@ def _breach(given: object) -> str:
         return f"a {kind} without a method `decide`"
     if getattr(given, "needs", None) not in get_args(Need):
         return f"a {kind} whose `needs` is {getattr(given, 'needs', 'missing')!r}"
-    try:
-        inspect.signature(decide).bind(None, None)
-    except (TypeError, ValueError) as error:
-        return f"a {kind} whose `decide` cannot be called with a record and a run ({error})"
-    return ""
+    unfit = misfit(decide, None, None)
+    return unfit and f"a {kind} whose `decide` cannot be called with a record and a run ({unfit})"

@@ -26,7 +26,7 @@ class Everywhere:
     What the method cannot serve is kept, with the reason.
 
     Args:
-        method: of the catalogue.
+        method: of the catalogue, or the user's own.
         params: those that differ from its defaults.
 
     Raises:
@@ -63,7 +63,7 @@ class Everywhere:
         if part.layer.kind == "vector":
             return keep(part, info, "not a weight", f"{rule} is for weights")
         reason = "the policy gives every weight this method"
-        answer = assigned(part, info, self.method.name, rule, reason, source, **self.params)
+        answer = assigned(part, info, self.method, rule, reason, source, **self.params)
         try:
             answer.draw()
         except LayerError as error:

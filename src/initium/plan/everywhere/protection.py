@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from initium.methods.method import Value
+from initium.methods.catalogue import is_listed
+from initium.methods.method import Method, Value
 from initium.plan.records.assignment import KEEP, Assignment
 from initium.plan.structure.framework_default import as_found
 from initium.record.graph.roles import Part
@@ -12,11 +13,19 @@ from initium.record.parameters.inventory import ParameterInfo
 
 
 def assigned(
-    part: Part, info: ParameterInfo, method: str, rule: str, reason: str, source: str = "", **params: Value
+    part: Part,
+    info: ParameterInfo,
+    method: str | Method,
+    rule: str,
+    reason: str,
+    source: str = "",
+    **params: Value,
 ) -> Assignment:
     """An assignment of a method, for the geometry and the role that the parameter has."""
     layer = replace(part.layer, shape=info.shape) if part.layer.shape != info.shape else part.layer
-    return Assignment(part.name, method, layer, part.role, rule, reason, dict(params), 1.0, source)
+    own = method if isinstance(method, Method) and not is_listed(method) else None
+    name = method.name if isinstance(method, Method) else method
+    return Assignment(part.name, name, layer, part.role, rule, reason, dict(params), 1.0, source, own=own)
 
 
 def keep(part: Part, info: ParameterInfo, rule: str, reason: str, source: str = "") -> Assignment:
