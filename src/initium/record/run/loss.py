@@ -116,6 +116,8 @@ def _gradients(scalar: Tensor, wanted: list[Tensor], inputs: Sequence[Tensor]) -
     if not _has_reentrant_checkpoint(scalar):
         return torch.autograd.grad(scalar, wanted, allow_unused=True)
     kept = [(tensor, tensor.grad) for tensor in inputs if tensor.requires_grad and tensor.is_leaf]
+    for tensor, _ in kept:
+        tensor.grad = None  # a backward adds to the gradient that is there, in place
     try:
         scalar.backward()  # type: ignore[no-untyped-call]
         return [tensor.grad for tensor in wanted]
