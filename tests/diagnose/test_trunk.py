@@ -207,3 +207,23 @@ def test_a_blend_is_behind_the_weights_of_its_branch() -> None:
 
     seen = trunk(nn.Sequential(nn.Linear(8, 8), Blend(), Blend(), nn.Linear(8, 4)), noise(4, 8))
     assert [point.names for point in seen.points] == [("0.weight",), ("1.fc2.weight",), ("2.fc2.weight",)]
+
+
+@pytest.mark.parametrize("eps", [1e-5, 1e-3])
+@pytest.mark.parametrize(("epsilons", "restored"), [(3.0, False), (9.0, False), (12.0, True), (1e4, True)])
+def test_a_norm_restores_what_is_ten_times_its_epsilon(eps: float, epsilons: float, restored: bool) -> None:
+    """What comes out is q / (q + eps): at ten epsilons it is nine tenths, below it shrinks with the signal."""
+    model, x = (
+        nn.Sequential(nn.Linear(64, 64, bias=False), nn.LayerNorm(64, eps=eps), nn.Linear(64, 4)),
+        noise(16, 64),
+    )
+    with torch.no_grad():
+        model[0].weight.mul_(
+            (epsilons * eps / model(x).new_tensor(float(model[0](x).square().mean()))).sqrt()
+        )
+    found = trunk(nn.Sequential(model, nn.Linear(4, 4)), x)
+    record_of = found.record
+    node = record_of.nodes[record_of.parts["0.0.weight"].nodes[0]]
+    assert node.forward is not None
+    assert node.forward.second == pytest.approx(epsilons * eps, rel=1e-3)
+    assert found._restored(node) is restored

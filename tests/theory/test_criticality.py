@@ -183,3 +183,28 @@ def test_modules_with_parameters_are_functions_like_others():
         found, expected = (start_of(f, 60, **options) for f in (prelu, leaky))
         assert (found.geometry, found.shift) == (expected.geometry, expected.shift)
         assert found.gain == pytest.approx(expected.gain, rel=1e-6)
+
+
+def softened(tilt, bend=0.3):
+    """An odd part that bends by `bend` and an even one of that size."""
+    return lambda x: tilt * (F.softplus(2 * x) - math.log(2)) + x - bend * x**3 / (1 + x * x)
+
+
+@pytest.mark.parametrize(
+    ("f", "depth", "geometry"),
+    [
+        ("elu", 100, "orthogonal"),  # mirrored weights bear 5.5 times the q of plain ones
+        (softened(0.5), 100, "orthogonal"),  # 16 times
+        (softened(1.0), 100, "mirrored"),  # 31 times
+        (softened(0.5, 0.05), 300, "mirrored"),  # 38 times
+        (softened(0.3, 0.05), 300, "orthogonal"),  # 16 times
+    ],
+)
+def test_units_are_paired_only_for_a_scale_that_is_clearly_wider(f, depth, geometry):
+    """Pairs cost half of the units: they are worth it from 20 times the q on that plain weights bear."""
+    plain, mirrored = critical_point(f, depth), critical_point(f, depth, mirrored=True)
+    assert plain.centring == 1.0
+    ratio = mirrored.q / plain.q
+    assert 1.5 < ratio < 60
+    assert (ratio > 20) == (geometry == "mirrored")
+    assert start_of(f, depth).geometry == geometry

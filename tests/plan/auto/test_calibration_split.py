@@ -99,3 +99,24 @@ def test_repair_is_judged_in_the_same_way():
     net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4))
     nn.init.zeros_(net[0].weight)
     assert repair_(net, torch.randn(32, 8)).written == ("0.weight",)
+
+
+def test_what_is_recorded_is_the_half_that_verifies():
+    """The other half is three times as large: second moments of the inputs tell them apart."""
+    x = noise(16, 8)
+    x[0::2] *= 3.0
+    run, seen = held_out(Run(mlp(2, 8, nn.ReLU), x, x, x))
+    assert seen.nodes[0].forward.second == pytest.approx(float(x[1::2].square().mean()), rel=1e-5)
+    assert run.calibration.square().mean() > 5 * run.verification.square().mean()
+
+
+def test_scales_are_found_on_the_half_that_calibrates():
+    """The outputs of that half then have unit scale, and those of the other a ninth of it."""
+    with seeded():
+        model = mlp(2, 64, nn.ReLU)
+    x = noise(64, 64)
+    x[0::2] *= 3.0
+    init_(model, x)
+    first = model[0](x).detach().square()
+    assert first[0::2].mean() == pytest.approx(1.0, rel=0.02)
+    assert first[1::2].mean() == pytest.approx(1.0 / 9.0, rel=0.1)

@@ -337,3 +337,26 @@ def test_a_head_of_a_sound_model_with_norms_is_no_louder_than_found(
     assert net(noise(64, 16)).square().mean().item() == pytest.approx(
         second or found, rel=0.15
     )  # calibrated on half of them
+
+
+class Mirror(nn.Module):
+    """One kernel at two places, and weights so small that nothing comes through."""
+
+    def __init__(self, second: nn.Module) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(8, 8, 3, padding=1, bias=False), second
+        self.second.weight = self.first.weight
+        self.head = nn.Conv2d(8, 4, 1)
+        nn.init.normal_(self.first.weight, std=1e-6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(F.relu(self.second(F.relu(self.first(x)))))
+
+
+def test_a_tied_weight_is_drawn_anew_only_where_it_serves_its_places_alike() -> None:
+    """A kernel that encodes and decodes has two fans and two scales: what is good for one may harm the other."""
+    alike = plan(Mirror(nn.Conv2d(8, 8, 3, padding=1, bias=False)), pictures(8, 8, 8))
+    apart = plan(Mirror(nn.ConvTranspose2d(8, 8, 3, padding=1, bias=False)), pictures(8, 8, 8))
+    assert alike.verdict == "healthy"
+    assert not alike["first.weight"].keeps
+    assert apart["first.weight"].keeps

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from initium import diagnose, init_, plan, record, repair_
 from initium.diagnose import HealthReport
+from initium.plan.auto import norm_shifts
 from initium.plan.auto.norm_shifts import gradient_span, shifted
 from initium.plan.everywhere.shipped_policy import as_shipped
 from initium.plan.policy import Run
@@ -210,3 +211,21 @@ def test_a_layer_at_several_places_is_scaled_for_all_of_them():
     assert not diagnose(model, x).healthy
     assert init_(model, x).verdict == "healthy"
     assert plan(model, x)["places.0.weight"].rule != "tied"
+
+
+@pytest.mark.parametrize(("shift", "chosen"), [(None, "shifted"), (-0.15, "auto"), (0.3, "shifted")])
+def test_shifts_are_taken_only_if_gradients_grow_less_by_them(monkeypatch, shift, chosen):
+    """A ReLU that is moved down bends more. The net is healthy either way, and better than as found: its head is huge.
+
+    Only the comparison of the two spans tells them apart.
+    """
+    model, x = normed(20), noise(128, 32)
+    with torch.no_grad():
+        model[-1].weight.mul_(1e3)
+    assert not diagnose(model, x).healthy
+    if shift is not None:
+        monkeypatch.setattr(norm_shifts, "shift_for", lambda *_, **__: shift)
+    made = plan(model, x)
+    assert made.verdict != "unhealthy"
+    assert made.chosen == chosen
+    assert any(one.rule == "shift" for one in made) == (chosen == "shifted")

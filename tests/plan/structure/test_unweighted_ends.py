@@ -224,3 +224,27 @@ def test_branches_that_bring_positions_together_are_heard(positions: int, over_p
     found = shares(record(model, noise(6, positions, 6)))
     expected = 1 / (2 * BLOCKS) / (1 if over_positions else NORM_FREE_DIVISOR)
     assert found == [pytest.approx(expected, rel=0.05)] * (2 * BLOCKS)
+
+
+@pytest.mark.parametrize("size", [0.3, 0.01])
+def test_a_degree_that_is_a_bound_never_makes_a_branch_larger(size: float) -> None:
+    """y^2 grows at the least with the square of a factor; what is too small stays: it may grow by any higher power."""
+
+    def product(x: Tensor, a: nn.Module) -> Tensor:
+        y = a(x)
+        return size * y * y
+
+    wanted = 1 / (BLOCKS * NORM_FREE_DIVISOR)
+    found = shares(made(ADDED, (product, 1)))
+    fits = 3 * size**2 > wanted  # y has unit scale, and E y^4 = 3
+    for share in found:
+        if fits:
+            assert share == pytest.approx(wanted, rel=0.01)
+        else:
+            assert share == pytest.approx(3 * size**2, rel=0.5)
+            assert share < wanted / 10
+
+
+def test_a_branch_of_degree_one_is_made_larger_too() -> None:
+    for share in shares(made(ADDED, (lambda x, a: F.relu(0.01 * a(x)), 1))):
+        assert share == pytest.approx(1 / (BLOCKS * NORM_FREE_DIVISOR), rel=0.01)

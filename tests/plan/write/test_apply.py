@@ -11,6 +11,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from initium import Plan, Rule, init_, plan
 from initium.errors import ApplyError, PlanMismatchError, UsageError, UsageTypeError
+from initium.plan.write.apply import rollback
 from initium.random import fill as filling
 
 HE = plan(Small(), pictures(), policy="he_normal")
@@ -243,3 +244,71 @@ def test_an_empty_plan_writes_nothing() -> None:
     model = Small()
     with pytest.raises(PlanMismatchError):
         Plan("Small", "auto", 0, ()).apply(model)
+
+
+RAISED = [ValueError, KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError]
+
+
+@pytest.mark.parametrize("raised", RAISED)
+def test_whatever_is_raised_what_was_written_is_taken_back(raised: type[BaseException]) -> None:
+    """Also Ctrl-C, which is no Exception: half a model is worse than none."""
+    model = Small()
+    before, parameters = state_of(model), dict(model.named_parameters())
+    kept = {name: (id(p), p.data_ptr()) for name, p in parameters.items()}
+
+    def interrupted() -> None:
+        with rollback(parameters, list(parameters)), torch.no_grad():
+            for parameter in parameters.values():
+                parameter.fill_(7.0)
+            raise raised
+
+    with pytest.raises(raised):
+        interrupted()
+    assert same(before, state_of(model))
+    assert kept == {name: (id(p), p.data_ptr()) for name, p in model.named_parameters()}
+
+
+@pytest.mark.parametrize("always", [False, True])
+def test_without_an_error_it_is_taken_back_only_if_asked(always: bool) -> None:
+    model = Small()
+    before, parameters = state_of(model), dict(model.named_parameters())
+    with rollback(parameters, ["0.weight"], always=always), torch.no_grad():
+        model[0].weight.fill_(7.0)
+        model[3].weight.fill_(7.0)
+    assert changed(before, model) == ({"3.weight"} if always else {"0.weight", "3.weight"})
+
+
+class Interrupts(nn.Module):
+    """A model whose forward is interrupted at the call of that number."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.net, self.calls, self.at = Small(), [0], at
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls[0] += 1
+        if self.calls[0] == self.at:
+            raise KeyboardInterrupt
+        return self.net(x)
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_ctrl_c_in_any_run_of_planning_leaves_the_model_as_it_was(at: int) -> None:
+    model = Interrupts(at)
+    before, random = state_of(model), torch.get_rng_state()
+    with pytest.raises(KeyboardInterrupt):
+        init_(model, pictures())
+    assert model.calls == [at]
+    assert same(before, state_of(model))
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert torch.equal(random, torch.get_rng_state())
+
+
+def test_what_was_written_is_looked_at() -> None:
+    """Mean and spread of every entry of the receipt are those of the values in the model."""
+    model = Small()
+    receipt = HE.apply(model, seed=5)
+    for entry in receipt.entries:
+        values = model.get_parameter(entry.name).detach()
+        assert entry.mean == pytest.approx(float(values.mean()), abs=1e-6)
+        assert entry.std == pytest.approx(float(values.std(correction=0)), rel=1e-4, abs=1e-6)

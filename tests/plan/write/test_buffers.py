@@ -150,3 +150,36 @@ def test_reset_buffers_leaves_the_generator_alone() -> None:
     reset_buffers(norm)
     assert not norm.running_mean.any()
     assert torch.equal(state, torch.random.get_rng_state())
+
+
+def test_modules_that_draw_while_they_make_buffers_do_not_move_the_generator() -> None:
+    """A module's own reset draws its parameters too, which the plan overwrites: the user's next draw stays the same."""
+
+    class Draws(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.empty(5, 5, device="meta"))
+            self.register_buffer("table", torch.empty(4, device="meta"), persistent=False)
+
+        def reset_parameters(self) -> None:
+            nn.init.normal_(self.weight)
+            self.table.copy_(torch.randn(4))
+
+    model = nn.Sequential(Draws(), Draws())
+    state = torch.random.get_rng_state()
+    assert rebuilt(model) == []
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert bool(model[0].table.any())
+
+    class Module(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("noise", torch.zeros(4))
+
+        def reset_buffers(self) -> None:
+            self.noise.normal_()
+
+    module = Module()
+    reset_buffers(module)
+    assert bool(module.noise.any())
+    assert torch.equal(state, torch.random.get_rng_state())

@@ -256,3 +256,40 @@ def test_a_difference_that_is_added_to_nothing_is_a_branch_of_its_own() -> None:
     seen = record(nn.Sequential(nn.Linear(8, 8), Difference(), Difference()), noise(4, 8))
     assert residuals(seen) == [(0, 0, 1), (0, 1, 1)]
     assert all(residual.branch == residual.end for residual in seen.graph.residuals.values())
+
+
+class Lateral(nn.Module):
+    """A side of `depth` weights, and one of none or of one, that are added."""
+
+    def __init__(self, depth: int, lateral: int) -> None:
+        super().__init__()
+        self.stem, self.head = nn.Linear(6, 6), nn.Linear(6, 2)
+        self.deep = nn.Sequential(*(layer for _ in range(depth) for layer in (nn.Linear(6, 6), nn.Tanh())))
+        self.lateral = nn.Sequential(*(nn.Linear(6, 6) for _ in range(lateral)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        return self.head(self.lateral(x) + self.deep(x))
+
+
+@pytest.mark.parametrize(
+    ("depth", "lateral", "expected"),
+    [
+        (16, 0, [16]),
+        (17, 0, [17]),
+        (16, 1, [16]),
+        (17, 1, []),
+        (1, 1, []),
+        (2, 1, [2]),
+        (3, 2, []),
+        (2, 2, []),
+    ],
+)
+def test_a_side_with_a_weight_is_a_skip_beside_a_short_branch_only(
+    depth: int, lateral: int, expected: list[int]
+) -> None:
+    """The lateral of a U-Net carries features of its own; a projection of a block of two carries the stream."""
+    seen = record(Lateral(depth, lateral), noise(4, 6))
+    assert [one.depth for one in seen.graph.residuals.values()] == expected
+    on_branch = {name for name in inside(seen) if name.startswith("deep")}
+    assert len(on_branch) == (depth if expected and depth <= 16 else 0)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from initium.engines import name_of
 from initium.errors import UsageError
+from initium.study.trial import trial as trial_module
 from initium.study.trial.spec import TrialSpec
 from initium.study.trial.trial import (
     TrialResult,
@@ -181,3 +182,32 @@ def plain(value: Any) -> bool:
 
 def test_results_are_plain_data() -> None:
     assert plain(run_trial(replace(SPEC, steps=1).to_data()))
+
+
+PROBES: list[Tensor] = []
+
+
+def he_and_note(model: nn.Module, probe: Any, seed: int) -> None:
+    """Starts a model, and notes what it was shown."""
+    PROBES.append(probe.inputs)
+    for parameter in model.parameters():
+        if parameter.dim() > 1:
+            nn.init.kaiming_normal_(parameter, generator=torch.Generator().manual_seed(seed))
+
+
+def test_health_is_that_of_samples_that_the_start_was_not_made_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start that was calibrated on what it is judged by would be praised for what it learned by heart."""
+    judged: list[Tensor] = []
+    real = trial_module.health
+
+    def noting(model: nn.Module, probe: Any, **rest: Any) -> Any:
+        judged.append(probe.inputs)
+        return real(model, probe, **rest)
+
+    monkeypatch.setattr(trial_module, "health", noting)
+    PROBES.clear()
+    run_trial(replace(SPEC, init={"kind": "function", "function": name_of(he_and_note)}, steps=2).to_data())
+    (shown,), (seen,) = PROBES, judged
+    assert shown.shape == seen.shape
+    same = (shown.flatten(1)[:, None] == seen.flatten(1)[None]).all(2)
+    assert float(same.any(1).float().mean()) < 0.5
