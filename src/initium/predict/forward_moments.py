@@ -363,18 +363,10 @@ class Propagation(ParameterMoments):
         laws = [one.law for one in parts if one.law is not None]
         law = mixture(laws, shares) if len(laws) == len(parts) else None
         drawn = max(one.drawn for one in parts)
-        return Signal(
-            second,
-            mean,
-            noise / second**2 if second > 0 else 0.0,
-            law=law,
-            root=node.index,
-            drawn=drawn,
-            profile=blended(
-                [one.over_map for one in parts],
-                [a * one.second for a, one in zip(shares, parts, strict=True)],
-            ),
-        )
+        sizes_of_parts = [share * one.second for share, one in zip(shares, parts, strict=True)]
+        profile = blended([one.over_map for one in parts], sizes_of_parts)
+        noise = noise / second**2 if second > 0 else 0.0
+        return Signal(second, mean, noise, law=law, root=node.index, drawn=drawn, profile=profile)
 
     def _moved(self, node: Node, before: Sequence[Signal]) -> Signal:
         """Values that are pooled or moved: by the factor that was measured, which holds for any scale."""

@@ -8,7 +8,7 @@ Two seeds cannot tell apart learning rates that are nearly as good as each other
 does so wherever the other may be at its best: at the other's own rate, at every rate that was not clearly behind it,
 and at the rate of the one. This is an intersection-union test: its p-value is the largest of these. Two names of one
 method are thus always compared at one rate too, and a winner among equals is declared in at most 5 % of studies,
-however many inits there are and however screening and race went.
+however many inits there are and however screening and race went (evidence: S-equal-names).
 
 Source: Berger (1982), Technometrics 24, for intersection-union tests.
 """
