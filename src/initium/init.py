@@ -64,8 +64,8 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 _TINY = 1 << 14  # elements so few that the draw is shorter than the work around it
-_LEAST, _MOST = 1e-30, 1e37  # fp32 arithmetic is comfortable in between; torch does the rest
-_LIMIT = {dtype: min(torch.finfo(dtype).max, _MOST) for dtype in _TYPES}
+_LEAST_STD, _LARGEST_FP32 = 1e-30, 1e37  # fp32 arithmetic is comfortable in between; torch does the rest
+_LIMIT = {dtype: min(torch.finfo(dtype).max, _LARGEST_FP32) for dtype in _TYPES}
 
 _local = threading.local()
 
@@ -87,8 +87,8 @@ def normal_(
     if _is_overridden(tensor):
         return _hand_over(normal_, (tensor,), tensor=tensor, mean=mean, std=std, generator=generator)
     if (
-        -_MOST < mean < _MOST
-        and (_LEAST < std < _MOST or std == 0)
+        -_LARGEST_FP32 < mean < _LARGEST_FP32
+        and (_LEAST_STD < std < _LARGEST_FP32 or std == 0)
         and _random(tensor, _recipe.normal(float(mean), float(std)), generator)
     ):
         return tensor
@@ -106,7 +106,12 @@ def trunc_normal_(
     """Fill with N(mean, std^2) cut to [a, b], bounds in the units of the tensor; `std` is that before the cut."""
     if tensor.is_meta:
         return tensor
-    if _is_ours(tensor) and a < b and -_MOST < mean < _MOST and _LEAST < abs(std) < _MOST:
+    if (
+        _is_ours(tensor)
+        and a < b
+        and -_LARGEST_FP32 < mean < _LARGEST_FP32
+        and _LEAST_STD < abs(std) < _LARGEST_FP32
+    ):
         spread = abs(std)
         low, high = (a - mean) / spread, (b - mean) / spread
         made = _recipe.cut_normal(float(mean), float(spread), float(low), float(high))

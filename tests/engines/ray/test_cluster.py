@@ -16,8 +16,8 @@ from initium.errors import ClusterError, UsageError
 
 def test_a_token_comes_before_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", ModuleType("ray"))
-    monkeypatch.setenv(cluster.TOKEN, "the same")
-    monkeypatch.setenv(cluster.MODE, "token")
+    monkeypatch.setenv(cluster.AUTH_TOKEN, "the same")
+    monkeypatch.setenv(cluster.AUTH_MODE, "token")
     cluster.set_token("the same")
     with pytest.raises(UsageError, match="imported before") as caught:
         cluster.set_token("another")
@@ -25,15 +25,15 @@ def test_a_token_comes_before_ray(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_new_cluster_is_guarded_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(cluster.TOKEN, "")
-    monkeypatch.setenv(cluster.MODE, "")
+    monkeypatch.setenv(cluster.AUTH_TOKEN, "")
+    monkeypatch.setenv(cluster.AUTH_MODE, "")
     monkeypatch.setitem(sys.modules, "ray", ModuleType("ray"))
     with pytest.warns(UserWarning, match="without a token"):
         cluster.guard_new_cluster()
     monkeypatch.delitem(sys.modules, "ray")
     cluster.guard_new_cluster()
-    assert os.environ[cluster.MODE] == "token"
-    assert len(os.environ[cluster.TOKEN]) == 64
+    assert os.environ[cluster.AUTH_MODE] == "token"
+    assert len(os.environ[cluster.AUTH_TOKEN]) == 64
 
 
 def test_a_head_that_stops_answering_is_lost_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,12 +15,12 @@ from typing import Any
 
 from initium.errors import ClusterError, UsageError
 
-MODE, TOKEN = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN"
+AUTH_MODE, AUTH_TOKEN = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN"
 """Where Ray reads from the environment whether there is a token, and which; once, when it is imported."""
 LOST_AFTER = 30.0
 """Seconds without an answer of the head after which the cluster counts as lost; after 60 Ray ends this process."""
 ASK_EVERY = 5.0
-ANSWER = 2.0
+ANSWER_WITHIN = 2.0
 """Seconds in which a head accepts a connection."""
 
 
@@ -30,13 +30,13 @@ def set_token(token: str) -> None:
     Raises:
         UsageError: ray was imported before.
     """
-    if "ray" in sys.modules and os.environ.get(TOKEN) != token:
+    if "ray" in sys.modules and os.environ.get(AUTH_TOKEN) != token:
         raise UsageError(
             "ray was imported before its token was given",
             expected="the token before the first `import ray` of this process",
-            remedy=f"set {MODE}=token and {TOKEN} in the environment",
+            remedy=f"set {AUTH_MODE}=token and {AUTH_TOKEN} in the environment",
         )
-    os.environ[MODE], os.environ[TOKEN] = "token", token
+    os.environ[AUTH_MODE], os.environ[AUTH_TOKEN] = "token", token
 
 
 def guard_new_cluster() -> None:
@@ -44,12 +44,12 @@ def guard_new_cluster() -> None:
 
     Ray listens on every network interface, and whoever reaches a cluster without a token runs code on it.
     """
-    if os.environ.get(MODE):
+    if os.environ.get(AUTH_MODE):
         return
     if "ray" in sys.modules:
         warnings.warn(
             "a new Ray cluster without a token: ray was imported before, so that it is too late to make one; "
-            f"set {MODE}=token and {TOKEN}, or import initium.engines first",
+            f"set {AUTH_MODE}=token and {AUTH_TOKEN}, or import initium.engines first",
             stacklevel=4,
         )
         return
@@ -69,7 +69,7 @@ def check_cluster(address: str, timeout: float) -> None:
         ClusterError: there is no answer in time, the token is missing or refused, or versions differ.
     """
     ours = _ask(address, {})
-    anybody = _ask(address, {MODE: "disabled", TOKEN: ""})
+    anybody = _ask(address, {AUTH_MODE: "disabled", AUTH_TOKEN: ""})
     try:
         told = _told(ours, address, timeout)
         if ours.returncode:
@@ -77,7 +77,7 @@ def check_cluster(address: str, timeout: float) -> None:
         if _told(anybody, address, timeout) is not None and anybody.returncode == 0:
             warnings.warn(
                 f"the Ray cluster at {address} asks for no token: whoever reaches it runs code on it; start its "
-                f"nodes with {MODE}=token and the same {TOKEN}",
+                f"nodes with {AUTH_MODE}=token and the same {AUTH_TOKEN}",
                 stacklevel=4,
             )
     finally:
@@ -109,11 +109,11 @@ def _told(process: subprocess.Popen[str], address: str, timeout: float) -> str:
 def _refused(address: str, told: str) -> ClusterError:
     """The error that the words of a failed health check mean."""
     if re.search(r"InvalidAuthToken|AuthenticationError|auth.{0,20}token", told, re.IGNORECASE):
-        given = os.environ.get(TOKEN) or os.environ.get("RAY_AUTH_TOKEN_PATH")
+        given = os.environ.get(AUTH_TOKEN) or os.environ.get("RAY_AUTH_TOKEN_PATH")
         seen = "refused the token" if given else "asks for a token, and none was given"
         return ClusterError(
             f"the Ray cluster at {address} {seen}",
-            expected=f"{MODE}=token and the {TOKEN} that its nodes were started with",
+            expected=f"{AUTH_MODE}=token and the {AUTH_TOKEN} that its nodes were started with",
             remedy="set both in the environment before ray is imported, or give token=",
         )
     lines = [line.strip() for line in told.splitlines() if line.strip()]
@@ -201,7 +201,7 @@ class Head:
         self._asked = now
         host, _, port = self.address.rpartition(":")
         try:
-            socket.create_connection((host, int(port)), timeout=ANSWER).close()
+            socket.create_connection((host, int(port)), timeout=ANSWER_WITHIN).close()
             self._heard = now
         except OSError as error:
             if now - self._heard < LOST_AFTER:
