@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
+from tests.methods.test_method_contract import MINE
 from tests.nets import mlp, noise, seeded
 from tests.plan.nets import same, state_of, three_parts
 from tests.plan.own_policies import Narrow, OneSweep
 from torch import nn
 
 from initium import Rule, init_, plan, record
-from initium.errors import UsageError
+from initium.errors import ContractError, UsageError
 from initium.methods.catalogue import find
 from initium.plan import Run
 
@@ -69,3 +72,14 @@ def test_a_method_as_an_object_is_the_policy_of_its_name(name: str) -> None:
     assert same(state_of(by_name), state_of(by_object))
     assert plan(net(), X, policy=find(name)).policy == name
     assert not torch.equal(by_name[0].weight, net()[0].weight)
+
+
+def test_a_method_of_ones_own_is_drawn_everywhere_and_one_that_is_none_is_named() -> None:
+    model = net()
+    receipt = init_(model, X, policy=MINE)
+    assert {entry.method for entry in receipt.entries} == {"half_he", "zeros"}
+    weight = model[0].weight.detach()
+    assert float(weight.var()) == pytest.approx(1 / 16, rel=5 * (2 / weight.numel()) ** 0.5)
+    with pytest.raises(ContractError, match="its draw is None") as caught:
+        plan(net(), X, policy=replace(MINE, draw=None))
+    assert three_parts(caught.value)

@@ -9,7 +9,7 @@ from tests.plan.own_policies import Narrow
 from torch import nn
 
 from initium import init_
-from initium.errors import UnknownNameError, UsageError, UsageTypeError
+from initium.errors import ContractError, UnknownNameError, UsageError
 from initium.methods.catalogue import CATALOGUE, find
 from initium.plan.data_driven.data_policy import DataDriven
 from initium.plan.everywhere.method_policy import Everywhere
@@ -114,7 +114,7 @@ def test_an_object_that_is_no_policy_is_named_before_the_model_runs(given: objec
 
     model = mlp(1, 8, nn.ReLU)
     before = state_of(model)
-    with pytest.raises(UsageTypeError, match=seen) as caught:
+    with pytest.raises(ContractError, match=seen) as caught:
         init_(model, noise(8, 8), policy=given, forward=forbidden)  # type: ignore[arg-type]
     assert three_parts(caught.value)
     assert "`decide(record, run)`" in str(caught.value)
