@@ -12,15 +12,15 @@ import initium
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 SIGNATURES = {
-    "diagnose": (["model", "inputs"], {"forward": None, "loss": None, "seed": 0}),
-    "plan": (["model", "inputs"], {"policy": "auto", "rules": (), "forward": None, "loss": None, "seed": 0}),
+    "diagnose": (["model"], {"forward": None, "loss": None, "seed": 0}),
+    "plan": (["model"], {"policy": "auto", "rules": (), "forward": None, "loss": None, "seed": 0}),
     "init_": (
         ["model", "inputs"],
         {"seed": 0, "policy": "auto", "rules": (), "forward": None, "loss": None},
     ),
     "repair_": (["model", "inputs"], {"seed": 0, "forward": None, "loss": None}),
     "fill_": (["target", "method"], {"seed": 0, "name": ""}),
-    "assert_healthy": (["model", "inputs"], {"fail_on": "error"}),
+    "assert_healthy": (["model"], {"fail_on": "error"}),
     "explain": (["name"], {"lang": "en"}),
     "gain": (["f"], {"convention": "second_moment"}),
     "Plan.apply": (["self", "model"], {"seed": 0}),
@@ -48,6 +48,13 @@ def test_signatures_are_those_of_the_design(path: str) -> None:
     for name, default in keywords.items():
         assert parameters[name].kind is KEYWORD, name
         assert parameters[name].default == default, name
+
+
+@pytest.mark.parametrize("path", ["diagnose", "plan", "assert_healthy"])
+def test_inputs_come_second_and_may_be_left_out_for_a_record(path: str) -> None:
+    second = list(inspect.signature(found(path)).parameters.values())[1]  # type: ignore[arg-type]
+    assert (second.name, second.default) == ("inputs", None)
+    assert second.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
 
 
 def test_every_public_name_can_be_had() -> None:

@@ -9,6 +9,7 @@ from tests.nets import (
     Bottleneck,
     ConvNeXtBlock,
     TransformerBlock,
+    mlp,
     noise,
     plain_conv,
     seeded,
@@ -217,3 +218,15 @@ def test_real_architectures(name: str, healthy: bool) -> None:
     zoo = pytest.importorskip("benchmarks.zoo_models")
     entry = next(entry for entry in zoo.ENTRIES if entry.name == name)
     assert diagnose(entry.build(), entry.inputs()).healthy is healthy
+
+
+def test_a_record_is_diagnosed_as_its_model_and_nothing_may_stand_beside_it() -> None:
+    model, x = mlp(3, 16, nn.Tanh), noise(32, 16)
+    seen = record(model, x)
+    assert diagnose(seen).to_json() == diagnose(model, x).to_json()
+    assert assert_healthy(seen).verdict == diagnose(seen).verdict
+    for beside in ({"inputs": x}, {"loss": torch.sum}, {"forward": lambda m, x: m(x)}):
+        with pytest.raises(UsageTypeError, match="beside a record"):
+            diagnose(seen, **beside)  # type: ignore[arg-type]
+    with pytest.raises(UsageTypeError, match="NoneType"):
+        diagnose(model)

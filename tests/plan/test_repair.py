@@ -132,3 +132,28 @@ def test_inputs_that_the_model_overwrites_come_back_from_the_calibrating_run() -
     init_(Doubling(), inputs)
 
     assert torch.equal(before, inputs)
+
+
+def test_a_repair_keeps_the_notes_of_a_start() -> None:
+    """That inputs were made up, that few samples did all the work, and what is still wrong."""
+    dead = mlp(3, 24, nn.ReLU)
+    for parameter in dead.parameters():
+        nn.init.zeros_(parameter)
+    on_noise = repair_(dead, (24,))
+    assert on_noise.written
+    assert on_noise.notes[-1].startswith("no data: run on 16 samples")
+    assert any("same samples" in note for note in repair_(sound(), X[:4]).notes)
+
+    class Cut(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Linear(8, 8), nn.Linear(8, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.second(self.first(x) * 0)
+
+    model = Cut()
+    assert not diagnose(model, noise(16, 8)).healthy
+    notes = repair_(model, noise(16, 8)).notes
+    assert "as it was" in notes[0]
+    assert any(note.startswith("still IN") and "What to do:" in note for note in notes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from initium.diagnose import HealthReport
-from initium.errors import ContractError, InitiumError, UsageError
+from initium.errors import ContractError, InitiumError
 from initium.plan.policy import Decided, Run
 from initium.plan.records.assignment import Assignment, check_assignments
 from initium.record.record import Record
@@ -37,8 +37,8 @@ def kept_contract(label: str, answer: object, seen: Record, run: Run) -> Decided
     """The answer with its assignments in the model's order, and the user's rules in the place of the policy's own.
 
     Raises:
-        ContractError: the answer, an assignment or a note has the wrong type.
-        UsageError: parameters that the model lacks, that are missing, named twice or of another shape, or bad draws.
+        ContractError: an answer of the wrong type, or parameters that the model lacks, that are missing, named twice
+            or of another shape, or that cannot be drawn as the policy says.
     """
     decided = _typed(label, answer)
     _check_names(label, decided.assignments, seen, run)
@@ -47,7 +47,7 @@ def kept_contract(label: str, answer: object, seen: Record, run: Run) -> Decided
     for one in ordered:
         shape = tuple(seen.parameter(one.name).shape)
         if tuple(one.layer.shape) != shape:
-            raise UsageError(
+            raise ContractError(
                 f"policy {label} gives {one.name!r} the shape {tuple(one.layer.shape)}",
                 expected=f"its own shape, {shape}",
                 remedy="take the layer of record.parts[name]",
@@ -55,7 +55,7 @@ def kept_contract(label: str, answer: object, seen: Record, run: Run) -> Decided
     try:
         check_assignments(ordered)
     except InitiumError as error:
-        raise type(error)(
+        raise ContractError(
             f"policy {label}: {error.seen}", expected=error.expected, remedy=error.remedy
         ) from error
     return decided._replace(assignments=ordered, notes=tuple(decided.notes))
@@ -93,7 +93,7 @@ def _check_names(label: str, assignments: Sequence[Assignment], seen: Record, ru
     }
     found = "; ".join(f"{what} {some(which)}" for what, which in wrong.items() if which)
     if found:
-        raise UsageError(
+        raise ContractError(
             f"policy {label} answered {found}",
             expected=f"one assignment for each of the {len(known)} parameters of {seen.model}",
             remedy='go through record.parameters; method "keep" leaves a parameter as it is',

@@ -9,6 +9,8 @@ import pytest
 import torch
 from torch import nn
 
+from initium import diagnose, record
+from initium.errors import UsageTypeError
 from initium.study.advice.net_traits import LIKE
 from initium.study.advice.recommend import evidence, read_evidence, recommend
 from initium.study.tasks import open_task
@@ -111,3 +113,44 @@ def test_a_sound_net_is_told_what_would_change_and_what_runs_say_against_it() ->
     assert first.model == "resnet12"
     if first.lines[0].init != "auto":
         assert f"{first.lines[0].init} had the lowest loss, auto" in found.sentence
+
+
+class Counted(nn.Module):
+    """A net that tells lists outside of it, which no run puts back, how often it ran forward and backward."""
+
+    def __init__(self, net: nn.Module, forwards: list[int], backwards: list[int]) -> None:
+        super().__init__()
+        self.net = net
+        self.count = forwards.append
+        self.count_back = backwards.append
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.count(1)
+        out = self.net(x)
+        if out.requires_grad:
+            out.register_hook(lambda grad: self.count_back(1))
+        return out
+
+
+def test_advice_costs_three_forwards() -> None:
+    """One that is recorded, one that calibrates, one that verifies: the record serves traits, diagnosis and plan."""
+    forwards: list[int] = []
+    backwards: list[int] = []
+    found = recommend(Counted(plain(6), forwards, backwards), inputs())
+    assert len(forwards) == 3
+    assert len(backwards) == 2
+    assert found.shipped.badness == found.plan.before
+    assert found.plan.verdict == "healthy"
+
+
+def test_a_record_gets_the_advice_of_theory_without_a_run() -> None:
+    forwards: list[int] = []
+    seen = record(Counted(plain(6), forwards, []), inputs())
+    found = recommend(seen)
+    assert len(forwards) == 1
+    assert found.traits == recommend(plain(6), inputs()).traits
+    assert found.shipped.verdict == diagnose(seen).verdict == "unhealthy"
+    assert (found.plan.chosen, found.plan.verdict) == ("theory", "")
+    assert "nothing was verified" in " ".join(str(found).split())
+    with pytest.raises(UsageTypeError, match="beside a record"):
+        recommend(seen, inputs())

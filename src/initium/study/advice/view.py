@@ -27,9 +27,10 @@ def document(one: Recommendation) -> Document:
 
 
 def _diagnosis(one: Recommendation) -> Section:
+    verdict = one.plan.verdict or "not measured"
     rows = [
         ["as it is", Mark(one.shipped.verdict, LEVEL_OF_VERDICT[one.shipped.verdict]), one.shipped.badness],
-        ["with auto", Mark(one.plan.verdict, LEVEL_OF_VERDICT.get(one.plan.verdict, "note")), one.plan.after],
+        ["with auto", Mark(verdict, LEVEL_OF_VERDICT.get(verdict, "note")), one.plan.after],
     ]
     findings = [f"{f.code}: {f.title}" for f in one.shipped.findings if f.severity != "info"][:3]
     blocks: list[Block] = [Table(["start", "diagnosis", "badness"], rows)]
@@ -41,9 +42,8 @@ def _theory(one: Recommendation) -> Section:
     used = Counter((item.method, item.rule) for item in one.plan)
     reasons = {(item.method, item.rule): item.reason for item in reversed(one.plan.assignments)}
     rows = [[num, method, rule, reasons[method, rule]] for (method, rule), num in used.most_common()]
-    return Section(
-        "Theory: what policy auto plans", Table(["parameters", "method", "rule", "for example"], rows)
-    )
+    blocks: list[Block] = [Table(["parameters", "method", "rule", "for example"], rows)]
+    return Section("Theory: what policy auto plans", [*blocks, *(Prose(note) for note in one.plan.notes)])
 
 
 def _recorded(one: Recommendation) -> Section:
