@@ -152,7 +152,7 @@ def test_rows_that_stay_equal_are_twins() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4))
     plain = measured(model, noise(64, 8))
-    assert (plain.twins, plain.twin_weights) == (0.0, ())
+    assert (plain.duplicate_share, plain.duplicate_weights) == (0.0, ())
     with torch.no_grad():
         model[0].weight.copy_(model[0].weight[:1].expand(16, -1))
         model[0].bias.zero_()
@@ -160,8 +160,8 @@ def test_rows_that_stay_equal_are_twins() -> None:
     found = measured(model, noise(64, 8))
     grad = torch.autograd.grad(model(noise(64, 8)).square().sum(), model[0].weight)[0]
     assert torch.allclose(grad, grad[:1].expand(16, -1))
-    assert [info.name for info in found.twin_weights] == ["0.weight"]
-    assert found.twins == pytest.approx(8 * 16 / (8 * 16 + 16 * 4))
+    assert [info.name for info in found.duplicate_weights] == ["0.weight"]
+    assert found.duplicate_share == pytest.approx(8 * 16 / (8 * 16 + 16 * 4))
 
 
 def test_frozen_rows_are_nobodys_fault() -> None:
@@ -170,7 +170,7 @@ def test_frozen_rows_are_nobodys_fault() -> None:
     nn.init.zeros_(model[0].bias)
     nn.init.ones_(model[2].weight)
     model[0].weight.requires_grad_(False)
-    assert "0.weight" not in [info.name for info in measured(model, noise(64, 8)).twin_weights]
+    assert "0.weight" not in [info.name for info in measured(model, noise(64, 8)).duplicate_weights]
 
 
 def test_operations_that_are_not_finite_are_counted() -> None:
