@@ -43,6 +43,43 @@ def test_rates_have_their_closed_forms():
     assert rates("relu_squared", 1.0).drift == pytest.approx(1.0, abs=1e-9)
 
 
+@pytest.mark.parametrize("centring", [0.0, 0.3, 0.5, 0.8, 1.0])
+def test_what_is_left_of_the_mean_counts_by_its_square(centring):
+    """relu at z ~ N(0, q): m^2 = q / 2pi, E f^2 = q / 2, so log chi = -log(1 - 1/pi + (1 - c)^2 / pi)."""
+    left = (1 - centring) ** 2
+    assert rates("relu", 2.0, centring=centring).log_chi == pytest.approx(
+        -math.log(1 - 1 / math.pi + left / math.pi), abs=1e-9
+    )
+
+
+@pytest.mark.parametrize(("depth", "budget"), [(10, 1.0), (30, 1.5), (200, 2.0)])
+def test_the_point_of_relu_has_its_closed_form(depth, budget):
+    """The share kept of the mean solves 1 - 1/pi + (1 - c)^2 / pi = exp(-budget / depth); w = 2 chi."""
+    point = critical_point("relu", depth, budget=budget)
+    chi = math.exp(budget / depth)
+    assert point.q == 1.0
+    assert point.centring == pytest.approx(1 - math.sqrt(1 - math.pi * (1 - 1 / chi)), abs=1e-6)
+    assert (point.chi, point.w) == pytest.approx((chi, 2 * chi), rel=1e-6)
+
+
+def test_rows_less_a_part_of_their_mean_pass_on_what_the_design_says():
+    """Var of W f(z), W less c of its row means, over N(0, w / fan_in): w (v + (1 - c)^2 m^2), for sigmoid.
+
+    20,000 rows: the sample of squared row means errs by sqrt(2 / 20000) = 1 %, and all else by less.
+    """
+    generator = torch.Generator().manual_seed(0)
+    z = torch.randn(100, 8, generator=generator, dtype=torch.float64)
+    f = torch.sigmoid(z)
+    for centring in (0.25, 0.6):
+        weight = torch.randn(20_000, 100, generator=generator, dtype=torch.float64) / 10
+        weight = weight - centring * weight.mean(1, keepdim=True)
+        at = moments("sigmoid", 1.0)
+        expected = at.v + (1 - centring) ** 2 * at.m**2
+        assert (weight @ f).square().mean().item() == pytest.approx(expected, rel=0.04)
+        chain = rates("sigmoid", 1.0, centring=centring)
+        assert math.exp(-chain.log_chi) * at.d == pytest.approx(expected, rel=1e-9)
+
+
 def test_several_activations_are_averaged():
     both = rates(["tanh", "tanh", "relu"], 1.0)
     assert both.log_chi == pytest.approx((2 * rates("tanh", 1.0).log_chi + rates("relu", 1.0).log_chi) / 3)

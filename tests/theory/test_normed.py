@@ -58,6 +58,20 @@ def test_sines_have_closed_forms_in_the_gain():
             )
 
 
+@pytest.mark.parametrize("gain", [0.4, 1.0, 1.7])
+@pytest.mark.parametrize("shift", [0.0, 0.8])
+def test_growth_is_that_of_a_norm_by_autograd(gain, shift):
+    """chi = g^2 E f'^2 / Var f, or over E f^2, by torch's own tanh and its gradient on a grid of normal quantiles."""
+    u = torch.special.ndtri((torch.arange(200_000, dtype=torch.float64) + 0.5) / 200_000)
+    x = u.requires_grad_()
+    f = torch.tanh(gain * x + shift)
+    (slope,) = torch.autograd.grad(f.sum(), x)  # g f'
+    second, mean = f.detach().square().mean().item(), f.detach().mean().item()
+    power = slope.square().mean().item()
+    assert growth("tanh", gain=gain, shift=shift, over="units") == pytest.approx(power / second, rel=2e-4)
+    assert growth("tanh", gain=gain, shift=shift) == pytest.approx(power / (second - mean**2), rel=2e-4)
+
+
 @pytest.mark.parametrize("name", SMOOTH)
 def test_over_samples_it_is_the_bend_of_a_chain_without_mean(name):
     """z ~ N(0, g^2) behind a norm of gain g is z ~ N(0, q) behind rows without mean."""

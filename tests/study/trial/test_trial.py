@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ from initium.study.trial.trial import (
     is_diverged,
     run_trial,
     surroundings,
+    train,
 )
 
 SPEC = TrialSpec(
@@ -126,6 +129,63 @@ def test_training_is_that_of_plain_torch() -> None:
     assert len(right) == len(task.test)
     assert result.train_metric == pytest.approx(float(right.mean()), abs=0.01)
     assert result.health.verdict == "healthy"
+
+
+class Slopes(nn.Module):
+    """Two weights whose gradient is the batch itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Parameter(torch.tensor([1.0, -2.0], dtype=torch.float64))
+        self.b = nn.Parameter(torch.tensor([0.5], dtype=torch.float64))
+
+    def values(self) -> list[float]:
+        return [*self.a.tolist(), *self.b.tolist()]
+
+
+GRADIENTS = [(3.0, 4.0, 12.0), (0.1, -0.2, 0.2), (-30.0, 0.0, 40.0), (0.3, 0.0, 0.4), (2.0, -1.0, 2.0)]
+"""Norms 13, .3, 50, .5, 3: some above the bound of 1 and some below."""
+
+
+def trained(optimizer: str, lr: float) -> list[float]:
+    """The weights of `Slopes` after one step a gradient, by the library's loop."""
+
+    def batches(*, seed: int, batch_size: int, num_steps: int) -> Iterator[tuple[float, ...]]:
+        assert (seed, batch_size) == (3, 7)
+        yield from GRADIENTS[:num_steps]
+
+    def loss(model: Slopes, batch: tuple[float, ...]) -> Tensor:
+        return (model.a * torch.tensor(batch[:2])).sum() + (model.b * batch[2]).sum()
+
+    spec = replace(SPEC, optimizer=optimizer, lr=lr, seed=3, batch_size=7, steps=len(GRADIENTS))
+    model = Slopes()
+    task: Any = SimpleNamespace(batches=batches, loss=loss, ceiling=1e9)
+    losses, _ = train(model, task, spec)
+    assert len(losses) == len(GRADIENTS)
+    assert losses[0] == pytest.approx(3.0 - 8.0 + 6.0)
+    return model.values()
+
+
+def test_sgd_has_momentum_and_a_clipped_gradient() -> None:
+    """v = .9 v + g min(1, 1 / |g|), w = w - lr v, |g| the norm over all weights together."""
+    weights, speed = Slopes().values(), [0.0, 0.0, 0.0]
+    for gradient in GRADIENTS:
+        share = min(1.0, 1.0 / math.hypot(*gradient))
+        speed = [0.9 * v + share * g for v, g in zip(speed, gradient, strict=True)]
+        weights = [w - 0.1 * v for w, v in zip(weights, speed, strict=True)]
+    assert trained("sgd", 0.1) == pytest.approx(weights, rel=1e-5)
+
+
+def test_adamw_is_the_published_rule_and_clips_nothing() -> None:
+    """Loshchilov+ 2019: decay .01 times lr, means with .9 and .999, corrected for their start, epsilon 1e-8."""
+    weights, mean, square = Slopes().values(), [0.0] * 3, [0.0] * 3
+    for step, gradient in enumerate(GRADIENTS, start=1):
+        mean = [0.9 * m + 0.1 * g for m, g in zip(mean, gradient, strict=True)]
+        square = [0.999 * s + 0.001 * g * g for s, g in zip(square, gradient, strict=True)]
+        for i in range(3):
+            seen, size = mean[i] / (1 - 0.9**step), math.sqrt(square[i] / (1 - 0.999**step))
+            weights[i] -= 0.02 * (0.01 * weights[i] + seen / (size + 1e-8))
+    assert trained("adamw", 0.02) == pytest.approx(weights, rel=1e-6)
 
 
 @pytest.mark.parametrize(("scale", "steps_done"), [(1e30, 1), (1e4, 20)])

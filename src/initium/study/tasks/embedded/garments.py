@@ -52,7 +52,7 @@ def _pictures(tensors: dict[str, Tensor], targets: TargetForm, numbers: Normaliz
 
 def _kept(name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
     """Prepared once for all processes: making the scenes takes half a second, reading them a hundredth."""
-    made_from = [Path(scenes.__file__), Path(clothes.__file__), *sorted(FILES.glob("*.npz"))]
+    made_from = [Path(__file__), Path(scenes.__file__), Path(clothes.__file__), *sorted(FILES.glob("*.npz"))]
     return kept(f"{name}-{fingerprint(made_from, {})}", make)
 
 
