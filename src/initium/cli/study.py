@@ -12,6 +12,7 @@ import click
 
 from initium.cli.arguments import keywords
 from initium.cli.options import aside
+from initium.engines import engine_names
 from initium.errors import UsageError
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _subject_options() -> list[Callable[[Verb], Verb]]:
 def _run_options() -> list[Callable[[Verb], Verb]]:
     return [
         click.option(
-            "--engine", type=click.Choice(["processes", "serial", "ray"]), default="processes", show_default=True,
+            "--engine", type=click.Choice(engine_names()), default=engine_names()[0], show_default=True,
             help="Where trials run.",
         ),
         click.option("--workers", type=click.IntRange(1), help="Trials at a time; all cores without it."),

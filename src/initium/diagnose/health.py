@@ -8,7 +8,7 @@ from typing import Literal
 from torch import nn
 
 from initium.codec import Stored
-from initium.diagnose.checks import run_checks
+from initium.diagnose.checks import run_checks, verify_checks
 from initium.diagnose.criteria import Criterion, badness_of, criteria_of
 from initium.diagnose.finding import Finding
 from initium.diagnose.measures import Measures
@@ -109,6 +109,7 @@ def _seen(
     seed: int,
 ) -> Record:
     """The record that a diagnosis is made from."""
+    verify_checks()
     if isinstance(model, Record):
         return alone(model, inputs, forward, loss)
     if has_meta(model):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self, cast
 
-from initium.errors import UsageTypeError
+from initium.errors import ContractError, UsageTypeError
+from initium.signatures import misfit
 
 Work = Callable[[dict[str, Any]], dict[str, Any]]
 """A function of a module, from plain data to plain data; the same for all jobs of one run."""
@@ -127,8 +129,26 @@ class Engine(Protocol):
     ) -> None: ...
 
 
+@dataclass(frozen=True)
+class EngineKind:
+    """An engine that users name.
+
+    Args:
+        name: as they name it; the engine's own `name`.
+        open: makes it; called with those options of a study that are given.
+        takes: the options that it can follow, of `num_workers`, `limits`, and `address` with `working_dir`.
+    """
+
+    name: str
+    open: Callable[..., Engine]
+    takes: tuple[str, ...] = ()
+
+
 def run(engine: Engine, work: Work, jobs: Iterable[Job]) -> Iterator[Outcome]:
     """The outcomes of all jobs, as they finish; the next job is taken from the iterable when there is room for it.
+
+    Raises:
+        ContractError: an engine without workers, or whose `wait` returns something else than an outcome.
 
     Example:
         >>> from initium.engines import Job, open_engine, run
@@ -139,6 +159,8 @@ def run(engine: Engine, work: Work, jobs: Iterable[Job]) -> Iterator[Outcome]:
     """
     source = iter(jobs)
     ended = False
+    if not engine.num_workers >= 1:
+        raise broken(engine, f"its num_workers is {engine.num_workers!r}")
     while True:
         while not ended and engine.num_open < engine.num_workers:
             job = next(source, None)
@@ -146,11 +168,53 @@ def run(engine: Engine, work: Work, jobs: Iterable[Job]) -> Iterator[Outcome]:
                 ended = True
             else:
                 engine.submit(work, job)
-        outcome = engine.wait()
-        if outcome is not None:
+        outcome: object = engine.wait()
+        if isinstance(outcome, Outcome):
             yield outcome
+        elif outcome is not None:
+            raise broken(engine, f"its `wait` returned a {type(outcome).__name__}")
         elif ended:
             return
+
+
+CONTRACT = (
+    "an initium.engines.Engine: a `name`, `num_workers` of at least 1, `num_open`, `submit(work, job)`, "
+    "`wait(seconds=None)` that returns Done, Failed or None, and the two methods of a context manager"
+)
+METHODS: tuple[tuple[str, int], ...] = (
+    ("submit", 2), ("wait", 0), ("wait", 1), ("__enter__", 0), ("__exit__", 3),
+)  # fmt: skip
+"""Methods of an engine, and the numbers of arguments that they are called with."""
+
+
+def checked(engine: object) -> Engine:
+    """The engine itself, once it is known to be one; nothing is started.
+
+    Raises:
+        ContractError: it is none.
+    """
+    if isinstance(engine, type):
+        raise broken(engine, "it is a class, not an object of it")
+    if not isinstance(getattr(engine, "name", None), str):
+        raise broken(engine, "it has no text `name`")
+    for name in ("num_workers", "num_open"):
+        # Looked for, not asked: a cluster knows its workers only once it is entered.
+        if inspect.getattr_static(engine, name, None) is None:
+            raise broken(engine, f"it has no `{name}`")
+    for name, num in METHODS:
+        wrong = misfit(getattr(engine, name, None), *range(num))
+        if wrong:
+            raise broken(engine, f"it has no `{name}` of {num} arguments ({wrong})")
+    return cast(Engine, engine)
+
+
+def broken(engine: object, wrong: str) -> ContractError:
+    """The error for an engine that is none."""
+    return ContractError(
+        f"the engine {getattr(engine, 'name', engine)!r} ({type(engine).__name__}): {wrong}",
+        expected=CONTRACT,
+        remedy="see initium.engines.Engine; initium.testing.check_engine tells all that is wrong with one",
+    )
 
 
 def plain(data: Plain, what: str) -> str:

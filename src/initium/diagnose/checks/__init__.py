@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 from initium.diagnose.checks.backward import check_backward
+from initium.diagnose.checks.check_contract import Check, findings_of, verify
 from initium.diagnose.checks.collapse import check_collapse
 from initium.diagnose.checks.coverage import check_coverage
 from initium.diagnose.checks.forward import check_forward
@@ -14,8 +13,6 @@ from initium.diagnose.checks.symmetry import check_symmetry
 from initium.diagnose.checks.units import check_units
 from initium.diagnose.finding import Finding, worst_first
 from initium.diagnose.measures import Measures
-
-Check = Callable[[Measures], Iterator[Finding]]
 
 CHECKS: tuple[Check, ...] = (
     check_forward,
@@ -45,9 +42,14 @@ EXPLAINS: dict[str, str] = {
 """Cause -> beginnings of the codes that are its consequences: one finding for one cause."""
 
 
+def verify_checks() -> None:
+    """Raise ContractError unless every check can be called as one; asked before a model runs."""
+    verify(CHECKS)
+
+
 def run_checks(measures: Measures) -> tuple[Finding, ...]:
     """All findings, worst first, without those that another error explains."""
-    found = [finding for check in CHECKS for finding in check(measures)]
+    found = [finding for check in CHECKS for finding in findings_of(check, measures)]
     causes = {finding.code for finding in found if finding.severity == "error"}
     return worst_first([finding for finding in found if not _explained(finding.code, causes)])
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal, overload
 
-from initium.engines import Engine, Limits, open_engine
+from initium.engines import ENGINES, Engine, Limits, checked, find_engine, open_engine
 from initium.errors import UsageError
 from initium.study.contest.comparison import Comparison
 from initium.study.contest.conduct import Conduct
@@ -156,32 +156,33 @@ def opened_engine(
     engine: str | Engine, workers: int | None, address: str | None, limits: Limits | None = None
 ) -> Engine:
     """The engine that a user's arguments name."""
-    if address is not None and engine != "ray":
+    takes = find_engine(engine).takes if isinstance(engine, str) else ()
+    if address is not None and "address" not in takes:
+        able = [kind.name for kind in ENGINES if "address" in kind.takes]
         raise UsageError(
             f"the address {address} was given for the engine {engine!r}",
-            expected='engine="ray"',
-            remedy="leave the address out, or ask for ray",
+            expected=" or ".join(f'engine="{name}"' for name in able),
+            remedy=f"leave the address out, or ask for {' or '.join(able)}",
         )
     if not isinstance(engine, str):
-        return engine
-    if engine == "serial":
-        if workers not in (None, 1):
-            raise UsageError(
-                f"{workers} workers on the serial engine",
-                expected="one",
-                remedy='leave workers out, or use engine="processes"',
-            )
-        if limits is not None:
-            raise UsageError(
-                "a limit of time or memory on the serial engine",
-                expected="no limit: its trials run in the controller's own process",
-                remedy='use engine="processes"',
-            )
-        return open_engine(engine)
-    options: dict[str, Any] = {} if limits is None else {"limits": limits}
+        return checked(engine)
+    if workers not in (None, 1) and "num_workers" not in takes:
+        raise UsageError(
+            f"{workers} workers on the {engine} engine",
+            expected="one",
+            remedy='leave workers out, or use engine="processes"',
+        )
+    if limits is not None and "limits" not in takes:
+        raise UsageError(
+            f"a limit of time or memory on the {engine} engine",
+            expected="no limit: it cannot end a trial",
+            remedy='use engine="processes"',
+        )
+    options = {"num_workers": workers, "limits": limits, "address": address}
     if address is not None:
-        options |= {"address": address, "working_dir": str(Path.cwd())}
-    return open_engine(engine, num_workers=workers, **options)
+        options["working_dir"] = str(Path.cwd())
+    given = {key: value for key, value in options.items() if value is not None and key in takes}
+    return open_engine(engine, **given)
 
 
 def entered(stack: ExitStack, engine: Engine, store: str | Path | Store | None) -> Store:
