@@ -12,7 +12,7 @@ MUTANTS = (
            "detectors take pictures from 0 to 1"),
     Mutant("cli/inputs.py", "return images if count == 3 else images.mean(1, keepdim=True)", "return images[:, :count]",
            INPUTS, "grey pictures"),
-    Mutant("cli/inputs.py", ".lower() in SUFFIXES", " in SUFFIXES", INPUTS, "image files in capitals"),
+    Mutant("cli/inputs.py", "path.suffix.lower() in READ_SUFFIXES", "path.suffix in READ_SUFFIXES", INPUTS, "image files in capitals"),
     Mutant("cli/model.py", "torch.manual_seed(seed)", "pass", MODEL, "models by seed"),
     Mutant("cli/model.py", '{"pretrained": False, **arguments}', '{**arguments, "pretrained": False}', MODEL,
            "an argument of the user is overruled"),

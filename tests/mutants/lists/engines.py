@@ -2,7 +2,7 @@
 
 from tests.mutants.mutant import Mutant
 
-WATCH, ENGINE = ("engines/processes/test_watch.py",), ("engines/test_engine.py",)
+WATCH, ENGINE = ("engines/test_job_limits.py",), ("engines/test_engine.py",)
 
 MUTANTS = (
     Mutant("engines/engine.py", "engine.num_open < engine.num_workers", "engine.num_open <= engine.num_workers", ENGINE,
@@ -18,16 +18,16 @@ MUTANTS = (
            "a file that failed to load counts as loaded"),
     Mutant("engines/reference.py", "sys.path.remove(str(path.parent))", "pass", ("engines/test_reference.py",),
            "the path stays as a loaded file left it"),
-    Mutant("engines/processes/watch.py", "seconds is not None and ran > seconds", "seconds is not None and ran > 10 * seconds",
+    Mutant("engines/job_limits.py", "seconds is not None and ran > seconds", "seconds is not None and ran > 10 * seconds",
            WATCH, "ten times the time"),
-    Mutant("engines/processes/watch.py", "if used > memory_gb:", "if used > 1024 * memory_gb:", WATCH,
+    Mutant("engines/job_limits.py", "if used > memory_gb:", "if used > 1024 * memory_gb:", WATCH,
            "a thousand times the memory"),
-    Mutant("engines/processes/watch.py", ".split()[1]) * PAGE / 1e9", ".split()[0]) * PAGE / 1e9", WATCH,
+    Mutant("engines/job_limits.py", ".split()[1]) * PAGE / 1e9", ".split()[0]) * PAGE / 1e9", WATCH,
            "memory that is not resident"),
-    Mutant("engines/processes/watch.py", "signal.signal(signal.SIGALRM, before)", "pass", WATCH,
+    Mutant("engines/job_limits.py", "signal.signal(signal.SIGALRM, before)", "pass", WATCH,
            "the user's handler of alarms"),
-    Mutant("engines/processes/worker.py", "last = frames[-1] if frames else None", "last = frames[0] if frames else None",
-           ("engines/processes/test_worker.py",), "the place where an error began"),
+    Mutant("engines/perform.py", "last = frames[-1] if frames else None", "last = frames[0] if frames else None",
+           ("engines/test_perform.py",), "the place where an error began"),
     Mutant("engines/processes/libraries.py", "found.add(module.__name__)", "pass", ("engines/processes/test_libraries.py",),
            "no library is preloaded"),
 )  # fmt: skip
