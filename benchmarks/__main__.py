@@ -23,8 +23,8 @@ from types import ModuleType
 
 NAMES = ("fill", "orthogonal", "diagnose", "init_cost", "materialize", "lsuv")
 SMOKED = (
-    *NAMES, "arena", "engines", "evidence", "prediction", "recipes", "starts", "targets", "zoo", "zoo_models",
-    "docs/images/make.py", "docs/methods/make.py",
+    *NAMES, "arena", "engines", "evidence", "prediction", "recipes", "starts", "structure", "targets", "zoo",
+    "zoo_models", "docs/images/make.py", "docs/methods/make.py",
 )  # fmt: skip
 """What has a `--smoke` form: modules of this folder, and scripts of the repository."""
 JOBS, LIMIT = 2, 600.0

@@ -81,9 +81,7 @@ class Propagation(Held):
             return Signal(size, law=normal_law(0.0, size), reason=reason, root=node.index, drawn=drawn)
         at = node.forward
         law = normal_law(at.mean, at.second)
-        return Signal(
-            at.second, at.mean, self.sampling(node, node.forward), math.inf, law, node.index, drawn, reason
-        )
+        return Signal(at.second, at.mean, self.sampling(node, at), math.inf, law, node.index, drawn, reason)
 
     def _signal(self, node: Node) -> Signal:
         if node.category == "input":
@@ -358,18 +356,11 @@ class Propagation(Held):
         laws = [one.law for one in parts if one.law is not None]
         law = mixture(laws, shares) if len(laws) == len(parts) else None
         drawn = max(one.drawn for one in parts)
+        powers = [share * one.second for share, one in zip(shares, parts, strict=True)]
         return Signal(
-            second,
-            mean,
-            noise / second**2 if second > 0 else 0.0,
-            law=law,
-            root=node.index,
-            drawn=drawn,
-            profile=blended(
-                [one.over_map for one in parts],
-                [a * one.second for a, one in zip(shares, parts, strict=True)],
-            ),
-        )
+            second, mean, noise / second**2 if second > 0 else 0.0, law=law, root=node.index, drawn=drawn,
+            profile=blended([one.over_map for one in parts], powers),
+        )  # fmt: skip
 
     def _moved(self, node: Node, before: Sequence[Signal]) -> Signal:
         """Values that are pooled or moved: by the factor that was measured, which holds for any scale."""
