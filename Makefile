@@ -9,7 +9,7 @@ DEV := $(VENV)/.initium-dev
 DOCS := $(VENV)/.initium-docs
 RAY := $(VENV)/.initium-ray
 
-.PHONY: help quickstart test test-slow test-ray lint format bench smoke docs zoo wheel clean
+.PHONY: help quickstart test test-slow test-ray lint format bench smoke mutants docs zoo wheel clean
 
 help:
 	@echo "make quickstart  a dead 20-layer net, its diagnosis and its cure, in two minutes"
@@ -19,6 +19,7 @@ help:
 	@echo "make lint        ruff, mypy --strict, import-linter"
 	@echo "make bench       speed against torch.nn.init"
 	@echo "make smoke       every benchmark on tiny inputs, under two minutes"
+	@echo "make mutants     three hundred lines broken one at a time: do the tests notice? an hour or two"
 	@echo "make docs        the manual, in docs/_build/html"
 	@echo "make zoo         every architecture of timm and torchvision"
 
@@ -50,6 +51,9 @@ bench: $(DEV)
 
 smoke: $(DEV)
 	$(BIN)/python -m benchmarks --smoke
+
+mutants: $(DEV)
+	$(BIN)/python -m tests.mutants
 
 docs: $(DOCS)
 	$(BIN)/sphinx-build -n -W -q -b html docs docs/_build/html

@@ -23,11 +23,11 @@ from types import ModuleType
 
 NAMES = ("fill", "orthogonal", "diagnose", "init_cost", "materialize", "lsuv")
 SMOKED = (
-    *NAMES, "arena", "engines", "evidence", "prediction", "recipes", "starts", "targets", "zoo", "zoo_models",
-    "docs/images/make.py", "docs/methods/make.py",
+    *NAMES, "arena", "engines", "evidence", "prediction", "recipes", "starts", "structure", "targets", "zoo",
+    "zoo_models", "docs/images/make.py", "docs/methods/make.py",
 )  # fmt: skip
 """What has a `--smoke` form: modules of this folder, and scripts of the repository."""
-JOBS, LIMIT = 2, 300.0
+JOBS, LIMIT = 2, 600.0
 """Programs at a time, and the seconds that one may take."""
 LEFT_OUT = "not installed"
 """What stands in a line that says that something takes no part."""

@@ -82,9 +82,7 @@ class Propagation(ParameterMoments):
             return Signal(size, law=normal_law(0.0, size), reason=reason, root=node.index, drawn=drawn)
         at = node.forward
         law = normal_law(at.mean, at.second)
-        return Signal(
-            at.second, at.mean, self.sampling(node, node.forward), math.inf, law, node.index, drawn, reason
-        )
+        return Signal(at.second, at.mean, self.sampling(node, at), math.inf, law, node.index, drawn, reason)
 
     def _signal(self, node: Node) -> Signal:
         if node.category == "input":
