@@ -177,7 +177,7 @@ def run(engine: Engine, work: Work, jobs: Iterable[Job]) -> Iterator[Outcome]:
             return
 
 
-CONTRACT = (
+ENGINE_CONTRACT = (
     "an initium.engines.Engine: a `name`, `num_workers` of at least 1, `num_open`, `submit(work, job)`, "
     "`wait(seconds=None)` that returns Done, Failed or None, and the two methods of a context manager"
 )
@@ -212,7 +212,7 @@ def broken(engine: object, wrong: str) -> ContractError:
     """The error for an engine that is none."""
     return ContractError(
         f"the engine {getattr(engine, 'name', engine)!r} ({type(engine).__name__}): {wrong}",
-        expected=CONTRACT,
+        expected=ENGINE_CONTRACT,
         remedy="see initium.engines.Engine; initium.testing.check_engine tells all that is wrong with one",
     )
 

@@ -11,7 +11,7 @@ from initium.random.distributions import Draw
 from initium.signatures import misfit
 from initium.theory.layer import Kind, Layer
 
-CONTRACT = (
+METHOD_CONTRACT = (
     "an initium.methods.method.Method: a name that nothing else has, a summary, `Param`s with defaults in their own "
     f"range, kinds of layer among {', '.join(get_args(Kind))}, a `Paper`, and `draw(layer, **params)` that returns a "
     "distribution of initium.random"
@@ -66,7 +66,7 @@ def checked(given: object) -> Method:
 def _broken(given: object, wrong: str) -> ContractError:
     return ContractError(
         f"the method {getattr(given, 'name', given)!r}: {wrong}",
-        expected=CONTRACT,
+        expected=METHOD_CONTRACT,
         remedy="see docs/methods/own.md; initium.testing.check_method(method) tells all that is wrong with one",
     )
 

@@ -30,7 +30,9 @@ POLICIES: Mapping[str, Policy] = {
 }
 """Name -> policy; that of a method with parameters or of another's own is made when it is asked for."""
 
-CONTRACT = f"a policy: `needs`, one of {', '.join(map(repr, get_args(Need)))}, and `decide(record, run)`"
+POLICY_CONTRACT = (
+    f"a policy: `needs`, one of {', '.join(map(repr, get_args(Need)))}, and `decide(record, run)`"
+)
 
 
 def policy_of(given: str | Method | Policy) -> Policy:
@@ -82,7 +84,7 @@ def _checked(given: object) -> Policy:
     wrong = _breach(given)
     if wrong:
         remedy = 'see initium.plan.policy.Policy, or pass a name such as "auto", "shipped" or "he_normal"'
-        raise ContractError(f"policy is {wrong}", expected=CONTRACT, remedy=remedy)
+        raise ContractError(f"policy is {wrong}", expected=POLICY_CONTRACT, remedy=remedy)
     return cast(Policy, given)
 
 

@@ -12,7 +12,7 @@ from initium.signatures import misfit
 
 Check = Callable[[Measures], Iterator[Finding]]
 
-CONTRACT = (
+CHECK_CONTRACT = (
     "a function of one initium.diagnose.measures.Measures that yields Finding records: a code of IN and three digits, "
     f"a severity among {', '.join(RANK)}, a tuple of names, what was seen and expected, why it matters and what to do, "
     "and a rule of `where`, `method` and `params`, or None"
@@ -54,7 +54,7 @@ def broken(check: object, wrong: str) -> ContractError:
     """The error for a check that is none."""
     return ContractError(
         f"the check {getattr(check, '__name__', check)!r}: {wrong}",
-        expected=CONTRACT,
+        expected=CHECK_CONTRACT,
         remedy="correct it, or take it out of initium.diagnose.checks.CHECKS; initium.testing.check_health_check tells "
         "all that is wrong with one",
     )

@@ -16,7 +16,7 @@ from initium.signatures import misfit
 from initium.study.tasks.samples import Batch
 from initium.study.tasks.task import Goal, Task
 
-CONTRACT = (
+TASK_CONTRACT = (
     "an initium.study.tasks.Task: a `goal` with all that initium.study.tasks.Goal names, `train` and `test` with a "
     "length and `take(indices)` that returns a Batch, names of `classes`, and a `source` that every worker opens the "
     'same task from, such as {"function": "package.module:make_task"}'
@@ -64,7 +64,7 @@ def broken(name: object, wrong: str) -> ContractError:
     """The error for a task that is none."""
     return ContractError(
         f"the task {name!r}: {wrong}",
-        expected=CONTRACT,
+        expected=TASK_CONTRACT,
         remedy="see docs/study.md; initium.testing.check_task(task) tells all that is wrong with one",
     )
 
