@@ -21,7 +21,7 @@ TASK_CONTRACT = (
     "length and `take(indices)` that returns a Batch, names of `classes`, and a `source` that every worker opens the "
     'same task from, such as {"function": "package.module:make_task"}'
 )
-METHODS = {"outputs": 1, "ceiling": 1, "loss": 2, "run": 2, "check_output": 3, "score": 3}
+TASK_METHODS = {"outputs": 1, "ceiling": 1, "loss": 2, "run": 2, "check_output": 3, "score": 3}
 """Methods of a goal, and the number of their arguments."""
 
 
@@ -73,7 +73,7 @@ def _in_goal(goal: Goal) -> str:
     for name in ("kind", "metric"):
         if not isinstance(getattr(goal, name, None), str) or not getattr(goal, name):
             return f"its goal has no text `{name}`"
-    for name, num in METHODS.items():
+    for name, num in TASK_METHODS.items():
         wrong = misfit(getattr(goal, name, None), *range(num))
         if wrong:
             return f"its goal has no `{name}` of {num} arguments ({wrong})"
