@@ -42,8 +42,9 @@ def _theory(one: Recommendation) -> Section:
     used = Counter((item.method, item.rule) for item in one.plan)
     reasons = {(item.method, item.rule): item.reason for item in reversed(one.plan.assignments)}
     rows = [[num, method, rule, reasons[method, rule]] for (method, rule), num in used.most_common()]
-    blocks: list[Block] = [Table(["parameters", "method", "rule", "for example"], rows)]
-    return Section("Theory: what policy auto plans", [*blocks, *(Prose(note) for note in one.plan.notes)])
+    table = Table(["parameters", "method", "rule", "for example"], rows)
+    notes = [Prose(note) for note in one.plan.notes]
+    return Section("Theory: what policy auto plans", [table, *notes] if notes else table)
 
 
 def _recorded(one: Recommendation) -> Section:
