@@ -54,3 +54,19 @@ def test_a_node_tells_the_numbers_among_its_arguments() -> None:
         (0.5,),
     ]
     assert [node.dtype for node in seen.nodes] == ["float32"] * 4
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (nn.LayerNorm(4, eps=1e-3), 1e-3),
+        (nn.BatchNorm1d(4, eps=1e-7), 1e-7),
+        (nn.GroupNorm(2, 4, eps=1e-4), 1e-4),
+        (nn.LayerNorm(4, eps=0.0), None),
+        (nn.LeakyReLU(0.01), None),
+    ],
+)
+def test_the_epsilon_of_a_norm(layer: nn.Module, expected: float | None) -> None:
+    nodes = record(nn.Sequential(nn.Linear(4, 4), layer, nn.Linear(4, 4)), noise(8, 4)).nodes
+    assert nodes[2].epsilon == (None if expected is None else pytest.approx(expected))
+    assert [node.epsilon for node in nodes if node.index != 2] == [None, None, None]
