@@ -245,3 +245,29 @@ def test_units_are_paired_only_for_a_scale_that_is_clearly_wider(f, depth, geome
     assert 1.5 < ratio < 60
     assert (ratio > 20) == (geometry == "mirrored")
     assert start_of(f, depth).geometry == geometry
+
+
+@pytest.mark.parametrize("centring", [0.25, 0.5, 0.9])
+def test_rows_less_a_part_of_their_mean_pass_on_the_rest_squared(centring):
+    """ReLU at q = 1: m = 1/sqrt(2 pi), v = 1/2 - 1/(2 pi), d = 1/2, and w (v + (1 - c)^2 m^2) = q."""
+    power = 0.5 - 1 / (2 * math.pi) + (1 - centring) ** 2 / (2 * math.pi)
+    assert rates("relu", 1.0, centring=centring).log_chi == pytest.approx(math.log(0.5 / power), abs=1e-9)
+
+
+def test_the_mean_that_is_kept_solves_the_budget():
+    """(1 - c)^2 m^2 = d exp(-budget / depth) - v, for ReLU at q = 1."""
+    for depth in (10, 30, 100):
+        kept = math.sqrt(2 * math.pi * (0.5 * math.exp(-LOG_CHI_BUDGET / depth) - 0.5) + 1)
+        assert critical_point("relu", depth).centring == pytest.approx(1 - kept, abs=1e-6)
+
+
+@pytest.mark.parametrize(("depth", "wider"), [(200, 9.7), (600, 17.4), (1000, 22.9), (3000, 41.5)])
+def test_mirrored_weights_must_be_worth_the_units_that_they_pair(depth, wider):
+    """Where both would do, mirrored ones are taken if they bear twenty times as large a q."""
+
+    def f(z: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(z + 0.5)
+
+    largest = [critical_point(f, depth, mirrored=mirrored).q for mirrored in (True, False)]
+    assert largest[0] / largest[1] == pytest.approx(wider, rel=0.05)
+    assert start_of(f, depth).geometry == ("mirrored" if wider > 20 else "orthogonal")
