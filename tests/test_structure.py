@@ -18,10 +18,6 @@ SHARED_STEMS = {"__init__", "__main__", "view"}
 
 WITHOUT_A_TEST = {
     "engines/processes/worker.py",
-    "plan/data_driven/differentiable_run.py",
-    "plan/data_driven/objectives.py",
-    "plan/data_driven/scale_search.py",
-    "plan/data_driven/unit_sweep.py",
     "plan/recipes/dataflow.py",
     "plan/recipes/library/convnets.py",
     "plan/recipes/library/depth.py",
