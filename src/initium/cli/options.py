@@ -66,8 +66,8 @@ def input_options(verb: Verb) -> Verb:
         click.option(
             "--noise",
             type=click.Choice(["gaussian", "natural"]),
-            help="Fill --input with numbers that are made up: plain, or with the spectrum and the correlated colours "
-            "of photographs.",
+            help="Fill --input with synthetic numbers: independent ones, or with the spectrum and the correlated "
+            "colours of photographs.",
         ),
         click.option(
             "--batch", type=click.IntRange(2), default=8, show_default=True, help="Number of samples."

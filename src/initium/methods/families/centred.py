@@ -21,9 +21,9 @@ _SERVED: tuple[Kind, ...] = ("linear", "conv")
 def centred_orthogonal(layer: Layer, *, gain: float, centring: float, over: str) -> Draw:
     """W = gain (Q - c mean_row(Q)), Q orthogonal per group, scaled to E[w^2] = 1 / fan_in before centring.
 
-    An activation with a mean (sigmoid, softplus, ELU) sends the same large component through every row, so all
-    inputs look alike after a few layers. With c = 1 rows sum to zero and only the varying part E f^2 - (E f)^2
-    passes: the forward fixed point is w = q / (v + (1 - c)^2 m^2) for weights of variance w / fan_in.
+    An activation with a mean (sigmoid, softplus, ELU) sends the same large component through every row, so the
+    sample correlation is near 1 after a few layers. With c = 1 rows sum to zero and only the varying part
+    E f^2 - (E f)^2 passes: the forward fixed point is w = q / (v + (1 - c)^2 m^2) for weights of variance w / fan_in.
 
     A convolution that pads with zeros sees part of its row at the border, and a part of a row that sums to zero does
     not. With over="tap" the inputs at each tap sum to zero (where there are two or more), and so does every part;
