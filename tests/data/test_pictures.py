@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
+from initium.data import pictures
 from initium.data.pictures import IMAGENET_MEAN, IMAGENET_STD, photographs
 from initium.errors import UsageError
 
@@ -51,3 +53,13 @@ def test_photographs_are_photographs():
 def test_wrong_arguments_are_told_in_three_parts(arguments):
     with pytest.raises(UsageError, match="expected: "):
         photographs(*arguments)
+
+
+def test_every_other_turn_shows_the_pictures_mirrored(monkeypatch):
+    ramp = np.broadcast_to(
+        np.arange(0, 240, 4, dtype=np.uint8)[None, :, None], (40, 60, 3)
+    )  # brighter to the right
+    monkeypatch.setattr(pictures, "arrays", lambda name: {"ramp": ramp})
+    views = photographs(5, 16)
+    rises = views.mean((1, 2)).diff(dim=1).mean(1)
+    assert [bool(rise > 0) for rise in rises] == [True, False, True, False, True]

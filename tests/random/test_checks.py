@@ -118,3 +118,20 @@ def test_overlaps() -> None:
         assert not overlaps(view)
     for view in (plain[:1].expand(4, 6), plain.flatten().unfold(0, 5, 4), plain.as_strided((4, 4), (1, 3))):
         assert overlaps(view)
+
+
+@pytest.mark.parametrize(
+    ("size", "stride", "shared"),
+    [
+        ((2, 3, 2), (8, 3, 1), False),  # the rows inside reach exactly to element 7
+        ((2, 3, 2), (7, 3, 1), True),
+        ((2, 3, 2), (6, 2, 1), False),
+        ((4, 4), (1, 1), True),
+        ((3, 5), (1, 3), False),
+    ],
+)
+def test_elements_share_memory_where_two_indices_meet(size, stride, shared):
+    tensor = torch.empty(64).as_strided(size, stride)
+    places = [i * s for i, s in zip(torch.cartesian_prod(*map(torch.arange, size)).T, stride, strict=True)]
+    assert (len(set(sum(places).tolist())) < tensor.numel()) == shared
+    assert overlaps(tensor) == shared

@@ -246,3 +246,9 @@ def test_the_first_fill_of_a_process_is_quick() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert float(done.stdout) < 0.1  # 20 ms promised, the rest for a busy machine
+
+
+def test_the_scale_of_a_built_weight_multiplies_what_is_built():
+    made = Built(lambda shape, key: torch.arange(6.0).view(shape))
+    found = fill_(torch.empty(2, 3), made.scaled(2.0).scaled(-1.5), KEY)
+    assert torch.equal(found, -3.0 * torch.arange(6.0).view(2, 3))

@@ -132,3 +132,11 @@ def test_rotating_changes_no_distribution() -> None:
         for power, expected in ((1, 0.0), (2, 1 / 6), (4, 3 / 48)):
             sigma = float((sample**power).std()) / math.sqrt(20_000)
             assert abs(float((sample**power).mean()) - expected) < 5 * sigma
+
+
+@pytest.mark.parametrize("shape", [(16, 24), (400, 370)])  # in the kernel's cache, and in blocks
+def test_a_gain_multiplies_the_same_matrix(back_end: object, shape: tuple[int, int]) -> None:
+    plain, scaled = orthogonal(KEY, *shape), orthogonal(KEY, *shape, gain=3.0)
+    assert torch.allclose(scaled, 3.0 * plain, atol=1e-5)
+    norm = float(scaled.double().square().sum())
+    assert math.isclose(norm, 9.0 * min(shape), rel_tol=1e-5)

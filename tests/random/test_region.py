@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from initium.random.region import Region
+from initium.errors import UsageError
+from initium.random.region import Region, check_region
 
 shapes = st.lists(st.integers(1, 6), min_size=0, max_size=4).map(tuple)
 
@@ -60,3 +62,17 @@ def test_pieces_of_pieces() -> None:
         (slice(1, 2), ((0, 1),)),
         (slice(2, 3), ((3, 1),)),
     ]
+
+
+@pytest.mark.parametrize(
+    ("start", "size", "inside"), [((0, 0), (4, 6), True), ((1, 2), (3, 4), True), ((1, 3), (3, 4), False)]
+)
+def test_a_region_lies_inside_its_tensor(start: tuple[int, int], size: tuple[int, int], inside: bool) -> None:
+    region = Region.box((4, 6), start, size)
+    if inside:
+        check_region(region, size)
+        with pytest.raises(UsageError, match="for a region of shape"):
+            check_region(region, (size[0], size[1] + 1))
+    else:
+        with pytest.raises(UsageError, match="inside the full tensor"):
+            check_region(region, size)
