@@ -62,6 +62,13 @@ def test_wrong_parameters_say_what_would_be_right(params, match):
     assert wrong.value.remedy
 
 
+def test_values_at_their_bounds_are_taken():
+    assert find("he_normal").resolve(gain=0.0)["gain"] == 0.0
+    assert find("centred_orthogonal").resolve(centring=1.0)["centring"] == 1.0
+    with pytest.raises(UsageError, match="from 0 to 1"):
+        find("centred_orthogonal").resolve(centring=1.01)
+
+
 def test_values_become_plain_python():
     resolved = find("layer_scale").resolve(num_blocks=24.0)
     assert resolved == {"num_blocks": 24, "value": None}

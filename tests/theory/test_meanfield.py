@@ -117,3 +117,17 @@ def test_a_homogeneous_function_keeps_every_variance():
 def test_a_correlation_beyond_one_is_refused():
     with pytest.raises(UsageError, match="correlation"):
         product_mean("relu", 1.5, 1.0)
+
+
+@pytest.mark.parametrize("centring", [0.3, 0.7])
+def test_centred_rows_lose_their_mean_squared_of_both_maps(centring):
+    """ReLU: E f = sqrt(q / 2 pi), E f^2 = q / 2; a correlation of one stays one, whatever the rows have lost."""
+    q, w = 1.3, 1.7
+    dials = Dials(w=w, centring=centring)
+    lost = (1 - (1 - centring) ** 2) * q / (2 * math.pi)
+    assert variance_map("relu", q, dials) == pytest.approx(w * (q / 2 - lost), rel=1e-9)
+    assert correlation_map("relu", 1.0, q, dials) == pytest.approx(1.0, abs=1e-4)
+    # At rho = 0 the product of two means is all there is.
+    assert correlation_map("relu", 0.0, q, dials) == pytest.approx(
+        (q / (2 * math.pi) - lost) / (q / 2 - lost), abs=1e-4
+    )

@@ -42,5 +42,6 @@ def test_an_even_input_does_not_pass_at_the_border():
 def test_part_of_the_mean_is_left_as_asked():
     whole = initium.fill_(torch.empty(16, 8, 3, 3), "centred_orthogonal", centring=0.0, over="tap")
     half = initium.fill_(torch.empty(16, 8, 3, 3), "centred_orthogonal", centring=0.5, over="tap")
+    assert whole.sum(1).abs().mean() > 0.1
     torch.testing.assert_close(half.sum(1), whole.sum(1) / 2)
     torch.testing.assert_close(half - half.mean(1, keepdim=True), whole - whole.mean(1, keepdim=True))

@@ -67,6 +67,11 @@ def test_impulses_are_single_taps_and_boxes_are_boxes():
     assert torch.allclose(box.flatten(1).sum(1), torch.full((4000,), math.sqrt(1 / 3)))
 
 
+def test_a_box_is_no_wider_than_its_kernel():
+    box = made("impulse_filter", DEPTHWISE, shape="box", box=9)
+    assert torch.allclose(box, torch.full_like(box, math.sqrt(1 / 3) / 49))
+
+
 @pytest.mark.parametrize("name", ["conv_covariance", "impulse_filter"])
 def test_dense_and_pointwise_kernels_are_refused(name):
     for layer in (Layer("conv", (8, 8, 3, 3)), Layer("conv", (8, 1, 1, 1), groups=8)):

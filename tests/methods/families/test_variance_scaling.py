@@ -82,3 +82,15 @@ def test_packed_projections_are_drawn_each_on_its_own():
         assert torch.allclose(part @ part.T, torch.eye(32), atol=1e-5)
     assert not torch.allclose(q, k)
     assert not torch.allclose(k, v)
+
+
+@pytest.mark.parametrize(
+    ("mode", "fan"), [("fan_in", 20.0), ("fan_out", 80.0), ("fan_avg", 50.0), ("fan_geo", 40.0)]
+)
+def test_every_mean_of_the_fans(mode, fan):
+    layer = Layer("linear", (80, 20))
+    assert find("he_normal")(layer, mode=mode).std ** 2 == pytest.approx(2 / fan)
+    assert find("xavier_normal")(layer).std ** 2 == pytest.approx(1 / 50)
+    assert find("xavier_normal")(layer, convention="caffe").std ** 2 == pytest.approx(1 / 20)
+    bound = find("xavier_uniform")(layer, gain=2.0).high
+    assert bound**2 / 3 == pytest.approx(4 / 50)
