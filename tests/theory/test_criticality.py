@@ -245,3 +245,15 @@ def test_units_are_paired_only_for_a_scale_that_is_clearly_wider(f, depth, geome
     assert 1.5 < ratio < 60
     assert (ratio > 20) == (geometry == "mirrored")
     assert start_of(f, depth).geometry == geometry
+
+
+@pytest.mark.parametrize(("depth", "geometry"), [(2, "orthogonal"), (4, "mirrored")])
+def test_a_short_chain_must_not_drift_either(depth, geometry):
+    """z + z^2 / 2: V = q + q^2 / 2 and d = 1 + q, so at q = 1 it bends by log(4/3) and drifts by 1/3 a layer."""
+
+    def f(z):
+        return z + z * z / 2
+
+    at = rates(f, 1.0)
+    assert [at.log_chi, at.drift] == pytest.approx([math.log(4 / 3), 1 / 3], abs=1e-4)
+    assert start_of(f, depth).geometry == geometry  # a drift of 1 is the most that a chain bears
