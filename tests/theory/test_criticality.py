@@ -271,3 +271,15 @@ def test_mirrored_weights_must_be_worth_the_units_that_they_pair(depth, wider):
     largest = [critical_point(f, depth, mirrored=mirrored).q for mirrored in (True, False)]
     assert largest[0] / largest[1] == pytest.approx(wider, rel=0.05)
     assert start_of(f, depth).geometry == ("mirrored" if wider > 20 else "orthogonal")
+
+
+@pytest.mark.parametrize(("depth", "geometry"), [(2, "orthogonal"), (4, "mirrored")])
+def test_a_short_chain_must_not_drift_either(depth, geometry):
+    """z + z^2 / 2: V = q + q^2 / 2 and d = 1 + q, so at q = 1 it bends by log(4/3) and drifts by 1/3 a layer."""
+
+    def f(z):
+        return z + z * z / 2
+
+    at = rates(f, 1.0)
+    assert [at.log_chi, at.drift] == pytest.approx([math.log(4 / 3), 1 / 3], abs=1e-4)
+    assert start_of(f, depth).geometry == geometry  # a drift of 1 is the most that a chain bears

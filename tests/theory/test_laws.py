@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -66,3 +68,23 @@ def test_a_signal_of_zero_stays_one():
     law = gaussian(0.0).map(torch.relu)
     assert (law.second, law.slope, law.excess, law.gain) == (0.0, 0.0, 0.0, 0.0)
     assert independent(law, gaussian(1.0), torch.add).second == pytest.approx(1.0)
+
+
+def test_the_odd_part_is_what_is_left_of_a_function_less_its_reflection():
+    """relu(z) - relu(-z) = z, and softplus likewise; |z| has none."""
+    for f in (torch.relu, torch.nn.functional.softplus):
+        odd = gaussian(1.7).map(f).odd()
+        assert odd is not None
+        torch.testing.assert_close(odd.values, gaussian(1.7).values, atol=1e-12, rtol=0)
+    even = gaussian(1.7, spread=0.3).map(torch.abs).odd()
+    assert even is not None
+    assert even.second < 1e-30
+
+
+@pytest.mark.parametrize("q", [0.3, 1.0, 2.0])
+def test_the_gain_moves_with_the_scale_as_its_derivative_says(q):
+    """z^3: E f'^2 = 27 q^2, whose log-slope is 2; tanh by central differences."""
+    assert gaussian(q).map(lambda z: z**3).gain_slope == pytest.approx(2.0, rel=1e-3)
+    gains = [gaussian(q * factor).map(torch.tanh).gain for factor in (1.01, 1 / 1.01)]
+    slope = math.log(gains[0] / gains[1]) / (2 * math.log(1.01))
+    assert gaussian(q).map(torch.tanh).gain_slope == pytest.approx(slope, rel=2e-3)

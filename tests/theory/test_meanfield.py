@@ -9,6 +9,7 @@ from initium.errors import UsageError
 from initium.theory.gains import ACTIVATIONS, moments
 from initium.theory.meanfield import (
     Dials,
+    FixedPoint,
     correlation_map,
     edge_of_chaos,
     fixed_points,
@@ -131,3 +132,8 @@ def test_centred_rows_lose_their_mean_squared_of_both_maps(centring):
     assert correlation_map("relu", 0.0, q, dials) == pytest.approx(
         (q / (2 * math.pi) - lost) / (q / 2 - lost), abs=1e-4
     )
+
+
+@pytest.mark.parametrize(("slope", "stable"), [(0.9, True), (-0.9, True), (1.2, False), (-1.2, False)])
+def test_a_fixed_point_holds_where_the_map_brings_nearer(slope, stable):
+    assert FixedPoint(1.0, slope, 1.0).stable == stable

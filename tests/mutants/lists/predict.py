@@ -14,7 +14,7 @@ MUTANTS = (
     Mutant("predict/forward_moments.py", "second = spread + mean**2\n", "second = spread\n", PREDICT, "the mean of biases"),
     Mutant("predict/forward_moments.py", "return (seen.kurtosis - 1) / max(", "return 0.0 * (seen.kurtosis - 1) / max(", PREDICT,
            "error of looking at a sample"),
-    Mutant("predict/forward_moments.py", "gain[1] * x.second / (x.second + eps) + shift[1]", "gain[1] + shift[1]", PREDICT,
+    Mutant("predict/forward_moments.py", "gain[1] * x.second / (x.second + (node.epsilon or 0.0)) + shift[1]", "gain[1] + shift[1]", PREDICT,
            "epsilon of a norm"),
     Mutant("predict/forward_moments.py", "noise / second**2 if second > 0 else 0.0", "noise if second > 0 else 0.0", PREDICT,
            "noise of joined values"),

@@ -62,7 +62,7 @@ MUTANTS = (
            ("record/parameters/test_weight_structure.py",), "sums beyond chance"),
     Mutant("record/parameters/weight_structure.py", "((few + few.flip(1)) == 0)", "((few - few.flip(1)) == 0)",
            ("record/parameters/test_weight_structure.py",), "pairs of opposite columns"),
-    Mutant("record/record.py", "margin = 0.01 * (bounds[1] - bounds[0])", "margin = 0.2 * (bounds[1] - bounds[0])", RECORD,
+    Mutant("record/record.py", "margin = ops.SATURATION_MARGIN * (bounds[1] - bounds[0])", "margin = 0.2 * (bounds[1] - bounds[0])", RECORD,
            "saturated within 1 %"),
     Mutant("record/record.py", "return meeting * value.rms * norm", "return value.rms * norm", RECORD,
            "where large values meet large gradients"),
