@@ -18,20 +18,6 @@ SHARED_STEMS = {"__init__", "__main__", "view"}
 
 WITHOUT_A_TEST = {
     "engines/processes/worker.py",
-    "plan/recipes/dataflow.py",
-    "plan/recipes/library/convnets.py",
-    "plan/recipes/library/depth.py",
-    "plan/recipes/library/detectors.py",
-    "plan/recipes/library/detr.py",
-    "plan/recipes/library/general.py",
-    "plan/recipes/library/language.py",
-    "plan/recipes/library/segmenters.py",
-    "plan/recipes/library/shared_lines.py",
-    "plan/recipes/library/vit.py",
-    "plan/recipes/pyramid.py",
-    "plan/recipes/recipe.py",
-    "plan/recipes/recipe_catalogue.py",
-    "plan/recipes/tape_words.py",
 }
 """Files that have no test of their own so far; the list only shrinks."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from tests.nets import noise
@@ -44,9 +46,14 @@ def test_matrices_are_drawn_biases_zero_and_the_rest_is_kept():
 def test_only_drawn_matrices_are_tuned_and_their_scales_multiplied():
     one = made()
     assert one.tuned == ("4.weight",)
-    twice = {a.name: a.scale for a in one.scaled({"4.weight": 3.0})}
+    once = replace(one, assignments=one.scaled({"4.weight": 1.5}))
+    twice = {a.name: a.scale for a in once.scaled({"4.weight": 2.0})}
     assert twice["4.weight"] == pytest.approx(3.0)
     assert {scale for name, scale in twice.items() if name != "4.weight"} == {1.0}
+
+
+def test_what_is_drawn_as_zeros_has_no_scale_to_find():
+    assert made("zeros").tuned == ()
 
 
 def test_rules_of_the_user_are_not_scaled():
