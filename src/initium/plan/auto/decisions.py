@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from initium.diagnose.limits import LEAST_SECOND
 from initium.plan.auto.chain_starts import MIN_CHAIN, Start, starts_of
 from initium.plan.auto.gated_products import NEAR_LINEAR, with_gate_biases
-from initium.plan.everywhere.protection import assigned, keep, tied, untouchable
+from initium.plan.everywhere.protection import assigned, keep, neutral, tied, untouchable
 from initium.plan.records.assignment import Assignment
 from initium.plan.structure.embedding_tables import (
     SMALL_VARIANCE_POSITIONS,
@@ -87,7 +87,7 @@ def _small_variance_embedding(part: Part, info: ParameterInfo, context: Context)
 
 def _tied_for_good(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
     """Ties stay, but for a layer of an unsound model that only serves several places in the same way."""
-    if not info.tied or context.sound or part.layer.kind == "embedding":
+    if not info.tied or (context.sound and not info.written) or part.layer.kind == "embedding":
         return tied(part, info)
     uses = [use for use in context.record.uses if part.name in use.names]
     alike = len({(use.how, use.layer.kind if use.layer else "") for use in uses}) == 1
@@ -121,9 +121,27 @@ def _position(part: Part, info: ParameterInfo, context: Context) -> Assignment |
     return assigned(part, info, "normal", SMALL_VARIANCE_POSITIONS, reason, std=1.0)
 
 
+def _written(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
+    """Values that initium wrote, which other decisions would read as an author's: drawn anew, as large as they are."""
+    if not info.written:
+        return None
+    if part.role == "position" and info.std > 2 * TABLE_STD:
+        reason = "positions start with the variance of the signal that they are added to"
+        return assigned(part, info, "normal", SMALL_VARIANCE_POSITIONS, reason, std=1.0)
+    if part.role in ("embedding", "position", "token") and info.constant is None:
+        reason, padding = (
+            "initium wrote this table: another draw of its scale",
+            padding_of(context.record.graph, part),
+        )
+        params = {"std": info.std} if padding is None else {"std": info.std, "padding": padding}
+        method = "normal" if padding is None else "embedding"
+        return assigned(part, info, method, "written before", reason, **params)
+    return None if part.role == "bias" else neutral(part, info)
+
+
 def _deliberate(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
     """Values that an author must have chosen: zero ends, prior biases, gains, scales, tables."""
-    if not info.finite:
+    if not info.finite or info.written:
         return None
     if part.role in ("norm_gain", "norm_shift", "scale", "position", "token", "mask"):
         return keep(part, info, "author", f"the author's value of a {part.role.replace('_', ' ')} is kept")
@@ -168,7 +186,7 @@ def _author_weights(part: Part, info: ParameterInfo, context: Context) -> Assign
     Where no norm sets the signal's scale, weights do, and those of many families were chosen for models with norms.
     Heads of too large a variance do not stay.
     """
-    if not context.is_sound_with_norms or not info.finite or info.constant is not None:
+    if not context.is_sound_with_norms or not info.finite or info.constant is not None or info.written:
         return None
     if part.role == "head" and _output_variance(part, context) > MAX_HEAD_VARIANCE:
         return None
@@ -223,7 +241,7 @@ def _offset(part: Part, info: ParameterInfo, context: Context) -> Assignment | N
 def _scale_free(part: Part, info: ParameterInfo, context: Context) -> Assignment | None:
     if not part.scale_free or part.layer.kind == "vector":
         return None
-    if context.sound and info.finite and info.constant is None:
+    if context.sound and info.finite and info.constant is None and not info.written:
         reason = "a norm follows and the model is sound: another scale would only change its effective learning rate"
         return keep(part, info, "before norm", reason)
     mode = "fan_out" if part.layer.kind == "conv" else "fan_in"
@@ -284,8 +302,9 @@ def _plain(part: Part, info: ParameterInfo, context: Context) -> Assignment | No
 
 
 AUTO: tuple[Decision, ...] = (
-    _protected, _small_variance_embedding, _tied_for_good, _lost_gain, _position, _deliberate, _author_weights,
-    _on_chain, _bias, _offset, _embedding, _repair_vectors, _scale_free, _attention, _gate, _isometric, _plain,
+    _protected, _small_variance_embedding, _tied_for_good, _lost_gain, _position, _written, _deliberate,
+    _author_weights, _on_chain, _bias, _offset, _embedding, _repair_vectors, _scale_free, _attention, _gate,
+    _isometric, _plain,
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from initium.errors import LayerError
 from initium.methods.method import Method, Value
-from initium.plan.everywhere.protection import assigned, keep, protected
+from initium.plan.everywhere.protection import assigned, keep, neutral, protected
 from initium.plan.policy import Decided, Need, Run
 from initium.plan.records.assignment import Assignment
 from initium.plan.structure.framework_default import is_default
@@ -56,11 +56,14 @@ class Everywhere:
         if kept is not None:
             return kept
         rule, source = f"policy {self.method.name}", str(self.method.paper)
-        unset = part.role == "bias" and (info.meta or is_default(part, info, record))
+        unset = part.role == "bias" and (info.meta or info.written or is_default(part, info, record))
         if unset and self.method.name not in OWN_BIASES:
             reason = "the method is published with zero biases, and these are the framework's default or not set yet"
             return assigned(part, info, "zeros", rule, reason, source)
         if part.layer.kind == "vector":
+            again = neutral(part, info)
+            if again is not None:
+                return again
             return keep(part, info, "not a weight", f"{rule} is for weights")
         reason = "the policy gives every weight this method"
         answer = assigned(part, info, self.method, rule, reason, source, **self.params)

@@ -33,6 +33,18 @@ def keep(part: Part, info: ParameterInfo, rule: str, reason: str, source: str = 
     return replace(assigned(part, info, KEEP, rule, reason, source), found=as_found(part, info))
 
 
+def neutral(part: Part, info: ParameterInfo) -> Assignment | None:
+    """A vector that initium wrote, back at the value that changes nothing; None for all others.
+
+    Without it the shift that one plan gave a norm would be "what the author chose" for the next.
+    """
+    if not info.written or part.role not in ("norm_gain", "norm_shift", "scale", "mask", "bias"):
+        return None
+    method = "ones" if part.role in ("norm_gain", "scale") else "zeros"
+    reason = "initium wrote it: it starts from the neutral value again"
+    return assigned(part, info, method, "written before", reason)
+
+
 def protected(part: Part, info: ParameterInfo) -> Assignment | None:
     """Parameters that nothing but a rule of the user may change, with the reason; None for the others."""
     return untouchable(part, info) or tied(part, info)

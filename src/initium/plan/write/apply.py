@@ -15,6 +15,7 @@ from initium.random import Draw, fill_many_, key_for
 from initium.random.checks import overlaps
 from initium.random.sharding import is_dtensor
 from initium.record.parameters.inventory import check_lazy, named_tensors, original
+from initium.record.parameters.marks import mark_values
 from initium.report import some
 
 
@@ -38,7 +39,7 @@ def apply_assignments(model: nn.Module, assignments: Sequence[Assignment], *, se
         for one, entry in zip(assignments, entries, strict=True):
             if not one.keeps:
                 _verify(one, entry)
-    mark(parameters, changing)
+    mark(model, changing)
     return Receipt(type(model).__name__, seed, entries)
 
 
@@ -119,10 +120,15 @@ def rollback(
         _restore(parameters, saved)
 
 
-def mark(parameters: Mapping[str, Tensor], assignments: Sequence[Assignment]) -> None:
-    """Flag what was written, so that the transformers library does not initialize it again."""
+def mark(model: nn.Module, assignments: Sequence[Assignment]) -> None:
+    """Mark what was written as ours, and flag it so that the transformers library does not initialize it again.
+
+    The flag alone would read as a checkpoint's, and the next plan would keep every value of this one.
+    """
+    parameters = named_tensors(model)
     for one in assignments:
         parameters[one.name]._is_hf_initialized = True  # type: ignore[attr-defined]
+    mark_values(model, [one.name for one in assignments], "initium")
 
 
 @torch.no_grad()

@@ -58,7 +58,7 @@ def materialize_assignments(
     parameters = named_tensors(model)
     filled = [one for one in assignments if one.name in fresh or not one.keeps]
     fill_all({one.name: (parameters[one.name], draws[one.name]) for one in filled}, seed)
-    mark(parameters, filled)
+    mark(model, filled)
     if missing:
         warnings.warn(_lost(missing), LostBufferWarning, stacklevel=3)
     return model

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from initium.errors import UsageError
+from initium.record.parameters.marks import Mark, marks_of
 from initium.record.parameters.weight_structure import INDEPENDENT, Structure, structure_of
 from initium.record.tape.moments import norm_of
 
@@ -30,7 +31,8 @@ class ParameterInfo:
         dtype: its dtype, as text ("float32").
         owner: class name of the module that owns it, for the reader.
         frozen: requires_grad is off.
-        loaded: flagged as coming from a checkpoint (`_is_hf_initialized`).
+        loaded: flagged as coming from a checkpoint (`_is_hf_initialized`), and not by initium.
+        written: holds what initium wrote, unchanged since.
         parametrized: its module computes another tensor from it (torch.nn.utils.parametrize, weight norm).
         meta: it has no storage yet.
         mean, second, peak: E[w], E[w^2], max |w|; nan for meta.
@@ -62,6 +64,7 @@ class ParameterInfo:
     duplicates: float = 0.0
     grad_second: float | None = None
     structure: Structure = INDEPENDENT
+    written: bool = False
 
     @property
     def zero(self) -> bool:
@@ -140,9 +143,9 @@ def take_inventory(
 ) -> tuple[ParameterInfo, ...]:
     """Describe every parameter; `used` are the names that a run took, `grads` their gradients."""
     owners = {name: type(module).__name__ for name, module in model.named_modules()}
-    aliases = aliases_of(model)
+    aliases, marks = aliases_of(model), marks_of(model)
     return tuple(
-        _describe(name, tensor, aliases.get(name, ()), owners, name in used, grads.get(name))
+        _describe(name, tensor, aliases.get(name, ()), owners, name in used, grads.get(name), marks.get(name))
         for name, tensor in model.named_parameters()
     )
 
@@ -154,6 +157,7 @@ def _describe(
     owners: Mapping[str, str],
     used: bool,
     grad: Tensor | None,
+    mark: Mark | None,
 ) -> ParameterInfo:
     owner = owners[name.rpartition(".")[0]]
     mean, second, peak, constant, finite = _values(tensor)
@@ -165,7 +169,7 @@ def _describe(
         dtype=str(tensor.dtype).removeprefix("torch."),
         owner=owner,
         frozen=not tensor.requires_grad,
-        loaded=bool(getattr(tensor, "_is_hf_initialized", False)),
+        loaded=mark is None and bool(getattr(tensor, "_is_hf_initialized", False)),
         parametrized=_is_parametrized(name, owner),
         meta=tensor.is_meta,
         mean=mean,
@@ -178,6 +182,7 @@ def _describe(
         duplicates=0.0 if groups is None or grad is None else _duplicates(groups, grad),
         grad_second=_mean_square(grad),
         structure=structure_of(tensor),
+        written=mark is not None and not mark.stale,
     )
 
 
