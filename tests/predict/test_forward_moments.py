@@ -72,7 +72,7 @@ NETS: dict[str, tuple[Callable[[], Net], Tensor]] = {
         lambda: Net(lambda x, a, b: b((y := a(x)) * torch.sigmoid(y) + 0.5), lin(), lin()), ROWS),
     "a residual stream": (
         lambda: Net(lambda x, s, a, b: (y := s(x)) + b(a(y).relu()), lin(), lin(), lin()), ROWS),
-    "a difference": (lambda: Net(lambda x, a, b: a(x) - b(x).relu(), lin(), lin()), ROWS),
+    "a difference": (lambda: Net(lambda x, a, b: a(x).relu() - b(x).relu(), lin(), lin()), ROWS),
     "a gate": (lambda: Net(lambda x, a, b, c: c(a(x) * b(x).sigmoid()), lin(), lin(), lin()), ROWS),
     "halves of one output": (lambda: Net(lambda x, a, b: b(F.glu(a(x))), lin(WIDTH, 2 * WIDTH), lin()), ROWS),
     "halves by hand": (

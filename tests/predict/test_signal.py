@@ -29,7 +29,7 @@ def test_the_variance_of_the_log_is_that_of_draws(function: Callable[[Tensor], T
 
     The sampling error of a variance over N draws is sqrt(2/N) of it; 5 of those, and 5 % for the orders left out.
     """
-    q, carried, values, draws = 1.5, 0.002, 200, 4000
+    q, carried, values, draws = 1.5, 0.01, 1000, 2000
     x = Signal(q, carried=carried, values=values, law=gaussian(q), root=0)
     y = from_law(x, gaussian(q).map(function))
     sizes = torch.exp(torch.randn(draws, 1) * math.sqrt(carried))

@@ -181,6 +181,7 @@ class Bad(Note):
 
     def forward(self, x: Tensor) -> Tensor:
         self.inner(x)
+        Note(self.noted, "stranger")(x)  # a module that the model does not hold runs as a part of its caller
         raise ZeroDivisionError
 
 
@@ -196,7 +197,8 @@ def test_the_path_of_the_module_that_runs_also_after_one_has_raised() -> None:
         model(noise(2, 3))
         assert where() == ""
     assert noted == [
-        ("before", ""), ("good", "good.1"), ("inner", "bad.inner"), ("caught", ""), ("after", "after"),
+        ("before", ""), ("good", "good.1"), ("inner", "bad.inner"), ("stranger", "bad"),
+        ("caught", ""), ("after", "after"),
         ("foreign", ""), ("end", ""),
     ]  # fmt: skip
 
