@@ -139,3 +139,16 @@ def test_an_argument_of_the_user_comes_before_what_is_usual(monkeypatch):
     monkeypatch.setattr(model, "_library", lambda name: timm)
     assert model._timm("timm", "any")(depth=3) == {"pretrained": False, "depth": 3}
     assert model._timm("timm", "any")(pretrained=True) == {"pretrained": True}
+
+
+@pytest.mark.parametrize(
+    ("target", "shape"),
+    [
+        ("torchvision:inception_v3", (3, 299, 299)),
+        ("torchvision:resnet18", (3, 224, 224)),
+        ("net.py:make", None),
+        ("mlp4-relu", (1, 14, 14)),
+    ],
+)
+def test_the_usual_input_of_a_published_model(target, shape):
+    assert default_shape(target, nn.Linear(1, 1)) == shape
