@@ -111,3 +111,18 @@ def test_noise_takes_the_place_of_photographs():
 def test_images_and_noise_exclude_each_other(tmp_path):
     with pytest.raises(UsageError, match="--noise"):
         make_inputs("net.py:make", NET, [], tmp_path, noise="natural", batch=4, seed=3)
+
+
+def test_every_token_below_the_bound_occurs_and_no_other():
+    assert inputs("400@3").unique().tolist() == [0, 1, 2]
+
+
+def test_grey_pictures_are_the_mean_of_the_colours():
+    colours, grey = inputs("3x12x16"), inputs("1x12x16")
+    torch.testing.assert_close(grey, colours.mean(1, keepdim=True))
+
+
+def test_endings_of_image_files_may_be_in_capitals(tmp_path):
+    Image.new("RGB", (4, 4), "red").save(tmp_path / "A.PNG")
+    Image.new("RGB", (4, 4), "blue").save(tmp_path / "b.Jpeg")
+    assert read_images(tmp_path, (3, 4, 4), 8).shape == (2, 3, 4, 4)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
+from initium.cli import model
 from initium.cli.model import build, default_shape, is_detector
 from initium.errors import UsageError
 
@@ -130,3 +132,23 @@ def test_a_detector_is_built_without_fetching_its_backbone(monkeypatch):
 
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", refuse)
     assert is_detector(build("torchvision:ssdlite320_mobilenet_v3_large", {"num_classes": 2}))
+
+
+def test_an_argument_of_the_user_comes_before_what_is_usual(monkeypatch):
+    timm = SimpleNamespace(is_model=lambda name: True, create_model=lambda name, **given: given)
+    monkeypatch.setattr(model, "_library", lambda name: timm)
+    assert model._timm("timm", "any")(depth=3) == {"pretrained": False, "depth": 3}
+    assert model._timm("timm", "any")(pretrained=True) == {"pretrained": True}
+
+
+@pytest.mark.parametrize(
+    ("target", "shape"),
+    [
+        ("torchvision:inception_v3", (3, 299, 299)),
+        ("torchvision:resnet18", (3, 224, 224)),
+        ("net.py:make", None),
+        ("mlp4-relu", (1, 14, 14)),
+    ],
+)
+def test_the_usual_input_of_a_published_model(target, shape):
+    assert default_shape(target, nn.Linear(1, 1)) == shape

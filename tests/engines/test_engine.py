@@ -92,3 +92,19 @@ def test_something_else_than_an_outcome_is_told() -> None:
 
     with Counts() as engine, pytest.raises(ContractError, match="`wait` returned a int"):
         next(run(engine, double, [Job("a", {"x": 1})]))
+
+
+def test_no_more_jobs_are_open_than_there_are_workers() -> None:
+    """A job is taken from the source only when a worker is free for it."""
+    open_at_submit: list[int] = []
+
+    class Watched(ThreadEngine):
+        def submit(self, work: Any, job: Job) -> None:
+            open_at_submit.append(self.num_open)
+            super().submit(work, job)
+
+    engine = Watched()
+    with engine:
+        found = list(run(engine, double, (Job(str(number), {"x": number}) for number in range(7))))
+    assert len(found) == 7
+    assert max(open_at_submit) == engine.num_workers - 1

@@ -70,3 +70,19 @@ def test_memory_of_this_process_and_of_none() -> None:
     assert 0.01 < resident_gb(os.getpid()) < 100
     assert resident_gb(2**30) == 0.0
     assert over_limit(1.0, os.getpid(), 2.0, 100.0) is None
+
+
+def test_a_limit_of_time_is_one_in_seconds() -> None:
+    assert over_limit(0.9, os.getpid(), 1.0, None) is None
+    assert over_limit(1.1, os.getpid(), 1.0, None) == ("time", "ran longer than 1 s")
+    assert over_limit(1e9, os.getpid(), None, None) is None
+
+
+@needs_proc
+def test_memory_is_what_is_resident() -> None:
+    """As the kernel tells it in another place, in kB; the address space of a process with torch is far larger."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    told = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Vm")}
+    resident, addresses = (int(told[name]) * 1024 / 1e9 for name in ("VmRSS", "VmSize"))
+    assert resident_gb(os.getpid()) == pytest.approx(resident, rel=0.05)
+    assert addresses > 1.2 * resident

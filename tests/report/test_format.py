@@ -20,6 +20,8 @@ from initium.report.format import cell, clean, duration, number, percent, some
         (2.303, "2.30"),
         (0.99996, "1.00"),
         (-0.0123456, "-0.0123"),
+        (0.00123456, "0.00123"),
+        (0.000999, "9.99e-04"),
         (99999.5, "100,000"),
         (1.23456e-7, "1.23e-07"),
         (1e-30, "1e-30"),
@@ -86,3 +88,7 @@ def test_escape_sequences_and_direction_marks_are_shown_as_codes():
 )
 def test_the_first_few_of_many_names(names, text):
     assert some(names) == text
+
+
+def test_a_hostile_cell_is_inert():
+    assert cell("a\x1b[31m\u202eb") == "a\\x1b[31m\\u202eb"

@@ -174,3 +174,12 @@ def test_tables_are_aligned_and_fit(rows, width):
     lines = text.splitlines()[3:]
     assert all(cell_len(line) <= width for line in lines)
     assert len(rows) + 2 == len(lines)
+
+
+@pytest.mark.parametrize("hang", [0, 2, 8])
+def test_lines_that_hang_are_no_longer_than_the_others(hang):
+    text = wrap("ab " * 40, width=30, hang=hang)
+    lines = text.split("\n")
+    assert all(line.startswith(" " * hang) for line in lines[1:])
+    assert max(map(len, lines)) <= 30
+    assert text.replace("\n", " ").split() == ["ab"] * 40
