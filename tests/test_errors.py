@@ -15,6 +15,7 @@ BASES = {
     "PlanMismatchError": errors.UsageError,
     "LayerError": errors.UsageError,
     "UsageTypeError": TypeError,
+    "ContractError": TypeError,
     "ModelRunError": RuntimeError,
     "ApplyError": RuntimeError,
     "OutputError": OSError,

@@ -31,3 +31,15 @@ def test_neither_verdict_nor_measures_may_get_worse(
         return Candidate("", (), report)
 
     assert is_sound(candidate(*after), candidate(*found)) is good
+
+
+def test_an_earlier_start_of_initium_is_no_bar_for_the_next() -> None:
+    def candidate(badness: float, healthy: bool, ours: bool) -> Candidate:
+        verdict = "healthy" if healthy else "unhealthy"
+        report: Any = SimpleNamespace(verdict=verdict, badness=badness, healthy=healthy)
+        return Candidate("", (), report, ours=ours)
+
+    found = candidate(0.1, True, True)
+    assert is_sound(candidate(0.2, True, False), found)
+    assert not is_sound(candidate(0.2, False, False), found)
+    assert not is_sound(candidate(0.2, True, False), candidate(0.1, True, False))

@@ -60,6 +60,14 @@ def test_what_has_no_bits_has_no_fingerprint():
     assert fingerprint(torch.eye(3).to_sparse()) == ""
 
 
+@pytest.mark.parametrize("start", range(4))
+def test_fingerprints_of_parts_see_a_change_at_any_offset(start: int):
+    part = torch.randn(40).to(torch.bfloat16)[start : start + 9]
+    before = fingerprint(part)
+    part[4] += 1
+    assert fingerprint(part) not in ("", before)
+
+
 def test_fingerprints_do_not_depend_on_strides():
     values = torch.randn(5, 6)
     assert fingerprint(values.t().contiguous().t()) == fingerprint(values)

@@ -61,6 +61,7 @@ def _choose(seen: Record, run: Run, found: HealthReport) -> Candidate:
         if run.ruled
         else Candidate("shipped", kept, found)
     )
+    shipped = replace(shipped, ours=any(info.written for info in seen.parameters))
     sound, tried = first_sound(run, seen, shipped, _attempts(seen, found, run))
     if sound is not None:
         return _with_norm_shifts(seen, run, sound, shipped)

@@ -18,17 +18,16 @@ Assignments = tuple[Assignment, ...]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A full set of assignments, and how the model fares with them."""
+    """A full set of assignments, and how the model fares with them.
+
+    `ours`: whether these are values that initium wrote earlier, and no author's.
+    """
 
     name: str
     assignments: Assignments
     report: HealthReport
     notes: tuple[str, ...] = ()
-
-    @property
-    def is_ours(self) -> bool:
-        """Whether the model, as it was recorded, holds values that initium wrote."""
-        return any(info.written for info in self.report.record.parameters)
+    ours: bool = False
 
 
 Attempt = tuple[str, Callable[[Candidate], Assignments]]
@@ -63,7 +62,7 @@ def is_sound(candidate: Candidate, shipped: Candidate) -> bool:
     """
     if not candidate.report.healthy:
         return False
-    if shipped.is_ours:
+    if shipped.ours:
         return True
     mine, theirs = illness(candidate.report), illness(shipped.report)
     return all(one <= other for one, other in zip(mine, theirs, strict=True))

@@ -70,10 +70,13 @@ def fingerprint(tensor: Tensor) -> str:
     local = getattr(tensor, "_local_tensor", tensor).detach()
     if local.is_meta or local.layout != torch.strided or local.numel() == 0:
         return ""
+    flat = local.contiguous().flatten()
+    each = max(8 // flat.element_size(), 1)
+    whole = flat.numel() // each * each
+    if flat.storage_offset() % each:  # torch looks at 64 bits at a time only from a multiple of them on
+        flat = flat.clone()
     try:
-        raw = local.contiguous().flatten().view(torch.uint8)
+        total = int(flat[:whole].view(torch.int64).sum()) + int(flat[whole:].view(torch.uint8).sum())
     except RuntimeError:  # dtypes and subclasses whose bits torch does not show
         return ""
-    whole = raw.numel() // 8 * 8
-    total = int(raw[:whole].view(torch.int64).sum()) + int(raw[whole:].sum())
     return f"{tuple(local.shape)} {total & (2**64 - 1):016x}"

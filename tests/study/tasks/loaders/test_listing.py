@@ -71,19 +71,19 @@ def test_files_are_pictures_and_masks() -> None:
 
 def test_empty_and_onesided_data_are_told() -> None:
     full = with_test(listing(), by_class=True)
-    check_listing(full, "classification")
+    check_listing(full, "labels")
     with pytest.raises(UsageError, match="no test pictures"):
-        check_listing(listing(), "classification")
+        check_listing(listing(), "labels")
     with pytest.raises(UsageError, match="no training pictures"):
-        check_listing(Listing((), (), full.test, ROOT), "segmentation")
+        check_listing(Listing((), (), full.test, ROOT), "masks")
     with pytest.raises(UsageError, match="no boxes in the training"):
-        check_listing(full, "detection")
+        check_listing(full, "boxes")
     boxed = tuple(Listed(one.picture, boxes=((0, 0, 1, 1),), labels=(0,)) for one in full.train)
     with pytest.raises(UsageError, match="no boxes in the test"):
-        check_listing(Listing((), boxed, full.test, ROOT), "detection")
+        check_listing(Listing((), boxed, full.test, ROOT), "boxes")
     one = tuple(item for item in full.train if item.label == 1)
     with pytest.raises(UsageError, match="class 'b'"):
-        check_listing(Listing(full.classes, one, full.test, ROOT), "classification")
+        check_listing(Listing(full.classes, one, full.test, ROOT), "labels")
     with pytest.raises(UsageError, match="no pictures of the test split"):
         split_of(ROOT / "test", ())
     assert split_of(None, ()) == ()

@@ -22,20 +22,20 @@ def picture(tmp_path: Path) -> Path:
 
 
 def mask_of(picture: Path, *outlines: Outline, size: int = 10) -> torch.Tensor:
-    return tensors_of([Listed(picture, outlines=outlines)], "segmentation", size, ("a", "b", "c"))["masks"][0]
+    return tensors_of([Listed(picture, outlines=outlines)], "masks", size, ("a", "b", "c"))["masks"][0]
 
 
 def test_boxes_are_in_pixels_of_the_new_size_and_a_pixel_wide_at_least(picture: Path) -> None:
     """At 40 pixels .25 to .5 is 10 to 20; .5 to .51 is 20 to 20.4, widened about its middle 20.2."""
     boxes = ((0.25, 0.5, 0.5, 1.0), (0.5, 0.25, 0.51, 0.75))
     one, none = Listed(picture, boxes=boxes, labels=(2, 0)), Listed(picture)
-    tensors = tensors_of([one, none, one], "detection", 40, ("a", "b", "c"))
+    tensors = tensors_of([one, none, one], "boxes", 40, ("a", "b", "c"))
     assert tensors["images"].shape == (3, 3, 40, 40)
     assert tensors["counts"].tolist() == [2, 0, 2]
     assert tensors["boxes"][:2] == pytest.approx(
         torch.tensor([[10, 20, 20, 40], [19.7, 10, 20.7, 30]]), abs=1e-5
     )
-    found = targets_of(tensors, "detection")
+    found = targets_of(tensors, "boxes")
     assert [one.labels.tolist() for one in found] == [[2, 0], [], [2, 0]]
     assert torch.equal(found[2].boxes, tensors["boxes"][2:])
 
@@ -65,25 +65,25 @@ def test_a_mask_file_keeps_its_numbers_and_is_checked(picture: Path, tmp_path: P
     values[:10], values[:, 15:] = 2, 255
     path = tmp_path / "mask.png"
     Image.fromarray(values).save(path)
-    tensors = tensors_of([Listed(picture, mask=path)], "segmentation", 10, ("a", "b", "c"))
+    tensors = tensors_of([Listed(picture, mask=path)], "masks", 10, ("a", "b", "c"))
     assert torch.equal(tensors["masks"][0], torch.from_numpy(values[1::2, 1::3].copy()))
-    assert targets_of(tensors, "segmentation").dtype == torch.int64
+    assert targets_of(tensors, "masks").dtype == torch.int64
     with pytest.raises(UsageError, match="the value 2 is no class"):
-        tensors_of([Listed(picture, mask=path)], "segmentation", 10, ("a", "b"))
+        tensors_of([Listed(picture, mask=path)], "masks", 10, ("a", "b"))
     Image.fromarray(values[:, :20]).save(path)
     with pytest.raises(UsageError, match="20 x 20 pixels"):
-        tensors_of([Listed(picture, mask=path)], "segmentation", 10, ("a", "b", "c"))
+        tensors_of([Listed(picture, mask=path)], "masks", 10, ("a", "b", "c"))
 
 
 def test_a_picture_of_another_size_than_annotated_is_told(picture: Path) -> None:
-    assert len(tensors_of([Listed(picture, 3, size=(30, 20))], "classification", 8, ())["images"]) == 1
+    assert len(tensors_of([Listed(picture, 3, size=(30, 20))], "labels", 8, ())["images"]) == 1
     with pytest.raises(UsageError, match=r"30 x 20 pixels, but its annotation says 20 x 30"):
-        tensors_of([Listed(picture, 3, size=(20, 30))], "classification", 8, ())
+        tensors_of([Listed(picture, 3, size=(20, 30))], "labels", 8, ())
 
 
 def test_labels_are_those_of_the_list(picture: Path) -> None:
-    tensors = tensors_of([Listed(picture, label) for label in (3, 0, 2)], "classification", 8, ())
-    assert targets_of(tensors, "classification").tolist() == [3, 0, 2]
+    tensors = tensors_of([Listed(picture, label) for label in (3, 0, 2)], "labels", 8, ())
+    assert targets_of(tensors, "labels").tolist() == [3, 0, 2]
     assert bool((tensors["images"] == 7).all())
 
 
