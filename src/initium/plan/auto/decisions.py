@@ -129,13 +129,11 @@ def _written(part: Part, info: ParameterInfo, context: Context) -> Assignment | 
         reason = "positions start with the variance of the signal that they are added to"
         return assigned(part, info, "normal", SMALL_VARIANCE_POSITIONS, reason, std=1.0)
     if part.role in ("embedding", "position", "token") and info.constant is None:
-        reason, padding = (
-            "initium wrote this table: another draw of its scale",
-            padding_of(context.record.graph, part),
-        )
+        padding = padding_of(context.record.graph, part)
         params = {"std": info.std} if padding is None else {"std": info.std, "padding": padding}
         method = "normal" if padding is None else "embedding"
-        return assigned(part, info, method, "written before", reason, **params)
+        reason = "initium wrote this table: another draw of its scale"
+        return assigned(part, info, method, "written before", reason, "Radford+ 2019", **params)
     return None if part.role == "bias" else neutral(part, info)
 
 
