@@ -246,6 +246,25 @@ def test_what_is_called_scale_free_is(resnet: tuple[nn.Module, Record]) -> None:
             assert same == seen.parts[name].scale_free, name
 
 
+def test_a_weight_that_a_norm_and_another_take_is_not_scale_free() -> None:
+    model = Net(
+        lambda m, x: m.h(torch.cat([m.n(y := m.a(x)), y.relu()], -1)),
+        a=linear(),
+        n=nn.LayerNorm(6),
+        h=linear(12, 3),
+    )
+    part = record(model, TOKENS).parts["a.weight"]
+    assert (part.role, part.follows, part.scale_free) == (
+        "before_norm",
+        ("activation:relu", "norm:layer"),
+        False,
+    )
+    plain = model(TOKENS)
+    with torch.no_grad():
+        model.a.weight.mul_(3.0)
+    assert not torch.allclose(model(TOKENS), plain, rtol=1e-2)
+
+
 def test_a_vision_transformer_of_timm() -> None:
     model = timm.create_model(
         "vit_tiny_patch16_224", depth=2, img_size=32, num_classes=5, embed_dim=48, num_heads=3

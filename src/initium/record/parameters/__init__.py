@@ -1,1 +1,1 @@
-"""What parameters hold."""
+"""What parameters hold, and which values initium wrote."""
