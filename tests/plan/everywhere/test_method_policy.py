@@ -48,3 +48,20 @@ def test_wrong_parameters_are_refused_when_the_policy_is_made() -> None:
         Everywhere(find("he_normal"), {"mod": "fan_in"})
     with pytest.raises(UsageError):
         Everywhere(find("normal"), {"std": -1.0})
+
+
+@pytest.mark.parametrize(
+    ("policy", "std"),
+    [
+        ("he_normal:mode=fan_out", lambda out, fan: math.sqrt(2 / out)),
+        ("xavier_uniform", lambda out, fan: math.sqrt(2 / (fan + out))),
+        ("normal:std=0.05", lambda out, fan: 0.05),
+    ],
+)
+def test_parameters_of_the_method_reach_every_weight(policy, std) -> None:
+    """Kurtosis 3 at most: a deviation errs by sqrt(1 / 2 N) of itself."""
+    model = net()
+    init_(model, noise(16, 64), policy=policy)
+    for weight in (model[0].weight.detach(), model[3].weight.detach()):
+        out, fan = weight.shape
+        assert weight.std().item() == pytest.approx(std(out, fan), rel=5 / math.sqrt(2 * out * fan))

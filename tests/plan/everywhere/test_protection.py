@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 import torch
 from tests.nets import noise
 from torch import Tensor, nn
 
-from initium import record
+from initium import plan, record
 from initium.plan.everywhere.protection import assigned, keep, protected, tied, untouchable
 
 
@@ -58,3 +61,37 @@ def test_an_assignment_has_the_shape_of_the_parameter_and_a_kept_one_its_law() -
     one = assigned(part, info, "normal", "rule of mine", "why", "source", std=0.1)
     assert (one.layer.shape, one.params, one.source) == ((8,), {"std": 0.1}, "source")
     assert keep(part, info, "author", "why").found["method"] in ("uniform", "normal")
+
+
+class Strange(nn.Module):
+    """A matrix that a solver takes, behind what `Sharing` protects."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.plain, self.before = nn.Linear(8, 8), Sharing()
+        self.matrix = nn.Parameter(torch.eye(8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.linalg.solve(self.matrix, self.before(self.plain(x)).T).T
+
+
+def test_what_an_unknown_operation_takes_is_protected_while_it_is_finite() -> None:
+    seen = record(Strange(), noise(16, 8))
+    part, info = seen.parts["matrix"], seen.parameter("matrix")
+    found = untouchable(part, info)
+    assert found is not None
+    assert found.rule == "opaque"
+    assert untouchable(part, replace(info, finite=False)) is None  # somebody must write it
+    frozen = untouchable(part, replace(info, finite=False, frozen=True))
+    assert frozen is not None
+
+
+@pytest.mark.parametrize("policy", ["he_normal", "auto", "recipe:torch_default"])
+def test_no_policy_writes_what_is_protected(policy: str) -> None:
+    model = Strange()
+    free = ("plain.weight", "plain.bias", "bias")
+    before = {name: one.detach().clone() for name, one in model.named_parameters() if not name.endswith(free)}
+    plan(model, noise(16, 8), policy=policy).apply(model, seed=0)
+    after = dict(model.named_parameters())
+    changed = {name for name, one in before.items() if not torch.equal(after[name], one)}
+    assert changed <= {"before.first.weight"} if policy == "auto" else changed == set()
