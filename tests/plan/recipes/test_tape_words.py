@@ -143,3 +143,22 @@ def test_the_last_norm_of_a_branch_and_layer_norms():
     found = Traits(record(Block(), torch.randn(2, 4, 6, 6)))
     assert having(found, "last_gain") == {"m.weight"}
     assert having(found, "layer_norm") == {"out.weight", "out.bias"}
+
+
+def test_a_branch_within_a_branch_counts_its_own_weights():
+    class Nested(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.before, self.a, self.b, self.after = (nn.Linear(6, 6) for _ in range(4))
+
+        def forward(self, x):
+            y = self.before(x).relu()
+            y = y + self.b(self.a(y).relu())
+            return x + self.after(y)
+
+    found = Traits(record(Nested(), torch.randn(8, 6)))
+    weights = {
+        name: found.measure(f"{name}.weight", "branch_weights") for name in ("a", "b", "before", "after")
+    }
+    assert weights == {"a": 2, "b": 2, "before": 4, "after": 4}
+    assert having(found, "writes") == {"b.weight", "after.weight"}
