@@ -19,7 +19,7 @@ help:
 	@echo "make lint        ruff, mypy --strict, import-linter"
 	@echo "make bench       speed against torch.nn.init"
 	@echo "make smoke       every benchmark on tiny inputs, under two minutes"
-	@echo "make mutants     some 250 lines broken one at a time: do the tests notice? half an hour"
+	@echo "make mutants     three hundred lines broken one at a time: do the tests notice? half an hour"
 	@echo "make docs        the manual, in docs/_build/html"
 	@echo "make zoo         every architecture of timm and torchvision"
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,8 +18,10 @@ from tests.nets import (
 )
 from torch import Tensor, nn
 
-from initium.diagnose import HealthReport, assert_healthy, diagnose, report_of
+from initium.diagnose import HealthReport, assert_healthy, checks, diagnose, report_of
 from initium.diagnose.checks import CHECKS
+from initium.diagnose.finding import Finding
+from initium.diagnose.measures import Measures
 from initium.errors import ModelRunError, UnhealthyModelError, UsageError, UsageTypeError
 from initium.record import record
 
@@ -230,3 +233,33 @@ def test_a_record_is_diagnosed_as_its_model_and_nothing_may_stand_beside_it() ->
             diagnose(seen, **beside)  # type: ignore[arg-type]
     with pytest.raises(UsageTypeError, match="NoneType"):
         diagnose(model)
+
+
+@pytest.mark.parametrize(
+    ("cause", "consequence"), [("IN501", "IN401"), ("IN101", "IN401"), ("IN101", "IN103"), ("IN602", "IN603")]
+)
+def test_errors_explain_their_consequences_and_warnings_explain_nothing(
+    monkeypatch: pytest.MonkeyPatch, cause: str, consequence: str
+) -> None:
+    told: dict[str, Any] = {"severity": "error"}
+
+    def check(measures: Measures) -> Iterator[Finding]:
+        for code, severity in ((consequence, "warning"), (cause, told["severity"])):
+            yield Finding(code, severity, (), "seen", "expected", "why", "remedy")
+
+    monkeypatch.setattr(checks, "CHECKS", (check,))
+    with seeded():
+        seen = record(mlp(1, 8, nn.ReLU), noise(8, 8))
+    assert [one.code for one in report_of(seen).findings] == [cause]
+    told["severity"] = "warning"
+    assert {one.code for one in report_of(seen).findings} == {cause, consequence}
+
+
+def test_errors_fail_where_warnings_do() -> None:
+    with seeded():
+        bad = UNSOUND["small"]()
+    found = diagnose(bad, noise(8, 3, 16, 16)).findings
+    assert "error" in {one.severity for one in found}
+    assert "warning" not in {one.severity for one in found}
+    with pytest.raises(UnhealthyModelError):
+        assert_healthy(bad, noise(8, 3, 16, 16), fail_on="warning")

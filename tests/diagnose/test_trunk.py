@@ -227,3 +227,20 @@ def test_a_norm_restores_what_is_ten_times_its_epsilon(eps: float, epsilons: flo
     assert node.forward is not None
     assert node.forward.second == pytest.approx(epsilons * eps, rel=1e-3)
     assert found._restored(node) is restored
+
+
+def test_what_a_norm_has_set_is_no_part_of_a_drift() -> None:
+    """From a norm's output to what a small weight makes of it is no drift: a norm's scale is not the signal's own."""
+    with seeded():
+        model = nn.Sequential(
+            nn.Linear(32, 32), nn.LayerNorm(32), nn.Linear(32, 32), nn.Linear(32, 32), nn.Linear(32, 4)
+        )
+    start(model, nn.init.xavier_normal_)
+    with torch.no_grad():
+        model[2].weight.mul_(0.01)  # type: ignore[operator,union-attr]
+        model[2].bias.zero_()  # type: ignore[operator,union-attr]
+        model[3].bias.zero_()  # type: ignore[operator,union-attr]
+    seen = trunk(model, noise(16, 32))
+    assert [point.normed for point in seen.points] == [True, False, False]
+    assert seen.points[0].second > 1e3 * seen.points[1].second
+    assert (seen.signal_span or 0.0) < 0.3

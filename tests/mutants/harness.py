@@ -136,6 +136,7 @@ def judge(mutants: Sequence[Mutant], results: Path, num: int) -> list[Result]:
     keys = {mutant.digest(): mutant for mutant in mutants}
     texts = {key: mutant.source() for key, mutant in keys.items()}  # errors before anything runs
     missing = {key: mutant for key, mutant in keys.items() if key not in known}
+    before = len(known)
     needs = {
         key: any(word in (TESTS / name).read_text() for name in mutant.test_files() for word in SOMETIMES)
         for key, mutant in missing.items()
@@ -152,13 +153,13 @@ def judge(mutants: Sequence[Mutant], results: Path, num: int) -> list[Result]:
                 for key, mutant in part.items()
             ]  # fmt: skip
             with results.open("a") as file:
-                for count, one in enumerate(run(jobs, num), start=1):
+                for one in run(jobs, num):
                     found = Result(one.digest, part[one.digest].name, one.outcome, one.seconds, one.said)
                     known[found.digest] = found
                     file.write(json.dumps(asdict(found)) + "\n")
                     file.flush()
                     print(
-                        f"{count}/{len(jobs)} {found.outcome:12} {found.seconds:5.1f} s  {found.name}",
+                        f"{len(known) - before}/{len(missing)} {found.outcome:12} {found.seconds:5.1f} s  {found.name}",
                         flush=True,
                     )
     return [known[key] for key in keys]

@@ -211,3 +211,42 @@ def test_sampling_leaves_an_error_only_where_elements_were_left_out() -> None:
         assert node.forward is not None
         expected = (node.forward.kurtosis - 1) / (node.forward.count / 64) if some else 0.0
         assert found == pytest.approx(expected)
+
+
+def test_two_padded_convolutions_by_hand() -> None:
+    """E z^2 of a map with borders: each tap that falls on padding is missing, and so is what it would have passed."""
+    net = nn.Sequential(
+        nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.Conv2d(16, 8, 3, padding=1, bias=False)
+    )
+    seen = record(net, noise(8, 3, 5, 5))
+    told = {"0.weight": Weights(0.2), "1.weight": Weights(0.05)}
+    signals = Propagation(seen, told).run()
+    moments = seen.nodes[0].forward
+    assert moments is not None
+    taps = torch.ones(1, 1, 3, 3, dtype=torch.float64)
+    first = 0.2 * 3 * moments.second * F.conv2d(torch.ones(1, 1, 5, 5, dtype=torch.float64), taps, padding=1)
+    second = 0.05 * 16 * F.conv2d(first, taps, padding=1)
+    found = [signals[use.node].second for use in seen.sites]
+    assert found == pytest.approx([float(first.mean()), float(second.mean())], rel=1e-6)
+
+
+@pytest.mark.parametrize("size", [1.0, 30.0])
+def test_what_is_uncertain_of_joined_values_does_not_depend_on_their_size(size: float) -> None:
+    """Two halves of one size, of relative variance v each: v / 2 of the whole."""
+
+    class Joined(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.c = lin(), lin(), nn.Linear(2 * WIDTH, 4)
+            for layer in (self.a, self.b, self.c):
+                nn.init.normal_(layer.weight, std=STD)
+                nn.init.zeros_(layer.bias)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.c(torch.cat([self.a(x), self.b(x)], -1))
+
+    seen = record(Joined(), size * noise(64, WIDTH))
+    signals = Propagation(seen, {f"{name}.weight": Weights(STD**2) for name in "abc"}).run()
+    (joined,) = (node.index for node in seen.nodes if node.category == "concat")
+    halves = [signals[index].variance for index in seen.nodes[joined].inputs]
+    assert signals[joined].variance == pytest.approx(sum(halves) / 4, rel=0.1)

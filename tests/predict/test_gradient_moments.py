@@ -151,3 +151,35 @@ def test_an_average_passes_gradients_on_by_the_factor_that_was_measured() -> Non
     pool = next(node for node in seen.nodes if node.category == "pool")
     assert found[first.index].second == pytest.approx(found[pool.index].second / 4, rel=1e-4)
     assert found[first.index].reason == ""
+
+
+@pytest.mark.parametrize("heads", [1, 2, 4])
+def test_gradients_that_meet_are_less_uncertain_the_more_they_are(heads: int) -> None:
+    """Independent ones of one size and of relative variance v each: v / n of their sum."""
+
+    class Heads(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = nn.Linear(WIDTH, WIDTH, bias=False)
+            self.heads = nn.ModuleList(nn.Linear(WIDTH, WIDTH, bias=False) for _ in range(heads))
+            for parameter in self.parameters():
+                nn.init.normal_(parameter, std=STD)
+
+        def forward(self, x: Tensor) -> dict[str, Tensor]:
+            y = self.body(x)
+            return {str(place): head(y) for place, head in enumerate(self.heads)}
+
+    torch.manual_seed(0)
+    model = Heads()
+    seen = record(model, noise(32, WIDTH), loss=lambda out: sum(project(y) for y in out.values()))
+    told = {name: Weights(STD**2) for name, _ in model.named_parameters()}
+    forward = Propagation(seen, told)
+    signals = forward.run()
+    found = Backpropagation(forward, signals).run()
+    node = next(use.node for use in seen.sites if use.names == ("body.weight",))
+    assert found[node].reason == ""
+    ends = [found[use.node].variance for use in seen.sites if use.names != ("body.weight",)]
+    backward = seen.nodes[node].backward
+    assert backward is not None
+    each = [end + 2.0 / (WIDTH * backward.rank) for end in ends]
+    assert found[node].variance == pytest.approx(sum(each) / heads**2, rel=0.1)

@@ -419,3 +419,17 @@ def test_a_plan_of_a_deep_stream_on_meta_does_not_fail_by_its_predictions(policy
     too_large = [bool(one.outside) for one in made.predicted]
     # A normal weight of unit variance multiplies by 65 a step, He's by 3: 1e100 after 55 steps, or after 210.
     assert too_large == [policy == "normal" and k >= 55 for k in range(120)]
+
+
+def test_a_table_is_no_weighted_site():
+    net = nn.Sequential(nn.Embedding(40, 32), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 4))
+    found = predict(record(net, torch.arange(24).view(8, 3)))
+    assert [one.names for one in found] == [("1.weight",), ("3.weight",)]
+
+
+@pytest.mark.parametrize("error", [0.1, 0.5, 1.5])
+def test_a_bar_is_two_deviations_of_the_log_around_its_median(error):
+    """log E x^2 is normal with that deviation and E x^2 is its mean, so the median lies error^2 / 2 below."""
+    bar = Bar(3.0, error, None)
+    median = math.log(3.0) - error**2 / 2
+    assert [math.log(bar.low), math.log(bar.high)] == pytest.approx([median - 2 * error, median + 2 * error])

@@ -336,3 +336,38 @@ def test_shared_submodules_and_data_parallel_like_wrappers() -> None:
 def test_a_scripted_model() -> None:
     seen = record(torch.jit.script(mlp(1, 6, nn.ReLU)), noise(4, 6))
     assert all(info.used for info in seen.parameters)
+
+
+@pytest.mark.parametrize("function", [torch.tanh, torch.sigmoid])
+def test_a_unit_is_saturated_within_a_hundredth_of_its_range(function: Any) -> None:
+    """tanh spans 2, so within .02 of a bound; the sigmoid spans 1."""
+
+    class Bounded(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.same = nn.Linear(1, 1, bias=False)
+            nn.init.ones_(self.same.weight)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return function(self.same(x))
+
+    tanh = torch.tensor([[-0.99], [-0.97], [0.0], [0.9], [0.975], [0.985], [0.995], [-0.5]])
+    x = torch.atanh(tanh) * (1.0 if function is torch.tanh else 2.0)
+    shares = [node.saturated for node in record(Bounded(), x).nodes if node.saturated is not None]
+    assert shares == [3 / 8]
+
+
+def test_the_strength_of_a_value_is_the_norm_of_its_product_with_its_gradient() -> None:
+    """S = |x dL/dx|: large values that meet small gradients count for little."""
+    with seeded():
+        model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 3))
+    x = noise(5, 6)
+    value = model[:3](x).detach().requires_grad_()
+    model[3:](value).square().sum().backward()
+    assert value.grad is not None
+    expected = float((value.detach() * value.grad).norm())
+    evenly = float(value.detach().norm() * value.grad.norm()) / value.numel() ** 0.5
+    assert abs(expected / evenly - 1) > 0.05
+    seen = record(model, x, loss=lambda out: out.square().sum())
+    (node,) = (seen.nodes[use.node] for use in seen.sites if use.names == ("2.weight",))
+    assert node.strength == pytest.approx(expected, rel=1e-4)

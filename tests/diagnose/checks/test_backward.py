@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import torch
 from tests.nets import mlp, noise, seeded, start
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from initium.diagnose import diagnose
+from initium.diagnose.checks import backward
 
 
 def test_deep_sigmoids_vanish() -> None:
@@ -122,3 +126,13 @@ def test_buffers_of_zeros_that_close_a_branch_for_good_are_named() -> None:
     assert "blocks.1.2, blocks.2.2 multiply the signal by a buffer of zeros" in found.why
     assert "load a checkpoint" in found.remedy
     assert diagnose(Detector(1.0, 1.0), noise(8, 3, 8, 8)).healthy
+
+
+def test_norms_are_blamed_for_gradients_that_explode_and_not_for_those_that_vanish() -> None:
+    part = SimpleNamespace(layer=SimpleNamespace(kind="linear"), scale_free=True)
+    measures: Any = SimpleNamespace(record=SimpleNamespace(parts={"a": part, "b": part}))
+    remedies = {vanishing: backward._remedy(measures, vanishing) for vanishing in (True, False)}
+    assert "move norm shifts up" in remedies[False]
+    assert "move norm shifts up" not in remedies[True]
+    part.scale_free = False
+    assert backward._remedy(measures, False) == remedies[True]

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
 import torch
 from tests.nets import mlp, noise, plain_conv, seeded, start
 from torch import Tensor, nn
@@ -12,6 +15,7 @@ from initium.diagnose.checks.collapse import check_collapse
 from initium.diagnose.checks.units import check_units
 from initium.diagnose.health import report_of
 from initium.diagnose.measures import Measures
+from initium.diagnose.trunk import TrunkPoint
 from initium.record import record
 
 
@@ -74,3 +78,25 @@ def test_dead_units_of_a_net_that_tells_samples_apart_are_told() -> None:
     told = {one.code for one in diagnose(model, noise(64, 16)).findings}
     assert "IN401" in told
     assert "IN501" not in told
+
+
+def point(depth: int, between: float) -> TrunkPoint:
+    return TrunkPoint(depth, depth, "", (f"{depth}.weight",), 1.0, None, None, between)
+
+
+@pytest.mark.parametrize(
+    ("share", "severity"), [(0.9e-3, "error"), (1.1e-3, "warning"), (2.9e-3, "warning"), (3.1e-3, None)]
+)
+def test_how_bad_it_is_depends_on_the_share_that_is_left(share: float, severity: str | None) -> None:
+    measures: Any = SimpleNamespace(
+        between=share, broken=(), points=(point(1, share),), record=SimpleNamespace(parts={})
+    )
+    assert [one.severity for one in check_collapse(measures)] == ([severity] if severity else [])
+
+
+def test_it_begins_where_samples_are_alike_for_good() -> None:
+    """A point that tells them apart again makes all before it innocent."""
+    points = tuple(point(depth, between) for depth, between in enumerate([0.5, 1e-4, 0.2, 1e-3, 1e-4, 1e-4]))
+    measures: Any = SimpleNamespace(between=1e-4, broken=(), points=points, record=SimpleNamespace(parts={}))
+    (found,) = check_collapse(measures)
+    assert found.where == ("3.weight",)

@@ -95,3 +95,20 @@ def test_parameters_behind_detach() -> None:
     report = diagnose(Detached(), noise(16, 16))
     assert found(report, "IN705") == ("a.weight", "a.bias")
     assert report.verdict == "healthy"
+
+
+def test_a_tiny_constant_was_written_by_somebody() -> None:
+    with seeded():
+        model = mlp(2, 16, nn.ReLU)
+    nn.init.constant_(model[0].bias, 1e-38)  # type: ignore[arg-type,index]
+    assert found(diagnose(model, noise(16, 16)), "IN703") == ()
+    with torch.no_grad():
+        model[0].bias[::2] = 2e-38  # type: ignore[index,operator]
+    assert found(diagnose(model, noise(16, 16)), "IN703") == ("0.bias",)
+
+
+def test_frozen_parameters_need_no_gradient() -> None:
+    with seeded():
+        model = mlp(2, 16, nn.ReLU)
+    model[2].weight.requires_grad_(False)  # type: ignore[index,operator]
+    assert found(diagnose(model, noise(16, 16)), "IN705") == ()

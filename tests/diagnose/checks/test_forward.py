@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 import torch
 from tests.nets import mlp, noise, plain_conv, seeded, start
 from torch import Tensor, nn
 
 from initium.diagnose import HealthReport, diagnose
+from initium.diagnose.checks import forward
+from initium.diagnose.trunk import TrunkPoint
 
 
 def codes(report: HealthReport) -> set[str]:
@@ -141,3 +146,12 @@ def test_no_start_is_asked_of_a_weight_whose_scale_is_taken_out(depth: int, code
     assert "after 2 layers" in found.seen  # 64^2 = 4,096 is the first beyond 1,000
     assert "standardized" in found.remedy
     assert "1/sqrt(fan_in)" in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("span", "severity"), [(2.8, None), (2.9, "warning"), (3.0, "warning"), (3.1, "error")]
+)
+def test_a_drift_near_its_limit_is_a_warning(span: float, severity: str | None) -> None:
+    ends = [TrunkPoint(depth, depth, "", ("0.weight",), 1.0, None, None, 0.5) for depth in (1, 2)]
+    measures: Any = SimpleNamespace(drift=(span, *ends), record=SimpleNamespace(parts={}))
+    assert [one.severity for one in forward._drifting(measures)] == ([severity] if severity else [])

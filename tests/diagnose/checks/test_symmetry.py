@@ -143,3 +143,13 @@ def test_tied_weights_are_no_copies() -> None:
         model = mlp(2, 16, nn.ReLU)
     model[2].weight = model[0].weight  # type: ignore[index]
     assert "IN303" not in codes(diagnose(model, noise(16, 16)))
+
+
+@pytest.mark.parametrize(("width", "told"), [(7, False), (8, True)])
+def test_small_tensors_may_be_equal(width: int, told: bool) -> None:
+    """49 elements may be equal for good reasons, 64 are a copy."""
+    with seeded():
+        model = mlp(4, width, nn.ReLU)
+    with torch.no_grad():
+        model[4].weight.copy_(model[2].weight)  # type: ignore[index,operator]
+    assert ("IN303" in codes(diagnose(model, noise(16, width)))) == told

@@ -4,6 +4,9 @@ import pytest
 import torch
 
 import initium
+from initium.methods.catalogue import find
+from initium.random import fill_, key_for
+from initium.theory.layer import Layer
 
 SHAPES = [(16, 8, 3, 3), (8, 2, 3), (16, 4, 3, 3, 3), (6, 5, 2, 4)]
 
@@ -45,3 +48,18 @@ def test_part_of_the_mean_is_left_as_asked():
     assert whole.sum(1).abs().mean() > 0.1
     torch.testing.assert_close(half.sum(1), whole.sum(1) / 2)
     torch.testing.assert_close(half - half.mean(1, keepdim=True), whole - whole.mean(1, keepdim=True))
+
+
+@pytest.mark.parametrize("centring", [0.0, 0.5, 1.0])
+def test_the_energy_that_is_stated_is_that_of_draws(centring):
+    """Of rows of 6, of which a share of the mean is taken out: (1 - c)^2 of a sixth is left of what the mean held."""
+    layer = Layer("linear", (12, 6))
+    method = find("centred_orthogonal")
+    stated = method.energy(layer, **method.resolve(centring=centring))
+    draw = method(layer, centring=centring)
+    sums = torch.stack(
+        [fill_(torch.empty(12, 6), draw, key_for(seed, "w")).square().sum() for seed in range(400)]
+    )
+    error = float(sums.std()) / 20
+    assert float(sums.mean()) == pytest.approx(stated.even, abs=5 * error + 1e-4)
+    assert error < 0.005 * stated.even

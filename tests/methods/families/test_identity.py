@@ -9,6 +9,7 @@ from tests.methods.made import made
 
 from initium.errors import LayerError
 from initium.methods.catalogue import find
+from initium.random import fill_, key_for
 from initium.theory.layer import Layer
 
 
@@ -57,3 +58,12 @@ def test_idinit_leaves_no_row_or_column_empty(out, num_in, side):
 def test_idinit_for_a_branch_end_is_nearly_zero_but_not_dead():
     weight = made("idinit", Layer("linear", (8, 8)), tau=1e-6, noise=0.0)
     assert torch.allclose(weight, 1e-6 * torch.eye(8))
+
+
+@pytest.mark.parametrize("gain", [0.5, 1.0, 3.0])
+def test_the_energy_of_an_identity_is_that_of_its_diagonal(gain):
+    layer = Layer("linear", (12, 8))
+    method = find("identity")
+    weight = fill_(torch.empty(12, 8), method(layer, gain=gain), key_for(0, "w"))
+    stated = method.energy(layer, **method.resolve(gain=gain))
+    assert (stated.centre, stated.even, stated.uneven) == (float(weight.square().sum()), 0.0, 0.0)

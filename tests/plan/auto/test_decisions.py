@@ -360,3 +360,19 @@ def test_a_tied_weight_is_drawn_anew_only_where_it_serves_its_places_alike() -> 
     assert alike.verdict == "healthy"
     assert not alike["first.weight"].keeps
     assert apart["first.weight"].keeps
+
+
+def test_before_a_norm_convolutions_keep_the_gradient_and_matrices_the_signal() -> None:
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.batch = nn.Conv2d(3, 8, 3, bias=False), nn.BatchNorm2d(8)
+            self.fc, self.layer, self.head = nn.Linear(8, 6, bias=False), nn.LayerNorm(6), nn.Linear(6, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = torch.relu(self.batch(self.conv(x))).mean((2, 3))
+            return self.head(torch.relu(self.layer(self.fc(x))))
+
+    made = {one.name: one for one in decisions.decided(record(Both(), noise(4, 3, 8, 8)), {}, sound=False)}
+    assert [made[name].rule for name in ("conv.weight", "fc.weight")] == ["before norm"] * 2
+    assert [made[name].params["mode"] for name in ("conv.weight", "fc.weight")] == ["fan_out", "fan_in"]

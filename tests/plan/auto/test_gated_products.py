@@ -148,3 +148,18 @@ def test_what_may_not_be_set_is_left():
     assert "0.gate.weight" not in {gate.weight for gate in gates_of(record(frozen, x))}
     ruled = plan(net(F.silu), x, rules=[Rule(where="*.gate.weight", method="he_normal")])
     assert not any(one.rule == "near-linear product" for one in ruled)
+
+
+def test_factors_that_are_made_from_different_values_are_no_gate():
+    class Two(nn.Module):
+        def __init__(self, apart):
+            super().__init__()
+            self.line, self.gate, self.apart = nn.Linear(16, 16), nn.Linear(16, 16), apart
+
+        def forward(self, x):
+            return self.line(x) * F.silu(self.gate(torch.tanh(x) if self.apart else x))
+
+    for apart in (True, False):
+        with seeded():
+            model = nn.Sequential(*[Two(apart) for _ in range(6)], nn.Linear(16, 4))
+        assert bool(gates_of(record(model, noise(32, 16)))) == (not apart)

@@ -322,3 +322,28 @@ def test_a_sweep_costs_one_forward() -> None:
 def test_half_precision_is_measured_in_fp32() -> None:
     assert second_moment(torch.full((1000,), 300.0, dtype=torch.float16)) == pytest.approx(90_000, rel=1e-3)
     assert second_moment(torch.empty(0)) == 0.0
+
+
+@pytest.mark.parametrize(("size", "makes_smaller"), [(1.1, False), (10.0, True)])
+def test_a_later_use_that_comes_out_too_large_makes_the_weight_smaller(
+    size: float, makes_smaller: bool
+) -> None:
+    """The first use is brought to 1, so the second comes out at size^2; beyond 1.5 it decides."""
+
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc, self.last = nn.Linear(16, 16, bias=False), nn.Linear(32, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.last(torch.cat([self.fc(x), self.fc(size * x)], 1))
+
+    model, x = Twice(), noise(64, 16)
+    seen = record(model, x)
+    chosen = policy_of("he_normal").decide(seen, Run(None)).assignments
+    write(named_tensors(model), [one for one in chosen if not one.keeps], 0)
+    before = model.fc.weight.detach().clone()
+    sweep = calibrate(model, x, seen, chosen, forward=None, seed=0)
+    wanted = 1 / size**2 if makes_smaller else 1.0
+    assert second_moment(model.fc(x)) == pytest.approx(wanted, rel=1e-3)
+    torch.testing.assert_close(model.fc.weight.detach(), before * sweep.factors["fc.weight"])

@@ -6,8 +6,10 @@ from tests.nets import mlp, noise
 from torch import nn
 
 import initium
+from initium import Rule, plan
 from initium.errors import UsageError
-from initium.plan.scales.planned_weights import predicted
+from initium.plan.scales.planned_weights import planned_weights, predicted
+from initium.record import record
 
 
 def test_a_plan_is_predicted_before_it_is_written():
@@ -104,3 +106,11 @@ def test_starting_a_model_makes_no_predictions(monkeypatch):
 
     monkeypatch.setattr("initium.plan.build.predict", refuse)
     assert initium.init_(mlp(2, 32, nn.Tanh), noise(32, 32)).verdict == "healthy"
+
+
+def test_a_vector_with_a_mean_has_the_moments_of_its_law_and_not_of_a_draw():
+    net = nn.Sequential(nn.Linear(8, 6), nn.Linear(6, 2))
+    rules = [Rule(where="0.bias", method="normal", mean=0.5, std=0.2)]
+    made = plan(net, noise(8, 8), policy="he_normal", rules=rules)
+    told = planned_weights(record(net, noise(8, 8)), made, seed=0)["0.bias"]
+    assert (told.mean, told.second) == (0.5, pytest.approx(0.5**2 + 0.2**2, rel=1e-12))

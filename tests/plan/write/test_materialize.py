@@ -273,3 +273,10 @@ def test_a_round_trip_through_json_materializes_the_same(tmp_path: Path) -> None
     left = made.materialize(meta(Small), seed=3)
     right = Plan.from_json(made.to_json()).materialize(meta(Small), seed=3)
     assert same(state_of(left), state_of(right))
+
+
+def test_another_type_is_for_real_numbers_only() -> None:
+    made = plan_for(Small, pictures(), policy="he_normal")
+    model = made.materialize(meta(Small), dtype=torch.bfloat16)
+    assert model[1].running_mean.dtype == torch.bfloat16
+    assert model[1].num_batches_tracked.dtype == torch.int64

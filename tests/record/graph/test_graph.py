@@ -293,3 +293,38 @@ def test_a_side_with_a_weight_is_a_skip_beside_a_short_branch_only(
     assert [one.depth for one in seen.graph.residuals.values()] == expected
     on_branch = {name for name in inside(seen) if name.startswith("deep")}
     assert len(on_branch) == (depth if expected and depth <= 16 else 0)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_statistic_that_a_weight_takes_part_in_is_no_norm(weighted: bool) -> None:
+    """x / rms(x) has unit scale whatever x is; x / rms(W x) has not, unless W keeps it."""
+
+    class Divided(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.inner, self.last = nn.Linear(6, 6), nn.Linear(6, 6), nn.Linear(6, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.first(x)
+            y = self.inner(x) if weighted else x
+            return self.last(x / y.square().mean(-1, keepdim=True).sqrt())
+
+    seen = record(Divided(), noise(3, 6))
+    assert seen.graph.has_norms == (not weighted)
+    assert ("norm:written" in seen.parts["first.weight"].follows) == (not weighted)
+
+
+def test_a_product_of_two_functions_of_one_value_is_an_activation() -> None:
+    class Hand(nn.Module):
+        def __init__(self, other: bool) -> None:
+            super().__init__()
+            self.a, self.b, self.c, self.other = nn.Linear(6, 6), nn.Linear(6, 2), nn.Linear(6, 6), other
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.a(x)
+            return self.b(y * torch.sigmoid(self.c(x) if self.other else y))
+
+    follows = [record(Hand(other), noise(3, 6)).parts["a.weight"].follows for other in (False, True)]
+    assert "activation:self_gated" in follows[0]
+    assert "gate" not in follows[0]
+    assert follows[1] == ("gate",)

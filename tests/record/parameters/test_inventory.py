@@ -142,3 +142,25 @@ def test_original() -> None:
     model = mlp(1, 4, nn.ReLU)
     assert original(torch.compile(model, backend="eager")) is model  # type: ignore[arg-type]
     assert original(model) is model
+
+
+def test_equal_rows_without_any_gradient_are_no_duplicates_where_others_have_one() -> None:
+    """Rows that no sample reaches may wake up apart; where no row has a gradient, equal ones do stay equal."""
+    model = nn.Linear(3, 4, bias=False)
+    nn.init.ones_(model.weight)
+    model.weight.data[:, 1] = 2.0
+    for grad, share in (
+        (torch.tensor([[0.0] * 3, [0.0] * 3, [1.0, 2, 3], [3.0, 2, 1]]), 0.0),
+        (torch.tensor([[0.0] * 3, [0.0] * 3, [1.0, 2, 3], [1.0, 2, 3]]), 0.5),
+        (torch.zeros(4, 3), 1.0),
+    ):
+        (info,) = take_inventory(model, used=frozenset({"weight"}), grads={"weight": grad})
+        assert info.duplicates == share
+
+
+@pytest.mark.parametrize("values", [[-3.0, 1.0, 2.0], [3.0, -1.0, 2.0], [-3.0, -1.0, -2.0]])
+def test_the_peak_is_the_largest_magnitude_on_either_side(values: list[float]) -> None:
+    model = nn.Linear(3, 1, bias=False)
+    model.weight.data.copy_(torch.tensor([values]))
+    (info,) = take_inventory(model, used=frozenset(), grads={})
+    assert info.peak == 3.0

@@ -119,3 +119,21 @@ def test_a_large_table_is_looked_at_in_few_places():
     assert CHANNELS / 2 <= places <= CHANNELS
     # The mean of so many shuffled values between -1 and 1, at 5 standard errors.
     assert float((values - GRID).abs().max()) < 5 * (3 * places) ** -0.5
+
+
+def test_a_function_of_two_outputs_has_no_curve_and_one_of_the_same_has():
+    class Sum(nn.Module):
+        def __init__(self, apart):
+            super().__init__()
+            self.a, self.b, self.c, self.apart = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 2), apart
+
+        def forward(self, x):
+            one = self.a(x)
+            other = self.b(x) if self.apart else one
+            return self.c(torch.tanh(one) + torch.relu(other))
+
+    for apart in (True, False):
+        seen = record(Sum(apart), torch.randn(8, 4))
+        (added,) = (node.index for node in seen.nodes if node.category == "add")
+        assert (added in seen.curves) == (not apart)
+    torch.testing.assert_close(seen.curves[added].values, torch.tanh(GRID) + torch.relu(GRID))

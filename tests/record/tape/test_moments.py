@@ -151,3 +151,11 @@ def test_complex_values_count_by_size() -> None:
     z = torch.complex(noise(4, 8), noise(4, 8, seed=1))
     moments = one(z)
     assert moments.second == pytest.approx(float(z.abs().square().mean()), rel=1e-5)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("shape", [(16, 64, 256), (16, 64, 1024)])
+def test_odd_and_even_units_are_met_alike(shape: tuple[int, ...]) -> None:
+    """An even stride through an even number of units would meet half of them only."""
+    x = torch.zeros(shape)
+    x[..., 1::2] = 1.0
+    assert one(x, shape[0]).mean == pytest.approx(0.5, abs=0.02)  # type: ignore[attr-defined]

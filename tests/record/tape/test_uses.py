@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import orthogonal, spectral_norm, weight_norm
 
 from initium.record import Record, record
+from initium.record.tape.uses import Operand, _norm, _weight_side
 
 
 class Holder(nn.Module):
@@ -377,3 +378,29 @@ def test_sums_over_positions_are_told_from_sums_over_units(case: str, stem: str)
         seen = record(model, noise(4, 9, 5))
         assert [node.mixes for node in seen.nodes if node.category == "weighted"] == [False, mixes]
         assert seen.nodes[-1].units == 7
+
+
+def test_of_a_norms_parameters_their_number_and_order_tell_which_is_which() -> None:
+    data, gain, shift, queries = (
+        Operand(torch.ones(4), names) for names in ((), ("gain",), ("shift",), ("queries",))
+    )
+
+    def hows(*operands: Operand) -> dict[str, str]:
+        return {use.names[0]: use.how for use in _norm(0, operands)}
+
+    assert hows(data, gain, shift) == {"gain": "gain", "shift": "shift"}
+    assert hows(data, gain) == {"gain": "gain"}
+    assert hows(queries, gain, shift) == {"queries": "token", "gain": "gain", "shift": "shift"}
+
+
+def test_a_product_of_parameters_is_no_weight_whatever_side_it_stands_on() -> None:
+    plain, made = (
+        Operand(torch.ones(2, 2), (name,), contracted=contracted)
+        for name, contracted in (("w", False), ("ab", True))
+    )
+    data = Operand(torch.ones(2, 2))
+    assert _weight_side(data, plain) == (plain, "right")
+    assert _weight_side(plain, data) == (plain, "left")
+    assert _weight_side(plain, made) == (plain, "left")
+    assert _weight_side(made, plain) == (plain, "right")
+    assert _weight_side(data, made) == _weight_side(made, data) == (None, "")

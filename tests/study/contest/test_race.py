@@ -276,3 +276,43 @@ def test_pairs_that_are_told_apart_are_named_better_first() -> None:
         "twin": flat([1.0, 1.1, 1.0]),
     }
     assert told_apart(fresh) == (("a", "b"), ("twin", "b"))
+
+
+def test_who_is_better_than_the_leader_on_the_seeds_they_share_goes_on() -> None:
+    """The leader is the best of those that ran longest; one that ran less may still be ahead of it."""
+    leader = flat([1.00, 1.01, 0.99, 1.00, 1.01])
+    ahead = flat([0.50, 0.52, 0.49, 0.51])
+    assert leader_of({"a": leader, "b": ahead}) == "a"
+    assert paired(*shared(ahead, leader)).p < 1e-4
+    assert losers({"a": leader, "b": ahead}) == ()
+    assert losers({"a": leader, "b": flat([1.50, 1.52, 1.49, 1.51])}) == ("b",)
+
+
+def test_a_winner_has_beaten_every_finalist() -> None:
+    """Being the only one that nobody has beaten is not enough: c is beaten by b, and met a on two seeds only."""
+    small = [0.01, -0.01, 0.02, -0.02, 0.0, 0.01, -0.02, 0.01]
+    fresh = {
+        "a": flat([1.0 + x for x in small], 5),
+        "b": flat([1.2 - x for x in small + small], 5),
+        "c": flat([1.4, 1.5], 5) | flat([1.4 + x for x in small], 13),
+    }
+    found = decide({}, fresh)
+    assert found.finalists == ("a", "b", "c")
+    relations = {(one.first, one.second): one.relation for one in found.pairs}
+    assert relations == {("a", "b"): "better", ("a", "c"): "undecided", ("b", "c"): "better"}
+    assert found.best == ("a",)
+    assert found.winner is None
+    fresh["c"] |= flat([1.4 + x for x in small], 5)
+    assert decide({}, fresh).winner == "a"
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_the_margin_is_a_share_of_the_better_of_two_losses(swapped: bool) -> None:
+    """Two losses that are 2.02 % of the better one apart are no tie at 2 %, whichever is named first."""
+    one = flat([1.0, 1.0 + 1e-6, 1.0 - 1e-6, 1.0, 1.0, 1.0, 1.0, 1.0], 5)
+    other = {seed: loss * 1.0202 for seed, loss in one.items()}
+    fresh = {"b": other, "a": one} if swapped else {"a": one, "b": other}
+    (pair,) = decide({}, fresh, margin=0.02).pairs
+    assert pair.relation == "better"
+    (pair,) = decide({}, fresh, margin=0.0205).pairs
+    assert pair.relation == "tie"

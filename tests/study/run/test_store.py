@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -230,3 +231,19 @@ def test_a_store_of_every_version_opens_and_is_brought_up_to_date(path: Path, ve
         store.put(replace(SPEC, seed=4), RESULT)
     with closing(sqlite3.connect(path)) as base:
         assert base.execute("PRAGMA user_version").fetchone()[0] == VERSION
+
+
+def test_a_change_that_fails_half_way_is_undone(filled: Path) -> None:
+    keys = [replace(SPEC, seed=seed).key for seed in range(3)]
+
+    def broken() -> Iterator[str]:
+        yield from keys
+        raise KeyboardInterrupt
+
+    with Store(filled) as store:
+        with pytest.raises(KeyboardInterrupt):
+            store.forget(broken())
+        assert len(store) == 60
+        assert set(store.results(keys)) == set(keys)
+        store.forget(keys)
+        assert len(store) == 57

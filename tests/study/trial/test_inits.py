@@ -82,3 +82,14 @@ def test_labels_are_short(init: Any, label: str) -> None:
 def test_what_is_no_init_is_refused(init: Any, error: type[InitiumError], words: str) -> None:
     with pytest.raises(error, match=words):
         init_data(init)
+
+
+def leave_nan(model: nn.Module, probe: Probe, seed: int) -> None:
+    """A user's init that divides by zero."""
+    with torch.no_grad():
+        next(model.parameters())[0, 0] = torch.nan
+
+
+def test_a_function_that_leaves_a_value_that_is_not_finite_is_told() -> None:
+    with pytest.raises(UsageError, match=r"it left 1 of \d+ values of the parameter '1.weight'"):
+        start(TASK.make_model("mlp4-relu"), init_data(leave_nan), TASK.probe(4), seed=0)

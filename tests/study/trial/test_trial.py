@@ -271,3 +271,15 @@ def test_health_is_that_of_samples_that_the_start_was_not_made_on(monkeypatch: p
     assert shown.shape == seen.shape
     same = (shown.flatten(1)[:, None] == seen.flatten(1)[None]).all(2)
     assert float(same.any(1).float().mean()) < 0.5
+
+
+def test_what_a_run_did_not_come_to_counts_at_the_ceiling() -> None:
+    """Two of four steps, the second not finite: area (1 + 3 x 4.6) / 4, whatever came before."""
+    task: Any = SimpleNamespace(ceiling=4.6)
+    state = trial_module.Health("healthy", 0.0, "")
+    spec = replace(SPEC, steps=4)
+    found = trial_module._result(nn.Identity(), task, spec, [1.0, math.nan], 0.1, state)
+    assert found.diverged
+    assert found.area == pytest.approx((1.0 + 3 * 4.6) / 4)
+    assert found.final_loss == found.test_loss == 4.6
+    assert found.losses == (1.0,)
